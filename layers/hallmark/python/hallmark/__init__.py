@@ -1,0 +1,1 @@
+"""Lineage, evaluation, quality gates and alerts for machine learning on AWS."""

@@ -1,0 +1,1 @@
+"""A SageMaker that runs on one machine: jobs that run, lineage, and the events that AWS sends."""

@@ -1,0 +1,1 @@
+"""Where every model came from: facts, the graph they make, and the questions it answers."""

@@ -1,0 +1,227 @@
+"""The questions that the lineage graph answers, and the shape of each answer.
+
+Every answer that lists something has ``complete`` and ``resume``: an answer that was cut by its budget of nodes or of
+time says so, and the token continues it. A node is named by its key, its ARN, an S3 URI or a unique part of its name.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hallmark.lineage.model import EdgeType, Instant, NodeKind
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Direction(StrEnum):
+    """Up: where it came from (ancestors). Down: what came of it (descendants)."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class _AtATime(_Frozen):
+    """``as_of``: the graph as it held then (default: now). ``known_at``: only what we had learned by then."""
+
+    as_of: Instant | None = None
+    known_at: Instant | None = None
+
+
+class TraceQuestion(_AtATime):
+    """All ancestors or descendants of a node. ``depth`` counts edges; None has no limit."""
+
+    ask: Literal["trace"] = "trace"
+    node: str
+    direction: Direction = Direction.UP
+    depth: int | None = Field(default=None, ge=0)
+    history: bool = False
+    """Also edges that no longer hold (an endpoint's former configs)."""
+    node_budget: int = Field(default=10_000, ge=1, le=200_000)
+    time_budget_seconds: float = Field(default=20.0, gt=0)
+    resume: str | None = None
+
+
+class ShowQuestion(_AtATime):
+    """One node: its attributes, its history, its neighbours."""
+
+    ask: Literal["show"] = "show"
+    node: str
+
+
+class PathQuestion(_AtATime):
+    """A shortest way from one node down to another (either may be the upper one)."""
+
+    ask: Literal["path"] = "path"
+    source: str
+    target: str
+
+
+class ImpactQuestion(_AtATime):
+    """What is affected if a dataset (or any node) is bad: descendants, the most important first."""
+
+    ask: Literal["impact"] = "impact"
+    node: str
+    history: bool = False
+    node_budget: int = Field(default=200_000, ge=1, le=1_000_000)
+    time_budget_seconds: float = Field(default=20.0, gt=0)
+
+
+class DiffQuestion(_AtATime):
+    """What differs between two model packages (models, endpoints, training jobs) and what they were made from."""
+
+    ask: Literal["diff"] = "diff"
+    left: str
+    right: str
+
+
+class ListQuestion(_AtATime):
+    """Nodes of a kind, newest first, whose name or id contains a text."""
+
+    ask: Literal["list"] = "list"
+    kind: NodeKind | None = None
+    contains: str = ""
+    limit: int = Field(default=50, ge=1, le=1000)
+    resume: str | None = None
+
+
+Question = Annotated[
+    TraceQuestion | ShowQuestion | PathQuestion | ImpactQuestion | DiffQuestion | ListQuestion,
+    Field(discriminator="ask"),
+]
+
+
+class NodeSummary(_Frozen):
+    """A node in one line. ``label`` is short and for people: ``churn-model v3``, ``train v2 (sha256:1a2b3c4d)``."""
+
+    key: str
+    kind: NodeKind
+    label: str
+    status: str | None = None
+    at: Instant | None = None
+    deleted: bool = False
+
+
+class TracedNode(NodeSummary):
+    """A node of a trace and its distance, in edges, from the start."""
+
+    depth: int
+
+
+class TracedEdge(_Frozen):
+    """An edge of an answer, with the time in which it held and the time at which we learned of it."""
+
+    source: str
+    target: str
+    type: EdgeType
+    role: str = ""
+    valid_from: Instant
+    valid_to: Instant | None = None
+    recorded_at: Instant
+
+
+class _Listing(_Frozen):
+    complete: bool
+    resume: str | None = None
+
+
+class TraceAnswer(_Listing):
+    """Nodes in order of depth (the start first, at depth 0), and the edges among them that were followed."""
+
+    answer: Literal["trace"] = "trace"
+    start: NodeSummary
+    direction: Direction
+    nodes: tuple[TracedNode, ...]
+    edges: tuple[TracedEdge, ...]
+
+
+class HistoryEntry(_Frozen):
+    """Something that changed on a node: ``field`` went from ``before`` to ``after`` at a time."""
+
+    at: Instant
+    recorded_at: Instant
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+class ShowAnswer(_Frozen):
+    """One node whole. ``replaced``: for an endpoint, which models and packages followed which, in ``history``."""
+
+    answer: Literal["show"] = "show"
+    node: NodeSummary
+    attributes: dict[str, Any]
+    history: tuple[HistoryEntry, ...]
+    upstream: tuple[TracedEdge, ...]
+    downstream: tuple[TracedEdge, ...]
+    neighbours: tuple[NodeSummary, ...]
+    incarnations: tuple[NodeSummary, ...] = ()
+
+
+class PathAnswer(_Frozen):
+    """The nodes of a shortest way and the edges between them; none of either where there is no way."""
+
+    answer: Literal["path"] = "path"
+    nodes: tuple[NodeSummary, ...]
+    edges: tuple[TracedEdge, ...]
+
+
+class AffectedKind(_Frozen):
+    """How many nodes of one kind are affected, and the first of them (live endpoints before deleted ones)."""
+
+    kind: NodeKind
+    count: int
+    nodes: tuple[TracedNode, ...]
+
+
+class ImpactAnswer(_Listing):
+    """What depends on a node: endpoints first, then packages, models, jobs, datasets."""
+
+    answer: Literal["impact"] = "impact"
+    start: NodeSummary
+    affected: tuple[AffectedKind, ...]
+
+
+class Difference(_Frozen):
+    """One thing that differs: ``section`` is data, code, environment, hyperparameters, metrics or registry."""
+
+    section: Literal["data", "code", "environment", "hyperparameters", "metrics", "registry"]
+    field: str
+    left: Any = None
+    right: Any = None
+
+
+class DiffAnswer(_Frozen):
+    """What differs and how many fields are equal, per section."""
+
+    answer: Literal["diff"] = "diff"
+    left: NodeSummary
+    right: NodeSummary
+    differences: tuple[Difference, ...]
+    equal: dict[str, int]
+
+
+class ListAnswer(_Listing):
+    """Nodes of a kind."""
+
+    answer: Literal["list"] = "list"
+    nodes: tuple[NodeSummary, ...]
+
+
+class Candidates(_Frozen):
+    """The node could not be told: nothing, or more than one, matches what was asked."""
+
+    answer: Literal["candidates"] = "candidates"
+    asked: str
+    reason: Literal["unknown", "ambiguous"]
+    candidates: tuple[NodeSummary, ...]
+
+
+Answer = Annotated[
+    TraceAnswer | ShowAnswer | PathAnswer | ImpactAnswer | DiffAnswer | ListAnswer | Candidates,
+    Field(discriminator="answer"),
+]

@@ -1,0 +1,84 @@
+"""``compact_lineage`` on a schedule, ``query_lineage`` on demand: the graph in memory and the answers from it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from constructs import Construct
+
+from hallmark.policy.models import LineagePolicy
+from infra.constructs.functions import Layers, PythonFunction
+from infra.constructs.lineage_storage import LOG_INDEX, REVERSE_INDEX, LineageStorage
+from infra.constructs.queues import DeadLetterQueue
+
+
+class LineageQuestions(Construct):
+    """Everything that can be asked of the lineage graph."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, storage: LineageStorage, layers: Layers, policy: LineagePolicy
+    ) -> None:
+        super().__init__(scope, construct_id)
+        graph_objects = f"{storage.bucket.bucket_arn}/graph/*"
+        environment = {
+            "LINEAGE_TABLE_NAME": storage.table.table_name,
+            "LINEAGE_BUCKET_NAME": storage.bucket.bucket_name,
+        }
+        self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
+        compacting = PythonFunction(
+            self,
+            "CompactLineage",
+            name="compact_lineage",
+            description="Writes the graph in its compact form",
+            layers=layers,
+            numeric=True,
+            timeout=cdk.Duration.minutes(15),
+            memory_mb=2048,
+            reserved_concurrency=None,
+            environment=environment,
+            statements=[
+                storage.allow_asking(LOG_INDEX),
+                iam.PolicyStatement(
+                    sid="WriteGraph", actions=["s3:GetObject", "s3:PutObject"], resources=[graph_objects]
+                ),
+                _allow_missing(storage),
+                storage.allow_key(writes=True),
+            ],
+        )
+        scheduler.Schedule(
+            self,
+            "Compaction",
+            description="Writes the graph in its compact form",
+            schedule=scheduler.ScheduleExpression.rate(cdk.Duration.seconds(policy.compaction.every.total_seconds())),
+            target=targets.LambdaInvoke(
+                compacting.function,
+                input=scheduler.ScheduleTargetInput.from_object({}),
+                dead_letter_queue=self.dead_letters.queue,
+            ),
+        )
+        self.query = PythonFunction(
+            self,
+            "QueryLineage",
+            name="query_lineage",
+            description="Answers questions about lineage",
+            layers=layers,
+            numeric=True,
+            timeout=cdk.Duration.minutes(1),
+            memory_mb=2048,
+            environment=environment,
+            statements=[
+                storage.allow_asking(LOG_INDEX, REVERSE_INDEX),
+                iam.PolicyStatement(sid="ReadGraph", actions=["s3:GetObject"], resources=[graph_objects]),
+                _allow_missing(storage),
+                storage.allow_key(writes=False),
+            ],
+        )
+
+
+def _allow_missing(storage: LineageStorage) -> iam.PolicyStatement:
+    # Without ListBucket, S3 says "access denied" where an object does not exist (S3 API reference, GetObject).
+    return iam.PolicyStatement(
+        sid="TellMissingFromDenied", actions=["s3:ListBucket"], resources=[storage.bucket.bucket_arn]
+    )

@@ -1,0 +1,121 @@
+"""What everything else stands on: the key, the lineage table, the bucket, the hallmark bus, the alarm topic."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+REVERSE_INDEX = "reverse"
+LOG_INDEX = "log"
+
+
+class LineageStorage(Construct):
+    """Kept when the stack is deleted: a record that goes away with a stack is no record."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Encrypts what Hallmark keeps and sends",
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        # EventBridge, CloudWatch and Scheduler write to encrypted queues and topics in their own names.
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LetServicesSendEncrypted",
+                principals=[
+                    iam.ServicePrincipal("events.amazonaws.com"),
+                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                ],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+            )
+        )
+        self.table = self._table()
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                    noncurrent_version_expiration=cdk.Duration.days(30),
+                )
+            ],
+        )
+        self.bus = events.EventBus(self, "Bus", description="What Hallmark found out")
+        self.alarms = sns.Topic(
+            self, "Alarms", display_name="Hallmark operations", master_key=self.key, enforce_ssl=True
+        )
+
+    def _table(self) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            stream=dynamodb.StreamViewType.NEW_IMAGE,
+            deletion_protection=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        table.add_global_secondary_index(
+            index_name=REVERSE_INDEX,
+            partition_key=dynamodb.Attribute(name="target", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+        )
+        table.add_global_secondary_index(
+            index_name=LOG_INDEX,
+            partition_key=dynamodb.Attribute(name="log_shard", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="log_at", type=dynamodb.AttributeType.STRING),
+        )
+        return table
+
+    def allow_key(self, *, writes: bool) -> iam.PolicyStatement:
+        """Return the statement that lets a function read (and write) what the key encrypts."""
+        return iam.PolicyStatement(
+            sid="UseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"],
+            resources=[self.key.key_arn],
+        )
+
+    def allow_recording(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function add facts: DynamoDB asks for the parts of a transaction."""
+        return iam.PolicyStatement(
+            sid="RecordFacts", actions=["dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[self.table.table_arn]
+        )
+
+    def allow_asking(self, *indexes: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function query the table and these indexes."""
+        return iam.PolicyStatement(
+            sid="QueryLineage",
+            actions=["dynamodb:Query"],
+            resources=[self.table.table_arn, *(f"{self.table.table_arn}/index/{index}" for index in indexes)],
+        )
+
+    def allow_manifests(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function keep the listings of large datasets."""
+        return iam.PolicyStatement(
+            sid="KeepManifests", actions=["s3:PutObject"], resources=[f"{self.bucket.bucket_arn}/manifests/*"]
+        )

@@ -1,0 +1,63 @@
+"""Reading ``hallmark.yaml``: an error names the file, the line, the field, the value and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from hallmark.errors import HallmarkError
+from hallmark.policy.models import Policy
+
+
+class PolicyError(HallmarkError):
+    """The policy file cannot be used as it is."""
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a policy file.
+
+    Raises:
+        PolicyError: The file is missing, is not YAML, or says something that no policy may say; one line per fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: there is no such file; copy hallmark.yaml from the repository") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyError(f"{path}:{line}: not valid YAML: {error.problem}; check the indentation there") from None
+    try:
+        return Policy.model_validate({} if content is None else content)
+    except ValidationError as error:
+        faults = [
+            f"{path}:{_line(root, fault['loc'])}: {'.'.join(map(str, fault['loc'])) or 'the file'} is "
+            f"{fault['input']!r}: {_remedy(fault['type'], fault['msg'])}"
+            for fault in error.errors()
+        ]
+        raise PolicyError("\n".join(faults)) from None
+
+
+def _remedy(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "no such field; remove it or correct its name (docs/policy.md lists them)"
+    return message.removeprefix("Value error, ")
+
+
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Return the line (from 1) of the deepest node on the way to a location."""
+    line = 1
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+    return line

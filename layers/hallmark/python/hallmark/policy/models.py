@@ -1,0 +1,92 @@
+"""What ``hallmark.yaml`` may say. Every field has a default that a small team can live with."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def _to_duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+)\s*(second|minute|hour|day)s?\s*", value)
+    if match is None:
+        raise ValueError("write a number and a unit: 30 seconds, 15 minutes, 1 hour, 2 days")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
+"""``15 minutes``, ``1 hour`` …"""
+
+BucketPattern = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9.*{}-]{1,80}$")]
+"""A bucket's name; ``{account}``, ``{region}`` and ``*`` may stand in it."""
+
+RepositoryPattern = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9._/*-]{0,255}$")]
+KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SnapshotPolicy(_Section):
+    """How much of a dataset is looked at."""
+
+    objects: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Objects listed per dataset; a larger one is marked as partial, with the count."""
+    checksums: int = Field(default=100, ge=0, le=10_000)
+    """Objects per dataset whose stored checksum is read, one call each; beyond it the ETag identifies the content."""
+
+
+class ReconciliationPolicy(_Section):
+    """How often the account is compared with what was recorded."""
+
+    every: Duration = timedelta(hours=1)
+
+
+class CompactionPolicy(_Section):
+    """How often the graph is written in its compact form, for wide and deep questions."""
+
+    every: Duration = timedelta(minutes=15)
+
+
+class MirrorPolicy(_Section):
+    """How much is written into SageMaker Lineage.
+
+    Its own limits are 3,000 actions, 6,000 artifacts, 6,000 associations and 500 contexts an account (SageMaker
+    developer guide, lineage-tracking-manual-creation).
+    """
+
+    enabled: bool = True
+    delay: Duration = Field(default=timedelta(minutes=2), le=timedelta(minutes=15))
+    """SageMaker makes its own entities within this time; SQS delays a message for 15 minutes at most."""
+    artifacts: int = Field(default=3_000, ge=0, le=6_000)
+    associations: int = Field(default=3_000, ge=0, le=6_000)
+    contexts: int = Field(default=200, ge=0, le=500)
+    actions: int = Field(default=1_500, ge=0, le=3_000)
+
+
+class LineagePolicy(_Section):
+    """What lineage may read, and how much of it."""
+
+    data_buckets: tuple[BucketPattern, ...] = ("sagemaker-{region}-{account}",)
+    """Buckets whose listings are read for content snapshots."""
+    data_keys: tuple[KeyArn, ...] = ()
+    """KMS keys that encrypt objects in those buckets; needed only to read their checksums."""
+    image_repositories: tuple[RepositoryPattern, ...] = ("*",)
+    """ECR repositories in which image digests are looked up."""
+    snapshot: SnapshotPolicy = SnapshotPolicy()
+    reconciliation: ReconciliationPolicy = ReconciliationPolicy()
+    compaction: CompactionPolicy = CompactionPolicy()
+    mirror: MirrorPolicy = MirrorPolicy()
+
+
+class Policy(_Section):
+    """The whole of ``hallmark.yaml``."""
+
+    lineage: LineagePolicy = LineagePolicy()

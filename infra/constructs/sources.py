@@ -37,35 +37,20 @@ _BEDROCK_GETS = {
 def allow_describing() -> list[iam.PolicyStatement]:
     """Return the statements for SageMaker's and Bedrock's own words on each kind of resource."""
     own = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    sagemaker = [
+        f"arn:{cdk.Aws.PARTITION}:sagemaker:{own}:{kind}/*" for kind in dict.fromkeys(_SAGEMAKER_DESCRIBES.values())
+    ]
+    bedrock = [f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:{kind}/*" for kind in dict.fromkeys(_BEDROCK_GETS.values())]
     return [
-        *(
-            iam.PolicyStatement(
-                sid=f"Describe{''.join(part.capitalize() for part in resource.split('-'))}",
-                actions=[f"sagemaker:{action}" for action, kind in _SAGEMAKER_DESCRIBES.items() if kind == resource],
-                resources=[f"arn:{cdk.Aws.PARTITION}:sagemaker:{own}:{resource}/*"],
-            )
-            for resource in dict.fromkeys(_SAGEMAKER_DESCRIBES.values())
+        iam.PolicyStatement(
+            sid="DescribeSageMaker",
+            actions=["sagemaker:ListTags", *(f"sagemaker:{action}" for action in _SAGEMAKER_DESCRIBES)],
+            resources=sagemaker,
         ),
         iam.PolicyStatement(
-            sid="ReadSageMakerTags",
-            actions=["sagemaker:ListTags"],
-            resources=[
-                f"arn:{cdk.Aws.PARTITION}:sagemaker:{own}:{resource}/*"
-                for resource in dict.fromkeys(_SAGEMAKER_DESCRIBES.values())
-            ],
-        ),
-        *(
-            iam.PolicyStatement(
-                sid=action,
-                actions=[f"bedrock:{action}"],
-                resources=[f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:{resource}/*"],
-            )
-            for action, resource in _BEDROCK_GETS.items()
-        ),
-        iam.PolicyStatement(
-            sid="ReadBedrockTags",
-            actions=["bedrock:ListTagsForResource"],
-            resources=[f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:{resource}/*" for resource in _BEDROCK_GETS.values()],
+            sid="DescribeBedrock",
+            actions=["bedrock:ListTagsForResource", *(f"bedrock:{action}" for action in _BEDROCK_GETS)],
+            resources=bedrock,
         ),
     ]
 

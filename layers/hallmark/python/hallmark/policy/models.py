@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -23,11 +23,33 @@ def _to_duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
 """``15 minutes``, ``1 hour`` …"""
 
-BucketPattern = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9.*{}-]{1,80}$")]
-"""A bucket's name; ``{account}``, ``{region}`` and ``*`` may stand in it."""
 
-RepositoryPattern = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9._/*-]{0,255}$")]
-KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+def _matching(pattern: str, remedy: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(remedy)
+        return value
+
+    return AfterValidator(check)
+
+
+BucketPattern = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9*{][a-z0-9.*{}-]{1,80}",
+        "write a bucket's name (lower-case letters, digits, dots, hyphens); {account}, {region}, * may be in it",
+    ),
+]
+RepositoryPattern = Annotated[
+    str, _matching(r"[a-z0-9*][a-z0-9._/*-]{0,255}", "write the name of an ECR repository; * may be in it")
+]
+KeyArn = Annotated[
+    str,
+    _matching(
+        r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+        "write the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID",
+    ),
+]
 
 
 class _Section(BaseModel):

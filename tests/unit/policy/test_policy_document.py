@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hallmark.policy.document import PolicyError, read_policy
+from hallmark.policy.models import Policy
+
+ROOT = Path(__file__).parents[3]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "hallmark.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_policy_that_is_shipped_says_the_defaults() -> None:
+    assert read_policy(ROOT / "hallmark.yaml") == Policy()
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert read_policy(written(tmp_path, "")) == Policy()
+
+
+def test_a_duration_is_written_as_people_say_it(tmp_path: Path) -> None:
+    policy = read_policy(written(tmp_path, "lineage: {reconciliation: {every: 90 minutes}}"))
+
+    assert policy.lineage.reconciliation.every == timedelta(minutes=90)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field", "remedy"),
+    [
+        ("lineage:\n  mirror:\n    delay: 3 fortnights\n", 3, "lineage.mirror.delay", "15 minutes"),
+        ("lineage:\n  snapshots: {}\n", 2, "lineage.snapshots", "remove it or correct its name"),
+        ("lineage:\n  data_buckets:\n    - fine\n    - 'No!'\n", 4, "lineage.data_buckets.1", "a bucket's name"),
+        ("lineage:\n  mirror:\n    artifacts: 7000\n", 3, "lineage.mirror.artifacts", "6000"),
+        ("lineage: [1, 2]\n", 1, "lineage", "dictionary"),
+        ("- a\n- b\n", 1, "the file", "dictionary"),
+    ],
+)
+def test_a_fault_is_told_with_file_line_field_and_remedy(
+    tmp_path: Path, text: str, line: int, field: str, remedy: str
+) -> None:
+    path = written(tmp_path, text)
+
+    with pytest.raises(PolicyError) as caught:
+        read_policy(path)
+
+    assert f"{path}:{line}: {field} is " in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "lineage:\n  a: 1\n  b: 2\n")
+
+    with pytest.raises(PolicyError) as caught:
+        read_policy(path)
+
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"hallmark\.yaml:3: not valid YAML"):
+        read_policy(written(tmp_path, "a:\n  - [1\n b: }"))
+
+
+def test_a_missing_file_is_told_with_what_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"copy hallmark\.yaml"):
+        read_policy(tmp_path / "none.yaml")

@@ -1,0 +1,63 @@
+"""The stand-in's ways out to the server that it is part of; tests give others."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local import ministack_access
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_s3.client import S3Client
+
+_MAX_SESSION_NAME = 64  # STS API reference, AssumeRole
+
+
+def s3_client(region: str, account: str) -> S3Client:
+    """Return an S3 client of the account's root."""
+    return ministack_access.s3_client(region, account)
+
+
+def ecr_client(region: str, account: str) -> ECRClient:
+    """Return an ECR client of the account's root."""
+    return _session(account, region).client("ecr", endpoint_url=ministack_access.server_address().endpoint)
+
+
+def publish_event(entry: Mapping[str, Any], account: str, region: str) -> None:
+    """Put one event on the account's default bus, as the service itself does."""
+    ministack_access.publish_service_event(entry, account, region)
+
+
+def role_environment(role_arn: str, region: str, account: str) -> dict[str, str]:
+    """Return the variables through which a container reaches the local cloud as its role.
+
+    A role that cannot be assumed gives no credentials: the container's calls fail, and have no more rights than on AWS.
+    """
+    endpoint = ministack_access.server_address().endpoint
+    variables = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    sts = _session(account, region).client("sts", endpoint_url=endpoint)
+    session_name = f"SageMaker-{uuid.uuid4().hex}"[:_MAX_SESSION_NAME]
+    try:
+        credentials = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+    except ClientError:
+        return variables
+    return variables | {
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
+
+
+@lru_cache(maxsize=32)
+def _session(account: str, region: str) -> boto3.session.Session:
+    return boto3.session.Session(
+        aws_access_key_id=account,
+        aws_secret_access_key=ministack_access.ROOT_SECRET_ACCESS_KEY,
+        region_name=region,
+    )

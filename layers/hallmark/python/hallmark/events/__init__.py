@@ -1,0 +1,1 @@
+"""What AWS tells Hallmark, and what Hallmark tells others."""

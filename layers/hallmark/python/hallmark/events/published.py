@@ -1,0 +1,57 @@
+"""What Hallmark publishes on its own bus."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+SOURCE = "hallmark"
+LINEAGE_RECORDED = "LineageRecorded"
+RECONCILIATION_COMPLETED = "ReconciliationCompleted"
+
+
+class _Published(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
+
+    def to_entry(self, bus_name: str, detail_type: str) -> dict[str, Any]:
+        """Return the entry of a PutEvents request."""
+        return {
+            "EventBusName": bus_name,
+            "Source": SOURCE,
+            "DetailType": detail_type,
+            "Detail": self.model_dump_json(by_alias=True, exclude_none=True),
+        }
+
+
+class LineageRecorded(_Published):
+    """A fact was recorded. It may be delivered more than once: ``fact_id`` tells a repeat."""
+
+    fact_id: str
+    node: str
+    """Key of the fact's subject."""
+    kind: str
+    arn: str
+    status: str | None = None
+    origin: str
+    recorded_at: datetime
+    occurred_at: datetime | None = None
+    approval_status: str | None = None
+    stage: str | None = None
+    edges: int
+    """How many edges the fact asserts."""
+
+
+class ReconciliationCompleted(_Published):
+    """A sweep has ended: what it listed, found recorded, recorded, and could not read, by kind."""
+
+    since: datetime | None = None
+    completed_at: datetime
+    listed: dict[str, int]
+    skipped: dict[str, int]
+    recorded: dict[str, int]
+    failed: dict[str, int]

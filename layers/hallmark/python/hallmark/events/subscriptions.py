@@ -1,0 +1,34 @@
+"""Which of AWS's events lineage is made of, and the word for the resource that each one tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SAGEMAKER = "aws.sagemaker"
+BEDROCK = "aws.bedrock"
+
+# EventBridge reference, events-ref-sagemaker; "SageMaker Job State Change" is in the developer guide only.
+SAGEMAKER_DETAIL_TYPES: Mapping[str, str] = {
+    "SageMaker Training Job State Change": "training-job",
+    "SageMaker HyperParameter Tuning Job State Change": "hyper-parameter-tuning-job",
+    "SageMaker Transform Job State Change": "transform-job",
+    "SageMaker Processing Job State Change": "processing-job",
+    "SageMaker Job State Change": "job",
+    "SageMaker Ground Truth Labeling Job State Change": "labeling-job",
+    "SageMaker Model State Change": "model",
+    "SageMaker Model Package State Change": "model-package",
+    "SageMaker Model Card State Change": "model-card",
+    "SageMaker Endpoint Config State Change": "endpoint-config",
+    "SageMaker Endpoint State Change": "endpoint",
+    "SageMaker Endpoint Deployment State Change": "endpoint",
+    "SageMaker Feature Group State Change": "feature-group",
+    "SageMaker Model Building Pipeline Execution Status Change": "pipeline-execution",
+    "SageMaker Model Building Pipeline Execution Step Status Change": "pipeline-step",
+}
+# EventBridge reference, events-ref-bedrock.
+BEDROCK_DETAIL_TYPES: Mapping[str, str] = {
+    "Model Customization Job State Change": "model-customization-job",
+    "Batch Inference Job State Change": "model-invocation-job",
+}
+RESOURCES: Mapping[str, Mapping[str, str]] = {SAGEMAKER: SAGEMAKER_DETAIL_TYPES, BEDROCK: BEDROCK_DETAIL_TYPES}
+SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {source: tuple(types) for source, types in RESOURCES.items()}

@@ -6,6 +6,7 @@ The stand-ins import this module; it needs the server to run only when one of it
 from __future__ import annotations
 
 import json
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -67,12 +69,7 @@ class _Binding:
         key = (service, account, region)
         with self._lock:
             if key not in self._clients:
-                # A session of its own: the default session is not safe to build clients from in several threads.
-                session = boto3.session.Session(
-                    aws_access_key_id=account,
-                    aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
-                    region_name=region,
-                )
+                session = root_session(account, region)
                 self._clients[key] = session.client(service, endpoint_url=address.endpoint, config=CLIENT_CONFIG)
             return self._clients[key]
 
@@ -80,7 +77,28 @@ class _Binding:
 ROOT_SECRET_ACCESS_KEY = "local-root"  # noqa: S105 - the root's access key id is the account id; the server knows no other
 CLIENT_CONFIG = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 3})
 
+# Name in the configuration file, environment variable, default, conversion: no profile, no file of this machine.
+_NO_FILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
 _binding = _Binding()
+
+
+def root_session(account: str, region: str) -> boto3.session.Session:
+    """Return a session with the root's credentials which neither a profile nor a file of this machine can change.
+
+    It is a session of its own: the default session is not safe to make clients from in several threads.
+    """
+    core = botocore.session.Session(session_vars=_NO_FILES)
+    return boto3.session.Session(
+        botocore_session=core,
+        aws_access_key_id=account,
+        aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
+        region_name=region,
+    )
 
 
 def bind(address: ServerAddress) -> None:

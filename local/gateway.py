@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from local.envelopes import NotAnEventError
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,7 +23,7 @@ _LOGGER = logging.getLogger(__name__)
 class CloudControl(Protocol):
     """What the local cloud's own paths do; each method is called off the event loop."""
 
-    def emit(self, events: list[dict[str, Any]]) -> int:
+    def emit(self, events: list[dict[str, Any]], *, as_is: bool = False) -> int:
         """Publish whole events on the default bus; return how many."""
         ...
 
@@ -98,12 +100,15 @@ class Gateway:
 
     async def _emit(self, body: bytes) -> tuple[int, dict[str, Any]]:
         try:
-            events = json.loads(body)
-        except ValueError as error:
-            return 400, {"message": f"the body is not JSON: {error}"}
-        if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-            return 400, {"message": "the body is not a list of events"}
-        return 200, {"published": await asyncio.to_thread(self._control.emit, events)}
+            request = json.loads(body)
+            events, as_is = request["events"], bool(request.get("as_is", False))
+        except (ValueError, KeyError, TypeError) as error:
+            return 400, {"message": f"the body is not {{'events': [...], 'as_is': false}}: {error}"}
+        try:
+            published = await asyncio.to_thread(self._control.emit, events, as_is=as_is)
+        except NotAnEventError as error:
+            return 400, {"message": str(error)}
+        return 200, {"published": published}
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -61,7 +61,14 @@ def child_environment(endpoint: str, account: str, region: str) -> dict[str, str
         for name, value in os.environ.items()
         if name not in _MISLEADING and not name.startswith("AWS_ENDPOINT_URL")
     }
-    return inherited | client_environment(endpoint, account, region)
+    return inherited | client_environment(endpoint, account, region) | _without_proxy()
+
+
+def _without_proxy() -> dict[str, str]:
+    """Keep a proxy of this machine out of the way to the loopback interface."""
+    hosts = [host for host in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if host]
+    value = ",".join(dict.fromkeys([*hosts, _HOST, "localhost"]))
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def configure_emulator(settings: CloudSettings, port: int) -> None:
@@ -83,6 +90,7 @@ def configure_emulator(settings: CloudSettings, port: int) -> None:
             "SFTP_ENABLED": "0",
             "S3_PERSIST": "0",
             "PERSIST_STATE": "0",
+            **_without_proxy(),
         }
     )
     os.environ.setdefault("LOG_LEVEL", "WARNING")

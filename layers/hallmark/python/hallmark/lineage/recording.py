@@ -1,0 +1,246 @@
+"""Recording: from an event, or from a description that no event told of, to one immutable fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from hallmark.events.envelope import Event, read_envelope
+from hallmark.lineage.model import Edge, EdgeType, Fact, NodeRef, NodeState, Origin
+from hallmark.lineage.ports import ContentReader, Describer, FactStore, ImageResolver, ManifestStore
+from hallmark.lineage.references import dataset_id, dataset_ref, image_ref, version_ref
+from hallmark.lineage.snapshot import Snapshot, take_snapshot
+from hallmark.lineage.translation import (
+    DataUse,
+    FactDraft,
+    draft_fact,
+    needs_description,
+    needs_tags,
+    subject_of,
+)
+
+INLINE_MANIFEST_OBJECTS = 100
+"""Listings up to this length are kept in the fact; longer ones in the manifest store."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What recording needs of the outside world."""
+
+    store: FactStore
+    describer: Describer
+    contents: ContentReader
+    images: ImageResolver
+    manifests: ManifestStore
+    clock: Callable[[], datetime]
+    account: str | None = None
+    object_limit: int = 10_000
+
+
+class Recording(NamedTuple):
+    """What came of an observation."""
+
+    fact: Fact
+    new: bool
+    refusals: tuple[str, ...]
+    """Datasets whose content could not be read, with the reason."""
+
+
+def record_event(raw: object, surroundings: Surroundings) -> Recording:
+    """Record what an event tells of, with everything that must be asked at once.
+
+    Raises:
+        InvalidInputError: The event can never be recorded.
+        UnavailableError: A service did not answer; the same event may be recorded later.
+    """
+    event = read_envelope(raw, account=surroundings.account)
+    draft, origin = _observe(event, surroundings)
+    return _record(draft, origin, surroundings)
+
+
+def record_description(
+    resource: str,
+    arn: str,
+    description: Mapping[str, Any],
+    surroundings: Surroundings,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> Recording:
+    """Record what Describe answered for a resource that no event told of.
+
+    Args:
+        resource: The word for its kind (``training-job`` …); ``pipeline-step`` takes the fields of the step's event.
+        arn: Its ARN.
+        description: The answer, with AWS's field names.
+        surroundings: The outside world.
+        tags: Its tags.
+
+    Raises:
+        UnavailableError: A service did not answer; the same may be recorded later.
+    """
+    draft = draft_fact(resource, arn, description=description, tags=tags, asked=True)
+    return _record(draft, Origin.RECONCILED, surroundings)
+
+
+def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origin]:
+    subject = subject_of(event)
+    asked = needs_description(subject)
+    description = None
+    if asked:
+        identifier = subject.arn if subject.arn.rpartition("/")[2].lower() != subject.name.lower() else subject.name
+        description = surroundings.describer.describe(subject.kind, identifier)
+    tags = None
+    if needs_tags(event, subject) and not (asked and description is None):
+        tags = surroundings.describer.tags(subject.arn)
+    draft = draft_fact(
+        event.resource,
+        subject.arn,
+        detail=event.detail,
+        description=description,
+        asked=asked,
+        tags=tags,
+        event_time=event.time,
+    )
+    return draft, Origin.DESCRIBED if description is not None else Origin.EVENT
+
+
+def _record(draft: FactDraft, origin: Origin, surroundings: Surroundings) -> Recording:
+    completion = _Completion(draft, surroundings)
+    fact = completion.fact(origin)
+    new = surroundings.store.add(fact, surroundings.clock())
+    return Recording(fact, new, tuple(completion.refusals))
+
+
+class _Completion:
+    """Looks at the data and the images of a draft, and makes the fact."""
+
+    def __init__(self, draft: FactDraft, surroundings: Surroundings) -> None:
+        self._draft = draft
+        self._surroundings = surroundings
+        self._since = draft.since or draft.at
+        self._states: dict[str, NodeState] = {}
+        self._edges: dict[str, Edge] = {}
+        self._snapshots: dict[tuple[str, datetime | None], Snapshot] = {}
+        self.refusals: list[str] = []
+
+    def fact(self, origin: Origin) -> Fact:
+        draft = self._draft
+        for edge in draft.edges:
+            self._add_edge(edge)
+        for image in draft.images:
+            self._add_image(image.uri, image.digest)
+        for use in draft.data:
+            self._add_data(use)
+        subject = NodeState(node=draft.subject, at=draft.at, status=draft.status, attributes=draft.attributes)
+        others = [*draft.others, *self._states.values()]
+        return Fact(
+            subject=draft.subject,
+            origin=origin,
+            states=(
+                subject,
+                *sorted(draft.earlier, key=lambda state: state.digest),
+                *sorted(others, key=lambda state: state.digest),
+            ),
+            edges=tuple(self._edges[key] for key in sorted(self._edges)),
+        )
+
+    def _add_image(self, uri: str, digest: str | None) -> None:
+        digest = digest or self._surroundings.images.digest(uri)
+        described = {"uri": uri, **({"digest": digest} if digest else {})}
+        self._draft.attributes.setdefault("image", described)
+        node = image_ref(uri, digest)
+        self._add_state(NodeState(node=node, attributes=described))
+        self._flow(node, self._draft.subject, EdgeType.CONTRIBUTED_TO, "image")
+
+    def _add_data(self, use: DataUse) -> None:
+        place = dataset_ref(use.uri)
+        entry: dict[str, Any] = {"role": use.role, "uri": place.id}
+        if use.content_type:
+            entry["content_type"] = use.content_type
+        node = place
+        if place.id.startswith("s3://"):
+            snapshot = self._snapshot(place.id, use.as_of)
+            node = self._describe(place, snapshot, use, entry)
+        if use.listed:
+            self._draft.attributes.setdefault(use.listed, []).append(entry)
+        if use.produced:
+            self._flow(self._draft.subject, node, EdgeType.PRODUCED, use.role, use.as_of or self._draft.at)
+        else:
+            self._flow(node, self._draft.subject, EdgeType.CONTRIBUTED_TO, use.role)
+
+    def _describe(self, place: NodeRef, snapshot: Snapshot, use: DataUse, entry: dict[str, Any]) -> NodeRef:
+        """Add the version that a snapshot shows; return the node that the use is an edge to."""
+        if snapshot.refused is not None:
+            entry["refused"] = snapshot.refused
+            self.refusals.append(f"{place.id}: {snapshot.refused}")
+            return place
+        entry.update(objects=len(snapshot.objects), bytes=snapshot.size, complete=snapshot.complete)
+        if snapshot.changed_after:
+            # Nobody can say what the run read: the edge goes to the place, not to a content that may be another.
+            entry["changed_after"] = snapshot.changed_after
+            return place
+        if snapshot.digest is None:
+            return place
+        version = version_ref(place.id, snapshot.digest)
+        entry.update(version=version.id, digest=snapshot.digest)
+        self._add_version(version, place, snapshot)
+        when = use.as_of or self._draft.at if use.produced else self._since
+        for part in snapshot.parts:
+            inside = version_ref(f"{place.id}/{part.path}", part.digest)
+            self._add_state(
+                NodeState(
+                    node=inside,
+                    attributes={
+                        "uri": dataset_id(f"{place.id}/{part.path}"),
+                        "digest": part.digest,
+                        "objects": part.objects,
+                        "bytes": part.size,
+                        "complete": True,
+                    },
+                )
+            )
+            self._flow(dataset_ref(f"{place.id}/{part.path}"), inside, EdgeType.ASSOCIATED_WITH, "version", when)
+            # What a run wrote as a whole may be read in parts; what several runs wrote in parts may be read as a whole.
+            source, target = (version, inside) if use.produced else (inside, version)
+            self._flow(source, target, EdgeType.DERIVED_FROM, "part", when)
+        self._flow(place, version, EdgeType.ASSOCIATED_WITH, "version", when)
+        return version
+
+    def _add_version(self, version: NodeRef, place: NodeRef, snapshot: Snapshot) -> None:
+        attributes: dict[str, Any] = {
+            "uri": place.id,
+            "digest": snapshot.digest,
+            "objects": len(snapshot.objects),
+            "bytes": snapshot.size,
+            "complete": snapshot.complete,
+            "identity": snapshot.identity,
+        }
+        if not snapshot.parts_complete:
+            attributes["parts_complete"] = False
+        if len(snapshot.objects) <= INLINE_MANIFEST_OBJECTS:
+            attributes["manifest"] = [
+                [item.key, item.version_id, item.identity, item.size] for item in snapshot.objects
+            ]
+        else:
+            attributes["manifest_uri"] = self._surroundings.manifests.put(snapshot.digest or "", snapshot.objects)
+        self._add_state(NodeState(node=version, attributes=attributes))
+
+    def _snapshot(self, uri: str, as_of: datetime | None) -> Snapshot:
+        key = (uri, as_of)
+        if key not in self._snapshots:
+            listing = self._surroundings.contents.listing(uri, as_of, self._surroundings.object_limit)
+            self._snapshots[key] = take_snapshot(listing, as_of)
+        return self._snapshots[key]
+
+    def _flow(
+        self, source: NodeRef, target: NodeRef, kind: EdgeType, role: str, valid_from: datetime | None = None
+    ) -> None:
+        self._add_edge(Edge(source=source, target=target, type=kind, role=role, valid_from=valid_from or self._since))
+
+    def _add_edge(self, edge: Edge) -> None:
+        self._edges.setdefault(edge.model_dump_json(), edge)
+
+    def _add_state(self, state: NodeState) -> None:
+        self._states.setdefault(state.digest, state)

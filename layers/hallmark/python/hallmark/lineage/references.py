@@ -1,0 +1,134 @@
+"""How things are named in the graph: from ARNs, names, S3 URIs, images and commits to node references."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from hallmark.lineage.model import NodeKind, NodeRef
+
+REUSABLE_KINDS = frozenset(
+    {
+        NodeKind.PROCESSING_JOB,
+        NodeKind.TRAINING_JOB,
+        NodeKind.TUNING_JOB,
+        NodeKind.TRANSFORM_JOB,
+        NodeKind.LABELING_JOB,
+        NodeKind.AUTOML_JOB,
+        NodeKind.JOB,
+        NodeKind.MODEL,
+        NodeKind.ENDPOINT_CONFIG,
+        NodeKind.ENDPOINT,
+        NodeKind.FEATURE_GROUP,
+        NodeKind.MODEL_CARD,
+        NodeKind.PIPELINE,
+        NodeKind.MODEL_PACKAGE_GROUP,
+    }
+)
+"""Kinds whose names can be used again after a deletion (SageMaker API reference, DeleteTrainingJob)."""
+
+_KINDS_BY_WORD = {kind.value: kind for kind in NodeKind} | {
+    "tuningJob": NodeKind.TUNING_JOB,
+    "user-profile": NodeKind.USER,
+    "provisioned-model": NodeKind.CUSTOM_MODEL,
+    "imported-model": NodeKind.CUSTOM_MODEL,
+    "hub-content": NodeKind.FOUNDATION_MODEL,
+    "inference-profile": NodeKind.FOUNDATION_MODEL,
+}
+
+
+class Arn(NamedTuple):
+    """The parts of an ARN."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @property
+    def name(self) -> str:
+        """Return what follows the resource's word: the name as the ARN spells it."""
+        return self.resource.partition("/")[2]
+
+
+def parse_arn(text: str) -> Arn | None:
+    """Return the parts of an ARN; None for anything else."""
+    parts = text.split(":", 5)
+    if len(parts) != _ARN_PARTS or parts[0] != "arn" or not parts[1].startswith("aws"):
+        return None
+    return Arn(*parts[1:])
+
+
+_ARN_PARTS = 6
+
+
+def kind_of(arn: str) -> NodeKind | None:
+    """Tell what an ARN of SageMaker or Bedrock names; None for anything else."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service not in {"sagemaker", "bedrock"}:
+        return None
+    word = parsed.resource.partition("/")[0]
+    if word == "pipeline" and "/execution/" in parsed.resource:
+        return NodeKind.PIPELINE_EXECUTION
+    return _KINDS_BY_WORD.get(word)
+
+
+def resource_ref(arn: str, kind: NodeKind, born: datetime | None = None) -> NodeRef:
+    """Return the node of an AWS resource.
+
+    SageMaker spells names in ARNs in lower case, some of its events do not: the id has lower case always.
+    """
+    parsed = parse_arn(arn)
+    identifier = arn
+    if parsed is not None and parsed.service == "sagemaker":
+        identifier = ":".join(("arn", *parsed[:4], parsed.resource.lower()))
+        if kind is NodeKind.TUNING_JOB:
+            identifier = identifier.replace(":tuningjob/", ":hyper-parameter-tuning-job/")
+    whole = born.replace(microsecond=0) if born is not None and kind in REUSABLE_KINDS else None
+    return NodeRef(kind=kind, id=identifier, born=whole)
+
+
+def sibling_ref(arn: str, kind: NodeKind, name: str) -> NodeRef:
+    """Return the node of a resource that is named only, in the account and Region of another one's ARN."""
+    if kind_of(name) is kind:
+        return resource_ref(name, kind)
+    parsed = parse_arn(arn)
+    prefix = (
+        f"arn:{parsed.partition}:{parsed.service}:{parsed.region}:{parsed.account}" if parsed else "arn:aws:sagemaker::"
+    )
+    return resource_ref(f"{prefix}:{kind.value}/{name}", kind)
+
+
+def dataset_id(uri: str) -> str:
+    """Return the one spelling of a dataset's URI: no trailing slash, no doubled slash."""
+    scheme, separator, rest = uri.strip().partition("://")
+    if not separator:
+        return uri.strip()
+    return f"{scheme}://{re.sub('/+', '/', rest).rstrip('/')}"
+
+
+def dataset_ref(uri: str) -> NodeRef:
+    """Return the node of an S3 location."""
+    return NodeRef(kind=NodeKind.DATASET, id=dataset_id(uri))
+
+
+def version_ref(uri: str, digest: str) -> NodeRef:
+    """Return the node of a location's content; ``digest`` is ``sha256:…``."""
+    return NodeRef(kind=NodeKind.DATASET_VERSION, id=f"{dataset_id(uri)}#{digest}")
+
+
+def image_ref(uri: str, digest: str | None) -> NodeRef:
+    """Return the node of a container image: by digest, where it is known."""
+    if "@" in uri or digest is None:
+        return NodeRef(kind=NodeKind.IMAGE, id=uri)
+    repository, _, last = uri.rpartition("/")
+    return NodeRef(
+        kind=NodeKind.IMAGE, id=f"{repository}/{last.split(':')[0]}@{digest}" if repository else f"{uri}@{digest}"
+    )
+
+
+def code_ref(repository: str | None, commit: str) -> NodeRef:
+    """Return the node of a commit."""
+    return NodeRef(kind=NodeKind.CODE, id=f"git:{repository or ''}@{commit}")

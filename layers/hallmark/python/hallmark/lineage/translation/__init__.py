@@ -1,0 +1,15 @@
+"""From what AWS says of a resource to a draft of a fact."""
+
+from hallmark.lineage.translation.draft import DataUse, FactDraft, ImageUse
+from hallmark.lineage.translation.observation import Subject, draft_fact, needs_description, needs_tags, subject_of
+
+__all__ = [
+    "DataUse",
+    "FactDraft",
+    "ImageUse",
+    "Subject",
+    "draft_fact",
+    "needs_description",
+    "needs_tags",
+    "subject_of",
+]

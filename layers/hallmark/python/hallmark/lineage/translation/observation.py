@@ -315,7 +315,15 @@ def _deleted(told: FactDraft, event_time: datetime | None) -> FactDraft:
     """Return a draft that says the resource is gone, and keeps what the event told of it."""
     at = max(time for time in (event_time, told.at) if time is not None)
     earlier = NodeState(node=told.subject, at=told.at, status=told.status, attributes=dict(told.attributes))
-    gone = FactDraft(subject=told.subject, at=at, status="Deleted", since=told.since, edges=told.edges)
+    gone = FactDraft(
+        subject=told.subject,
+        at=at,
+        status="Deleted",
+        since=told.since,
+        edges=told.edges,
+        data=told.data,
+        images=told.images,
+    )
     gone.note(arn=told.attributes.get("arn"), name=told.attributes.get("name"), event_only=True)
     if told.at != at or told.status is not None:
         gone.earlier.append(earlier)

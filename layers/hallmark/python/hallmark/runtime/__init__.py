@@ -1,0 +1,1 @@
+"""What every function is made with: settings, log, metrics."""

@@ -176,18 +176,18 @@ class EntityOperations:
 
     def _find(self, call: Call) -> Entity:
         account, kind, parameters = self._store.of_call(call), self._kind, call.parameters
-        if kind is ARTIFACT:
-            arn = parameters.get("ArtifactArn")
-            if arn is None:
-                if "Source" not in parameters:
-                    raise refused("Either ArtifactArn or Source must be specified")
-                arn = account.arn(kind, artifact_id(parameters["Source"]["SourceUri"]))
+        wanted: str
+        if kind is not ARTIFACT or "ArtifactArn" in parameters:
+            wanted = parameters[kind.arn_member if kind is ARTIFACT else kind.name_member]
+            arn = wanted if wanted.startswith("arn:") else account.arn(kind, wanted)
+        elif "Source" in parameters:
+            wanted = parameters["Source"]["SourceUri"]
+            arn = account.arn(kind, artifact_id(wanted))
         else:
-            name = parameters[kind.name_member]
-            arn = name if name.startswith("arn:") else account.arn(kind, name)
+            raise refused("Either ArtifactArn or Source must be specified")
         entity = account.find(arn)
         if entity is None or entity.kind is not kind:
-            raise not_found(arn, kind.title)
+            raise not_found(wanted, kind.title)
         return entity
 
     def _summary(self, entity: Entity, *, status: bool = False) -> Description:

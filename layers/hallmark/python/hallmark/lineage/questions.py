@@ -6,11 +6,13 @@ time says so, and the token continues it. A node is named by its key, its ARN, a
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from hallmark.errors import InvalidInputError
 from hallmark.lineage.model import EdgeType, Instant, NodeKind
 
 
@@ -225,3 +227,50 @@ Answer = Annotated[
     TraceAnswer | ShowAnswer | PathAnswer | ImpactAnswer | DiffAnswer | ListAnswer | Candidates,
     Field(discriminator="answer"),
 ]
+
+
+MAXIMUM_ANSWER_BYTES = 5_500_000
+"""Lambda returns 6 MB at most (Lambda quotas)."""
+
+
+def read_question(raw: object) -> Question:
+    """Read a question.
+
+    Raises:
+        InvalidInputError: It is none; names the field, the value and the remedy.
+    """
+    try:
+        return _QUESTIONS.validate_python(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(str(step) for step in fault["loc"]) or "the question"
+        raise InvalidInputError(field, fault["input"], fault["msg"]) from None
+
+
+def read_answer(raw: object) -> Answer:
+    """Read an answer.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    try:
+        return _ANSWERS.validate_python(raw)
+    except ValidationError as error:
+        raise InvalidInputError("the answer", raw, str(error.errors()[0]["msg"])) from None
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON.
+
+    Raises:
+        InvalidInputError: It is larger than Lambda returns.
+    """
+    text = answer.model_dump_json()
+    if len(text) > MAXIMUM_ANSWER_BYTES:
+        raise InvalidInputError("node_budget", f"an answer of {len(text):,} bytes", "ask for fewer nodes a page")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
+_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)

@@ -203,8 +203,10 @@ class _Completion:
             )
             self._flow(dataset_ref(f"{place.id}/{part.path}"), inside, EdgeType.ASSOCIATED_WITH, "version", when)
             # What a run wrote as a whole may be read in parts; what several runs wrote in parts may be read as a whole.
-            source, target = (version, inside) if use.produced else (inside, version)
-            self._flow(source, target, EdgeType.DERIVED_FROM, "part", when)
+            if use.produced:
+                self._flow(version, inside, EdgeType.DERIVED_FROM, "part", when)
+            else:
+                self._flow(inside, version, EdgeType.DERIVED_FROM, "gathered", when)
         self._flow(place, version, EdgeType.ASSOCIATED_WITH, "version", when)
         return version
 

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from local.sagemaker import lineage
 from local.sagemaker.contract import Call, Listener, Operation, ResourceChanged, ServiceError
@@ -65,10 +66,12 @@ class Host:
         def send(request: AWSPreparedRequest, **_kwargs: object) -> AWSResponse:
             target = request.headers["X-Amz-Target"]
             name = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
-            status, content = self.answer(name, json.loads(request.body or b"{}"), account, region, partition)
-            return AWSResponse(request.url, status, {}, _Body(json.dumps(content).encode()))
+            body = request.body if isinstance(request.body, str | bytes) else b"{}"
+            status, content = self.answer(name, json.loads(body), account, region, partition)
+            return AWSResponse(request.url, status, HTTPHeaders(), _Body(json.dumps(content).encode()))
 
-        client.meta.events.register_first("before-send.sagemaker", send)
+        events: Any = client.meta.events
+        events.register_first("before-send.sagemaker", send)
         return client
 
     def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:

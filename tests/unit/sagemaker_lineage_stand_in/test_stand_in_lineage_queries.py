@@ -190,6 +190,19 @@ def test_the_start_is_a_vertex_only_where_edges_are_wanted(host: Any, client: An
     assert arns_of(client.query_lineage(StartArns=[arns[0]], IncludeEdges=True)) == arns
 
 
+def test_a_way_follows_the_direction_of_the_query(host: Any, client: Any) -> None:
+    start, between, match, beside = (host.artifact(ArtifactType=each) for each in ("A", "B", "Wanted", "D"))
+    for source, destination in ((match, between), (between, start), (beside, start), (beside, match)):
+        host.associate(source, destination)
+
+    found = client.query_lineage(
+        StartArns=[start], Direction="Ascendants", Filters={"Types": ["Wanted"]}, IncludeEdges=True
+    )
+
+    assert arns_of(found) == [start, between, match]
+    assert sorted(edges_of(found)) == sorted([(match, between), (between, start)])
+
+
 def test_both_directions_turn_at_every_vertex(host: Any, client: Any) -> None:
     """ "if a training job is run twice [...] the result [...] shows both endpoints" (Querying Lineage Entities)."""
     image, first, second = host.artifact(), host.artifact(), host.artifact()

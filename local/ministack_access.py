@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import botocore.session
@@ -64,13 +64,15 @@ class _Binding:
             raise NotRunningError
         return address
 
-    def client(self, service: Literal["s3"], account: str, region: str) -> Any:
+    def client(self, service: str, account: str, region: str) -> Any:
         address = self.address()
         key = (service, account, region)
         with self._lock:
             if key not in self._clients:
                 session = root_session(account, region)
-                self._clients[key] = session.client(service, endpoint_url=address.endpoint, config=CLIENT_CONFIG)
+                self._clients[key] = session.client(  # type: ignore[call-overload] # the name is a variable
+                    service, endpoint_url=address.endpoint, config=CLIENT_CONFIG
+                )
             return self._clients[key]
 
 
@@ -120,6 +122,15 @@ def server_address() -> ServerAddress:
     return _binding.address()
 
 
+def root_client(service: str, account: str, region: str) -> Any:
+    """Return a client of ``service`` on the running server with the root's credentials; shared and thread-safe.
+
+    Raises:
+        NotRunningError: No local cloud runs in this process.
+    """
+    return _binding.client(service, account, region)
+
+
 def s3_client(region: str, account: str | None = None) -> S3Client:
     """Return an S3 client on the running server with the root's credentials; it is shared and thread-safe.
 
@@ -130,7 +141,7 @@ def s3_client(region: str, account: str | None = None) -> S3Client:
     Raises:
         NotRunningError: No local cloud runs in this process.
     """
-    return cast("S3Client", _binding.client("s3", account or server_address().account, region))
+    return cast("S3Client", root_client("s3", account or server_address().account, region))
 
 
 def publish_service_event(entry: Mapping[str, Any], account: str, region: str) -> str:

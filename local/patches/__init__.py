@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.patches import event_source_mappings, event_targets, lambda_functions, sagemaker_service, stream_mappings
+from local.patches import (
+    container_images,
+    customer_keys,
+    event_source_mappings,
+    event_targets,
+    failed_invocations,
+    lambda_functions,
+    object_checksums,
+    object_encryption,
+    sagemaker_service,
+    stack_resources,
+    stream_mappings,
+    unimplemented_operations,
+)
 from local.sagemaker_port import SageMakerPort
 
 
@@ -21,4 +34,11 @@ def apply_all(sagemaker: Callable[[], SageMakerPort]) -> None:
     event_source_mappings.apply()
     stream_mappings.apply()
     event_targets.apply()
+    failed_invocations.apply()
+    customer_keys.apply()
+    stack_resources.apply()
+    object_checksums.apply()
+    object_encryption.apply()
+    container_images.apply()
+    unimplemented_operations.apply()
     sagemaker_service.apply(sagemaker)

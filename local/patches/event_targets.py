@@ -35,6 +35,7 @@ _ROLE_ACTIONS = {
     "events": "events:PutEvents",
 }
 _ROLE_REQUIRED = frozenset({"states"})  # targets that a rule can reach only through a role
+_KEY_USES = ("kms:GenerateDataKey", "kms:Decrypt")
 _TICK_SECONDS = 1
 _Document = Mapping[str, Any]
 
@@ -122,16 +123,19 @@ def _exists(service: str, arn: str) -> bool:
 
 def _resource_allows(service: str, arn: str, source_arn: str) -> bool:
     if service == "sqs":
-        key = sqs._queue_by_arn(arn)["attributes"].get("KmsMasterKeyId", "")
-        return sqs.queue_policy_allows(arn, _EVENTS, source_arn, get_account_id()) and key_allows_service(
-            key, _EVENTS, ("kms:GenerateDataKey", "kms:Decrypt"), source_arn=source_arn
-        )
+        attributes = sqs._queue_by_arn(arn)["attributes"]
+        return policy_allows_service(
+            attributes.get("Policy"), _EVENTS, "sqs:SendMessage", arn, source_arn=source_arn
+        ) and key_allows_service(attributes.get("KmsMasterKeyId", ""), _EVENTS, _KEY_USES, source_arn=source_arn)
     if service == "lambda":
         found = lambda_svc.function_policy_for_arn(arn)
         policy = found[0] if found else None
         return policy_allows_service(policy, _EVENTS, "lambda:InvokeFunction", arn, source_arn=source_arn)
     if service == "sns":
-        return bool(sns.topic_policy_allows(arn, _EVENTS, source_arn, get_account_id()))
+        attributes = sns._topic_by_arn_any_scope(arn)["attributes"]
+        return policy_allows_service(
+            attributes.get("Policy"), _EVENTS, "sns:Publish", arn, source_arn=source_arn
+        ) and key_allows_service(attributes.get("KmsMasterKeyId", ""), _EVENTS, _KEY_USES, source_arn=source_arn)
     return True
 
 

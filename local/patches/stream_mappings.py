@@ -164,7 +164,8 @@ def _table_of(mapping: Mapping[str, Any]) -> _Document | None:
 
 
 def _is_denied(mapping: _Document, config: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
-    permissions = [(action, mapping["EventSourceArn"]) for action in _STREAM_ACTIONS]
+    # ListStreams names no single stream (service authorization reference, Amazon DynamoDB).
+    permissions = [(action, mapping["EventSourceArn"]) for action in _STREAM_ACTIONS] + [("dynamodb:ListStreams", "*")]
     key = key_arn((table.get("SSEDescription") or {}).get("KMSMasterKeyArn"))
     if key:
         permissions.append(("kms:Decrypt", key))

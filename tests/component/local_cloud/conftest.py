@@ -92,7 +92,14 @@ class Workbench:
             "Action": "sqs:SendMessage",
             "Resource": arn,
         }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        only_tls = {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "sqs:*",
+            "Resource": arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement, only_tls]})
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 
     def receive(self, url: str, count: int = 1, timeout_seconds: float = 10) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 
 READ_QUEUE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
 READ_STREAM = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+LIST_STREAMS = ("dynamodb:ListStreams", "*")
 
 # Reports what it was called with to the queue in REPORTS, then behaves as the records say.
 REPORTER = """
@@ -184,7 +185,7 @@ def test_inserts_that_match_the_filter_reach_the_function_with_their_new_image(
     stream = table["LatestStreamArn"]
     pattern = json.dumps({"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": ["FACT"]}}}})
     mapping(
-        reporter((READ_STREAM, stream)),
+        reporter(LIST_STREAMS, (READ_STREAM, stream)),
         stream,
         StartingPosition="TRIM_HORIZON",
         FilterCriteria={"Filters": [{"Pattern": pattern}]},
@@ -211,7 +212,7 @@ def test_inserts_that_match_the_filter_reach_the_function_with_their_new_image(
 def test_a_transaction_is_in_the_stream(
     workbench: Any, reports: tuple[str, str], reporter: Any, mapping: Any, table: dict[str, Any]
 ) -> None:
-    mapping(reporter((READ_STREAM, table["LatestStreamArn"])), table["LatestStreamArn"], StartingPosition="LATEST")
+    mapping(reporter(LIST_STREAMS, (READ_STREAM, table["LatestStreamArn"])), table["LatestStreamArn"], StartingPosition="LATEST")
 
     workbench.dynamodb.transact_write_items(
         TransactItems=[
@@ -232,7 +233,7 @@ def test_a_stream_goes_on_from_the_first_record_that_failed(
 
     stream = table["LatestStreamArn"]
     mapping(
-        reporter((READ_STREAM, stream), ("sqs:SendMessage", dead_arn)),
+        reporter(LIST_STREAMS, (READ_STREAM, stream), ("sqs:SendMessage", dead_arn)),
         stream,
         StartingPosition="TRIM_HORIZON",
         MaximumRetryAttempts=1,
@@ -260,7 +261,7 @@ def test_a_batch_that_raises_is_split_until_the_bad_record_stands_alone(
 
     stream = table["LatestStreamArn"]
     mapping(
-        reporter((READ_STREAM, stream), ("sqs:SendMessage", dead_arn)),
+        reporter(LIST_STREAMS, (READ_STREAM, stream), ("sqs:SendMessage", dead_arn)),
         stream,
         StartingPosition="TRIM_HORIZON",
         MaximumRetryAttempts=0,
@@ -279,7 +280,7 @@ def test_a_stream_is_read_only_in_the_name_of_a_role_that_may(
     put(workbench, table, "a", "one")
     stream = table["LatestStreamArn"]
 
-    identifier = mapping(reporter((READ_STREAM[:2], stream)), stream, StartingPosition="TRIM_HORIZON")
+    identifier = mapping(reporter(LIST_STREAMS, (READ_STREAM[:2], stream)), stream, StartingPosition="TRIM_HORIZON")
 
     def result() -> str:
         return str(workbench.lambda_.get_event_source_mapping(UUID=identifier)["LastProcessingResult"])
@@ -293,7 +294,7 @@ def test_a_slow_function_of_one_stream_holds_up_no_other_source(
 ) -> None:
     slow = workbench.function(
         "import time\ndef handler(event, context): time.sleep(4)",
-        workbench.role((READ_STREAM, table["LatestStreamArn"])),
+        workbench.role(LIST_STREAMS, (READ_STREAM, table["LatestStreamArn"])),
     )
     url, arn = workbench.queue()
     put(workbench, table, "a", "one")

@@ -8,8 +8,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
-from hallmark.events.published import LINEAGE_RECORDED, SOURCE
 
+from hallmark.events.published import LINEAGE_RECORDED, SOURCE
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
@@ -51,14 +51,11 @@ class LineageMirror(Construct):
             layers=layers,
             timeout=_TIMEOUT,
             environment={
-                "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID,
                 "LINEAGE_TABLE_NAME": storage.table.table_name,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
                 "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
                 "MIRROR_ARTIFACT_BUDGET": str(policy.mirror.artifacts),
                 "MIRROR_ASSOCIATION_BUDGET": str(policy.mirror.associations),
-                "MIRROR_CONTEXT_BUDGET": str(policy.mirror.contexts),
-                "MIRROR_ACTION_BUDGET": str(policy.mirror.actions),
             },
             statements=[
                 queue.allow_receiving(),
@@ -70,11 +67,9 @@ class LineageMirror(Construct):
                 ),
                 storage.allow_key(writes=True),
                 iam.PolicyStatement(
-                    sid="WriteLineage",
+                    sid="AddToLineage",
                     actions=[
                         "sagemaker:CreateArtifact",
-                        "sagemaker:DescribeArtifact",
-                        "sagemaker:UpdateArtifact",
                         "sagemaker:AddAssociation",
                     ],
                     resources=[f"{own}:{entity}/*" for entity in _LINEAGE_ENTITIES],
@@ -82,7 +77,7 @@ class LineageMirror(Construct):
                 # Lists name no single entity (service authorization reference, Amazon SageMaker AI).
                 iam.PolicyStatement(
                     sid="FindLineage",
-                    actions=["sagemaker:ListArtifacts", "sagemaker:ListAssociations"],
+                    actions=["sagemaker:ListArtifacts"],
                     resources=["*"],
                 ),
             ],
@@ -92,4 +87,4 @@ class LineageMirror(Construct):
         )
 
 
-_LINEAGE_ENTITIES = ("artifact", "action", "context", "experiment-trial-component")
+_LINEAGE_ENTITIES = ("artifact", "experiment-trial-component")

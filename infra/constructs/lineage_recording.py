@@ -9,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
-from hallmark.events.subscriptions import SUBSCRIPTIONS
 
+from hallmark.events.subscriptions import SUBSCRIPTIONS
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage

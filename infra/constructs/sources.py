@@ -14,7 +14,6 @@ _SAGEMAKER_DESCRIBES = {
     "DescribeHyperParameterTuningJob": "hyper-parameter-tuning-job",
     "DescribeTransformJob": "transform-job",
     "DescribeLabelingJob": "labeling-job",
-    "DescribeAutoMLJobV2": "automl-job",
     "DescribeJob": "job",
     "DescribeModel": "model",
     "DescribeModelPackage": "model-package",
@@ -23,14 +22,12 @@ _SAGEMAKER_DESCRIBES = {
     "DescribeEndpointConfig": "endpoint-config",
     "DescribeEndpoint": "endpoint",
     "DescribeFeatureGroup": "feature-group",
-    "DescribePipeline": "pipeline",
     "DescribePipelineExecution": "pipeline",
     "ListPipelineExecutionSteps": "pipeline",
 }
 _BEDROCK_GETS = {
     "GetModelCustomizationJob": "model-customization-job",
     "GetModelInvocationJob": "model-invocation-job",
-    "GetCustomModel": "custom-model",
 }
 
 
@@ -109,11 +106,7 @@ def allow_listing() -> list[iam.PolicyStatement]:
         ),
         iam.PolicyStatement(
             sid="ListBedrock",
-            actions=[
-                "bedrock:ListModelCustomizationJobs",
-                "bedrock:ListModelInvocationJobs",
-                "bedrock:ListCustomModels",
-            ],
+            actions=["bedrock:ListModelCustomizationJobs", "bedrock:ListModelInvocationJobs"],
             resources=["*"],
         ),
     ]

@@ -96,8 +96,12 @@ class Answerer:
         if isinstance(found, Candidates):
             return found
         as_of = None if question.history else self._as_of(question.as_of)
+        start = [found]
+        if question.direction is Direction.UP:
+            # Where a dataset came from is where its content came from: the newest, or with its history all of them.
+            start += graph.versions_of(found) if question.history else graph.versions_of(found)[-1:]
         walk = graph.walk(
-            np.array([found]),
+            np.array(start),
             question.direction,
             depth=question.depth,
             as_of=as_of,

@@ -21,6 +21,8 @@ from hallmark.lineage.rows import KIND_CODES, KINDS, NEVER, TYPE_CODES, GraphRow
 FOREVER = np.iinfo(np.int64).max
 SAME_CONTENT_ROLE = "same content"
 PART_ROLE = "part"
+GATHERED_ROLE = "gathered"
+VERSION_ROLE = "version"
 
 _SECOND = 1_000_000
 _EQUAL_SOURCES = 8
@@ -95,6 +97,8 @@ class LineageGraph:
         arrays = [source, target, kind, role, start, end, recorded]
         same_content = self._same_content(source, target, self._making(kind, role), start, recorded)
         columns = [np.concatenate(pair) for pair in zip(arrays, same_content, strict=True)]
+        telling = self._telling(columns[0], columns[1], columns[2], columns[3])
+        columns = [column[telling] for column in columns]
         self.edge_source, self.edge_target = columns[0].astype(np.int32), columns[1].astype(np.int32)
         self.edge_type, self.edge_role = columns[2], columns[3]
         self.edge_from, self.edge_to, self.edge_recorded = columns[4:]
@@ -102,8 +106,15 @@ class LineageGraph:
         self._in_edges = np.argsort(self.edge_target, kind="stable").astype(np.int32)
         self._out_start = _starts(self.edge_source[self._out_edges], self.count)
         self._in_start = _starts(self.edge_target[self._in_edges], self.count)
+        self.known &= ~self._dropped
         self.known[self.edge_source] = True
         self.known[self.edge_target] = True
+        self._version_edge = (self.edge_type == TYPE_CODES[EdgeType.ASSOCIATED_WITH]) & (
+            self.edge_role == self._text(VERSION_ROLE)
+        )
+        # A place tells nothing of its content's origin, unless a run wrote there and nobody saw what.
+        written = self._in_start[1:] > self._in_start[:-1]
+        self._silent_upwards = self._version_edge & ~written[self.edge_source]
 
     def _close_exclusive(
         self, source: Integers, target: Integers, role: Integers, start: Integers, end: Integers, exclusive: Integers
@@ -124,10 +135,47 @@ class LineageGraph:
         end[rows] = np.minimum(end[rows], np.maximum(self.deleted_at[target[rows]], start[rows]))
         return np.flatnonzero(kept)
 
+    def _telling(self, source: Integers, target: Integers, kind: Integers, role: Integers) -> Integers:
+        """Tell which edges say something: parts of datasets matter only where they join a maker and a reader.
+
+        Every whole dataset has parts, each a directory or an object. Kept are those that a run read by themselves,
+        or that were gathered into a dataset which no run wrote as a whole.
+        """
+        derived = kind == TYPE_CODES[EdgeType.DERIVED_FROM]
+        part = derived & (role == self._text(PART_ROLE))
+        gathered = derived & (role == self._text(GATHERED_ROLE))
+        same = kind == TYPE_CODES[EdgeType.SAME_AS]
+        association = kind == TYPE_CODES[EdgeType.ASSOCIATED_WITH]
+        linked = np.zeros(self.count, dtype=bool)
+        linked[target[(kind == TYPE_CODES[EdgeType.PRODUCED]) | part | same]] = True
+        is_part = np.zeros(self.count, dtype=bool)
+        is_part[target[part]] = True
+        is_part[source[gathered]] = True
+        telling = ~(part | gathered | same | association)
+        telling |= gathered & linked[source] & ~linked[target]
+        for edges in (same, part):
+            leads_on = np.zeros(self.count, dtype=bool)
+            leads_on[source[telling]] = True
+            telling |= edges & (leads_on[target] | (same & ~is_part[target] if edges is same else False))
+        used = np.zeros(self.count, dtype=bool)
+        used[source[telling]] = True
+        used[target[telling]] = True
+        self._dropped = is_part & ~used
+        telling |= association & ~self._dropped[target]
+        places = np.zeros(self.count, dtype=bool)
+        places[source[association & self._dropped[target]]] = True
+        seen = np.zeros(self.count, dtype=bool)
+        seen[source[telling]] = True
+        seen[target[telling]] = True
+        self._dropped |= places & ~seen
+        return telling
+
+    def _text(self, text: str) -> int:
+        return self.texts.index(text) if text in self.texts else -1
+
     def _making(self, kind: Integers, role: Integers) -> Integers:
         """Tell which edges reach something that a run made: its outputs, and their parts."""
-        part = self.texts.index(PART_ROLE) if PART_ROLE in self.texts else -1
-        derived = (kind == TYPE_CODES[EdgeType.DERIVED_FROM]) & (role == part)
+        derived = (kind == TYPE_CODES[EdgeType.DERIVED_FROM]) & (role == self._text(PART_ROLE))
         found: Integers = (kind == TYPE_CODES[EdgeType.PRODUCED]) | derived
         return found
 
@@ -206,6 +254,12 @@ class LineageGraph:
                 status, at, rank = told or status, when, weight
         return status or None, at
 
+    def versions_of(self, row: int) -> list[int]:
+        """Return the versions of a dataset, the first one first; none for any other node."""
+        edges = self.edges_of(row, Direction.DOWN)
+        rows = {int(version) for version in self.edge_target[edges[self._version_edge[edges]]]}
+        return sorted(rows, key=lambda version: self.version_numbers.get(version, 0))
+
     # --- edges ---
 
     def edges_of(self, row: int, direction: Direction) -> Integers:
@@ -256,6 +310,8 @@ class LineageGraph:
             if time.monotonic() > deadline:
                 return self._ordered(levels, finished=False)
             found = self.holding(edges[_ranges(starts[frontier], starts[frontier + 1])], as_of)
+            if direction is Direction.UP:
+                found = found[~self._silent_upwards[found]]
             reached = ends[found]
             frontier = np.unique(reached[self._marks[reached] != self._mark]).astype(np.int64)
             self._marks[frontier] = self._mark
@@ -279,14 +335,20 @@ class LineageGraph:
         self._marks[nodes] = self._mark
         starts, edges = self._neighbours(direction)
         found = self.holding(edges[_ranges(starts[nodes], starts[nodes + 1])], as_of)
+        if direction is Direction.UP:
+            found = found[~self._silent_upwards[found]]
         other = self.edge_source if direction is Direction.UP else self.edge_target
         kept: Integers = found[self._marks[other[found]] == self._mark]
         return kept
 
     def shortest_path(self, source: int, target: int, as_of: int | None) -> list[int] | None:
-        """Return the edges of a shortest way down from one node to another; None where there is none."""
+        """Return the edges of a shortest way down from one node to another; None where there is none.
+
+        A dataset is reached where any of its versions is.
+        """
         if source == target:
             return []
+        targets = {target, *self.versions_of(target)}
         parents: dict[int, int] = {source: -1}
         frontier = np.array([source], dtype=np.int64)
         while len(frontier):
@@ -299,8 +361,9 @@ class LineageGraph:
                 if row not in parents:
                     parents[row] = edge
                     following.append(row)
-            if target in parents:
-                return self._way_to(target, parents)
+            reached = sorted(targets & parents.keys())
+            if reached:
+                return self._way_to(reached[0], parents)
             frontier = np.array(following, dtype=np.int64)
         return None
 

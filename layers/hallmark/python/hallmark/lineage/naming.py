@@ -14,6 +14,7 @@ from hallmark.lineage.rows import KIND_CODES
 
 MAXIMUM_CANDIDATES = 10
 _SHORT_DIGEST = 8
+_BUCKET_SLASHES = 2
 _COMPARED_NAMES = 5_000
 """Names among which the closest are looked for; comparing is slow, an unknown node must answer at once."""
 
@@ -115,7 +116,7 @@ class Names:
             return Resolution(containing[0], [], ambiguous=False)
         if containing:
             return Resolution(None, self._ranked(containing)[:MAXIMUM_CANDIDATES], ambiguous=True)
-        return Resolution(None, self._closest(text), ambiguous=False)
+        return Resolution(None, self._enclosing(text) or self._closest(text), ambiguous=False)
 
     def containing(self, text: str, kind: NodeKind | None) -> list[int]:
         """Return the nodes of a kind (any, for None) whose key or name contains a text."""
@@ -161,6 +162,15 @@ class Names:
 
     def _ranked(self, rows: list[int]) -> list[int]:
         return sorted(rows, key=lambda row: (_RANK.get(int(self._graph.kinds[row]), len(_RANK)), self._graph.keys[row]))
+
+    def _enclosing(self, text: str) -> list[int]:
+        """Return the nearest known dataset that an unknown URI lies in."""
+        place = dataset_id(text) if "://" in text else ""
+        while place.count("/") > _BUCKET_SLASHES:
+            place = place.rpartition("/")[0]
+            if place in self._by_id:
+                return self._by_id[place]
+        return []
 
     def _closest(self, text: str) -> list[int]:
         wanted = text.lower()

@@ -80,8 +80,8 @@ class CompactionPolicy(_Section):
 class MirrorPolicy(_Section):
     """How much is written into SageMaker Lineage.
 
-    Its own limits are 3,000 actions, 6,000 artifacts, 6,000 associations and 500 contexts an account (SageMaker
-    developer guide, lineage-tracking-manual-creation).
+    It allows 6,000 artifacts and 6,000 associations of your own an account (SageMaker developer guide,
+    lineage-tracking-manual-creation).
     """
 
     enabled: bool = True
@@ -89,8 +89,6 @@ class MirrorPolicy(_Section):
     """SageMaker makes its own entities within this time; SQS delays a message for 15 minutes at most."""
     artifacts: int = Field(default=3_000, ge=0, le=6_000)
     associations: int = Field(default=3_000, ge=0, le=6_000)
-    contexts: int = Field(default=200, ge=0, le=500)
-    actions: int = Field(default=1_500, ge=0, le=3_000)
 
 
 class LineagePolicy(_Section):

@@ -1,0 +1,78 @@
+"""Adds to SageMaker Lineage what SageMaker itself does not record, within a budget."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from hallmark.aws.clients import client
+from hallmark.aws.dead_letters import DeadLetters
+from hallmark.aws.dynamodb import DynamoLineageTable
+from hallmark.aws.lineage_mirror import MirrorBudget, SageMakerLineage
+from hallmark.errors import InvalidInputError
+from hallmark.events.envelope import read_event_text
+from hallmark.lineage.mirroring import Mirrored, mirror
+from hallmark.runtime.batches import work_off
+from hallmark.runtime.observability import MetricUnit, logger, metrics
+from hallmark.runtime.settings import Settings
+
+
+class MirrorSettings(Settings):
+    """What the function is told by its deployment."""
+
+    lineage_table_name: str
+    dead_letter_queue_url: str
+    mirror_artifact_budget: int
+    mirror_association_budget: int
+    maximum_receives: int = 5
+
+
+@cache
+def settings() -> MirrorSettings:
+    """Read the settings once per execution environment."""
+    return MirrorSettings.from_environment()
+
+
+@cache
+def table() -> DynamoLineageTable:
+    """Build the table once per execution environment."""
+    return DynamoLineageTable(settings().lineage_table_name, client("dynamodb"))
+
+
+@cache
+def budget() -> MirrorBudget:
+    """Build the budget once per execution environment."""
+    limits = {"artifact": settings().mirror_artifact_budget, "association": settings().mirror_association_budget}
+    return MirrorBudget(settings().lineage_table_name, client("dynamodb"), limits)  # type: ignore[arg-type] # the keys are literals
+
+
+def mirror_fact(body: str) -> Mirrored:
+    """Mirror the fact that one ``LineageRecorded`` tells of."""
+    detail = (read_event_text(body) or {}).get("detail") or {}
+    fact_id = detail.get("factId")
+    recorded = table().fact(str(fact_id)) if fact_id else None
+    if recorded is None:
+        raise InvalidInputError("detail.factId", fact_id, "send the id of a recorded fact")
+    done = mirror(recorded, SageMakerLineage(client("sagemaker")), budget(), datetime.now(UTC))
+    if done.created or done.associated or done.spent:
+        logger.info("fact mirrored", node=recorded.fact.subject.key, **done._asdict())
+    return done
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Mirror each message of a batch."""
+    dead_letters = DeadLetters(settings().dead_letter_queue_url, client("sqs"), "mirror_lineage")
+    outcome = work_off(event["Records"], mirror_fact, dead_letters.send, maximum_receives=settings().maximum_receives)
+    metrics.add_metric(
+        name="MirrorEntities",
+        unit=MetricUnit.Count,
+        value=sum(done.created + done.associated for done in outcome.results),
+    )
+    metrics.add_metric(
+        name="MirrorBudgetSpent", unit=MetricUnit.Count, value=sum(done.spent for done in outcome.results)
+    )
+    metrics.add_metric(name="MirrorHeadroom", unit=MetricUnit.Count, value=min(budget().left().values()))
+    return outcome.response

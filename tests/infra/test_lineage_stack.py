@@ -28,16 +28,16 @@ PHYSICAL_NAMES = {
 }
 
 BOTOCORE_NAMES = {
-    "bedrock": "bedrock",
-    "dynamodb": "dynamodb",
-    "ecr": "ecr",
-    "events": "events",
-    "kms": "kms",
-    "logs": "logs",
-    "s3": "s3",
-    "sagemaker": "sagemaker",
-    "sqs": "sqs",
-    "lambda": "lambda",
+    "bedrock": ["bedrock"],
+    "dynamodb": ["dynamodb", "dynamodbstreams"],
+    "ecr": ["ecr"],
+    "events": ["events"],
+    "kms": ["kms"],
+    "lambda": ["lambda"],
+    "logs": ["logs"],
+    "s3": ["s3"],
+    "sagemaker": ["sagemaker"],
+    "sqs": ["sqs"],
 }
 
 # IAM actions that are not named like an operation (service authorization reference, Amazon S3).
@@ -194,8 +194,8 @@ def test_a_wildcard_stands_only_where_aws_has_nothing_narrower(resources: Resour
 def test_every_allowed_action_exists(resources: Resources) -> None:
     session = botocore.session.get_session()
     operations = {
-        prefix: {name.lower() for name in session.get_service_model(service).operation_names}
-        for prefix, service in BOTOCORE_NAMES.items()
+        prefix: {name.lower() for service in services for name in session.get_service_model(service).operation_names}
+        for prefix, services in BOTOCORE_NAMES.items()
     }
     for name, statement in statements(resources):
         for action in as_list(statement["Action"]):

@@ -34,11 +34,9 @@ _CALLS: Mapping[NodeKind, _Call] = {
     NodeKind.ENDPOINT_CONFIG: _Call("sagemaker", "describe_endpoint_config", "EndpointConfigName"),
     NodeKind.ENDPOINT: _Call("sagemaker", "describe_endpoint", "EndpointName"),
     NodeKind.FEATURE_GROUP: _Call("sagemaker", "describe_feature_group", "FeatureGroupName"),
-    NodeKind.PIPELINE: _Call("sagemaker", "describe_pipeline", "PipelineName"),
     NodeKind.PIPELINE_EXECUTION: _Call("sagemaker", "describe_pipeline_execution", "PipelineExecutionArn", "arn"),
     NodeKind.CUSTOMIZATION_JOB: _Call("bedrock", "get_model_customization_job", "jobIdentifier", "arn"),
     NodeKind.BATCH_INFERENCE_JOB: _Call("bedrock", "get_model_invocation_job", "jobIdentifier", "arn"),
-    NodeKind.CUSTOM_MODEL: _Call("bedrock", "get_custom_model", "modelIdentifier", "arn"),
 }
 
 _MISSING_CODES = {"ResourceNotFound", "ResourceNotFoundException"}

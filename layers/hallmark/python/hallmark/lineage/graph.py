@@ -151,7 +151,7 @@ class LineageGraph:
         is_part = np.zeros(self.count, dtype=bool)
         is_part[target[part]] = True
         is_part[source[gathered]] = True
-        telling = ~(part | gathered | same | association)
+        telling: Integers = ~(part | gathered | same | association)
         telling |= gathered & linked[source] & ~linked[target]
         for edges in (same, part):
             leads_on = np.zeros(self.count, dtype=bool)

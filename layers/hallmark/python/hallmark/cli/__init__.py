@@ -1,0 +1,1 @@
+"""The command line: asks the deployed query function and shows its answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.sagemaker.contract import Call, Description, Operation, ServiceError
+from local.sagemaker.contract import Call, Description, Operation
 from local.sagemaker.lineage.entities import (
     TRIAL_COMPONENT,
     AccountLineage,
@@ -90,12 +90,8 @@ class AssociationOperations:
 def _end(account: AccountLineage, arn: str) -> Entity:
     entity = account.find(arn)
     if entity is None:
-        raise _missing_end(arn)
+        raise not_found(arn, "The entity")
     return entity
-
-
-def _missing_end(arn: str) -> ServiceError:
-    return not_found(arn, "The entity")
 
 
 def _ends(source_arn: str, destination_arn: str) -> Description:

@@ -11,6 +11,8 @@ from typing import Any
 
 from local.sagemaker.contract import Call
 
+DEFAULT_GROUP = "sagemaker-default-lineage-group"  # "Tracking Cross-Account Lineage", SageMaker developer guide
+
 
 @dataclass(frozen=True)
 class EntityKind:
@@ -232,9 +234,6 @@ class LineageStore:
         """Forget everything."""
         with self.lock:
             self._accounts.clear()
-
-
-DEFAULT_GROUP = "sagemaker-default-lineage-group"  # "Tracking Cross-Account Lineage", SageMaker developer guide
 
 
 def user_context(call: Call) -> dict[str, Any]:

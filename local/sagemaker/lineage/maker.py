@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from local.sagemaker.contract import ResourceChanged
@@ -61,9 +61,9 @@ class EntityMaker:
             ARTIFACT, arn, None, entity_type, {"SourceUri": uri, "SourceTypes": []}, members
         )
 
-    def artifacts(self, uses: Uses, members: Mapping[str, Any] | None = None) -> Iterable[Entity]:
+    def artifacts(self, uses: Iterable[tuple[str, str]]) -> list[Entity]:
         """Return the artifact of each use."""
-        return [self.artifact(uri, entity_type, members) for entity_type, uri in uses]
+        return [self.artifact(uri, entity_type) for entity_type, uri in uses]
 
     def latest_context(self, source_uri: str) -> Entity | None:
         """Return the context that was made last for a source, if there is one."""
@@ -76,7 +76,7 @@ class EntityMaker:
         """Return the context of the resource that changed, which another made at ``made_at`` may have preceded."""
         name = f"{self.change.arn.rpartition('/')[2]}-{int(made_at.timestamp())}{suffix}"
         arn = self._account.arn(CONTEXT, name)
-        source = _arn_source(self.change.arn, made_at.strftime("%a %b %d %H:%M:%S UTC %Y"))
+        source = _arn_source(self.change.arn, made_at.astimezone(UTC).strftime("%a %b %d %H:%M:%S UTC %Y"))
         return self._account.find(arn) or self._make(CONTEXT, arn, name, entity_type, source, properties=properties)
 
     def action(self, name: str, entity_type: str, source_id: str, status: str) -> Entity:

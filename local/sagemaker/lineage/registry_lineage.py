@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from local.sagemaker.contract import Description
@@ -15,7 +16,8 @@ class RegistryLineage:
     """Makes the lineage of model package groups and model packages."""
 
     def __init__(self) -> None:
-        self._approvals: dict[str, str] = {}
+        # By ARN and time of making: a group that is made anew begins with version 1 again.
+        self._approvals: dict[tuple[str, datetime], str] = {}
 
     def forget(self) -> None:
         """Forget the approvals seen."""
@@ -42,7 +44,7 @@ class RegistryLineage:
         artifact = maker.artifact(
             maker.change.arn, "Model", {"MetadataProperties": metadata} if metadata is not None else None
         )
-        for used in maker.artifacts(list(_package_uses(package))):
+        for used in maker.artifacts(_package_uses(package)):
             maker.associate(used, artifact, "ContributedTo")
         group = package.get("ModelPackageGroupName")
         if group is None:
@@ -51,13 +53,12 @@ class RegistryLineage:
         context = maker.latest_context(maker.resource_arn(f"model-package-group/{name}"))
         if context is not None:
             maker.associate(artifact, context, "AssociatedWith")
-        status = package.get("ModelApprovalStatus")
-        if status is None or self._approvals.get(maker.change.arn) == status:
+        status, made_at = package.get("ModelApprovalStatus"), package["CreationTime"]
+        before = self._approvals.get((maker.change.arn, made_at))
+        if status in {None, before}:
             return
-        changed_at = package["CreationTime"]
-        if maker.change.arn in self._approvals:
-            changed_at = package.get("LastModifiedTime", changed_at)
-        self._approvals[maker.change.arn] = status
+        self._approvals[maker.change.arn, made_at] = status
+        changed_at = package.get("LastModifiedTime", made_at) if before else made_at
         version = package.get("ModelPackageVersion", 1)
         action = maker.action(
             f"{name}-{version}-{status}-{int(changed_at.timestamp())}-aws-model-package",

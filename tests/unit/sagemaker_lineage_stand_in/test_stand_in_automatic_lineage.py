@@ -294,6 +294,14 @@ def test_each_approval_status_has_an_action_of_its_own(host: Any, client: Any) -
     assert {action["ActionType"] for action in actions} == {"Approval"}
 
 
+def test_the_first_version_of_a_group_made_anew_has_its_own_approval(host: Any, client: Any) -> None:
+    tell(host, group(), package("Approved"))
+
+    tell(host, package("Approved", CreationTime=MADE_AT + timedelta(hours=1)))
+
+    assert len(client.list_actions(SourceUri=PACKAGE)["ActionSummaries"]) == 2
+
+
 def test_algorithms_and_further_containers_contribute_to_a_package(host: Any, client: Any) -> None:
     tell(
         host,

@@ -53,12 +53,13 @@ class RegistryLineage:
         context = maker.latest_context(maker.resource_arn(f"model-package-group/{name}"))
         if context is not None:
             maker.associate(artifact, context, "AssociatedWith")
-        status, made_at = package.get("ModelApprovalStatus"), package["CreationTime"]
+        made_at: datetime = package["CreationTime"]
+        status = package.get("ModelApprovalStatus")
         before = self._approvals.get((maker.change.arn, made_at))
         if status in {None, before}:
             return
         self._approvals[maker.change.arn, made_at] = status
-        changed_at = package.get("LastModifiedTime", made_at) if before else made_at
+        changed_at: datetime = package.get("LastModifiedTime", made_at) if before else made_at
         version = package.get("ModelPackageVersion", 1)
         action = maker.action(
             f"{name}-{version}-{status}-{int(changed_at.timestamp())}-aws-model-package",

@@ -181,11 +181,13 @@ class LocalCloud:
         configure_emulator(self._settings, self._port)
         import ministack.app as emulator  # noqa: PLC0415 - MiniStack reads its settings at import
 
-        from local import patches  # noqa: PLC0415 - they import MiniStack
+        from local.patches import every_mend  # noqa: PLC0415 - it imports MiniStack
 
+        # Whoever imported MiniStack earlier in this process did so without our settings.
+        emulator.AUTH = True
         emulator._MINISTACK_PORT = str(self._port)
         ministack_access.bind(ServerAddress(self.endpoint, self.account, self.region))
-        patches.apply_all(self.sagemaker)
+        every_mend.apply_all(self.sagemaker)
         ready = threading.Event()
         gateway = Gateway(emulator.app, self, ready.set)
 

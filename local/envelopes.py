@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -82,7 +83,7 @@ def localise_event(event: Mapping[str, Any], account: str, region: str) -> Event
     account or that region are changed. ARNs and images of other accounts (AWS's own algorithms) stay. What the
     envelope lacks is added.
     """
-    partition = _partition_of(region)
+    partition = partition_of(region)
     foreign_account = event.get("account", account)
     foreign_region = event.get("region", region)
 
@@ -119,7 +120,9 @@ def localise_event(event: Mapping[str, Any], account: str, region: str) -> Event
     return {**fixed, **event, **changed}
 
 
-def _partition_of(region: str) -> str:
+@cache
+def partition_of(region: str) -> str:
+    """Return the partition that a region belongs to."""
     partition: str = botocore.session.get_session().get_partition_for_region(region)
     return partition
 

@@ -33,9 +33,12 @@ _NAMING_PARAMETERS: dict[str, tuple[tuple[str, str], ...]] = {
     "StartPipelineExecution": (("pipeline", "PipelineName"),),
     "ListTrainingJobsForHyperParameterTuningJob": (("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),),
     "BatchDescribeModelPackage": (("", "ModelPackageArnList"),),
+    "UpdatePipelineVersion": (("", "PipelineArn"),),
+    "DeleteModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
+    "GetModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
+    "PutModelPackageGroupPolicy": (("model-package-group", "ModelPackageGroupName"),),
 }
 _KINDS = {
-    "AutoMLJobV2": "automl-job",
     "AutoMLJob": "automl-job",
     "HyperParameterTuningJob": "hyper-parameter-tuning-job",
     "Trial": "experiment-trial",
@@ -85,6 +88,7 @@ def _pairs_of_noun(operation: str) -> tuple[tuple[str, str], ...]:
     match = _ON_ONE_RESOURCE.fullmatch(operation)
     if match is None:
         return ()
-    noun = match["noun"]
+    noun = match["noun"].removesuffix("V2")
     kind = _KINDS.get(noun) or re.sub(r"(?<!^)(?=[A-Z])", "-", noun).lower()
-    return ((kind, f"{noun}Name"), (kind, f"{noun}Arn"))
+    name = "JobDefinitionName" if noun.endswith("JobDefinition") else f"{noun}Name"
+    return ((kind, name), (kind, f"{noun}Arn"))

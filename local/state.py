@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,21 +51,22 @@ class StateFolder:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Hold the lock.
+        """Hold the lock until this process ends: who waits for it knows then that nothing of the cloud is left.
 
         Raises:
             AlreadyRunningError: Another process holds it.
         """
         self.path.mkdir(exist_ok=True)
-        with self._lock.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunningError(self._already()) from None
-            try:
-                yield
-            finally:
-                self._file.unlink(missing_ok=True)
+        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise AlreadyRunningError(self._already()) from None
+        try:
+            yield
+        finally:
+            self._file.unlink(missing_ok=True)
 
     def write(self, state: RunningState) -> None:
         """Tell other processes what runs."""

@@ -8,13 +8,13 @@ decrypted in the caller's name); "Using server-side encryption with AWS KMS keys
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 from xml.etree import ElementTree
 
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_evaluator
 from ministack.services import dynamodb, s3, sns, sqs
 
+from local.patches.denial_messages import denied_beneath
 from local.patches.permissions import key_arn
 from local.patches.replacement import replace_function
 
@@ -47,7 +47,6 @@ _USES: dict[str, tuple[str, ...]] = {
         _READ,
     ),
 }
-_KMS_DENIAL: ContextVar[tuple[str, str] | None] = ContextVar("hallmark_local_kms_denial", default=None)
 
 
 def apply() -> None:
@@ -62,23 +61,6 @@ def apply() -> None:
         ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
         _with_key,
     )
-    replace_function(
-        iam_actions,
-        "access_denied_response",
-        (
-            "service",
-            "action",
-            "principal_arn",
-            "request_id",
-            "error_code",
-            "message",
-            "headers",
-            "resource_arn",
-            "explicit_deny",
-            "resource_policy_arn",
-        ),
-        _naming_the_key,
-    )
 
 
 def _with_key(original: Any) -> Any:
@@ -90,7 +72,7 @@ def _with_key(original: Any) -> Any:
         resource_arn: str = "*",
         service_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        _KMS_DENIAL.set(None)
+        denied_beneath(None)
         denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
         uses = _USES.get(iam_action, ())
         key = _key_of(service, resource_arn, reads=uses == _READ) if uses and denied is None else None
@@ -100,21 +82,11 @@ def _with_key(original: Any) -> Any:
         for action in uses:
             denied = original(access_key_id, action, "kms", region, key, via)
             if denied is not None:
-                _KMS_DENIAL.set((action, key))
+                denied_beneath((action, key))
                 return denied
         return None
 
     return enforce
-
-
-def _naming_the_key(original: Any) -> Any:
-    def access_denied_response(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
-        denial = _KMS_DENIAL.get()
-        if denial is not None:
-            action, more["resource_arn"] = denial
-        return original(service, action, principal_arn, request_id, **more)
-
-    return access_denied_response
 
 
 def _key_of(service: str, arn: str, *, reads: bool) -> str | None:

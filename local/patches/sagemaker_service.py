@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import botocore.session
 import ministack.app as emulator
 from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import get_account_id, get_region
 
+from local.envelopes import partition_of
 from local.patches.replacement import EmulatorChangedError, replace_function
 from local.sagemaker_authorisation import resource_arns
 from local.sagemaker_port import SageMakerPort
@@ -115,5 +115,4 @@ def _resources(headers: Mapping[str, str], body: bytes, account: str, region: st
         return ["*"]
     if not isinstance(parameters, dict):
         return ["*"]
-    partition = botocore.session.get_session().get_partition_for_region(region)
-    return resource_arns(_operation(headers), parameters, account, region, partition)
+    return resource_arns(_operation(headers), parameters, account, region, partition_of(region))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from local.cloud import LocalCloud
 
 TRUST_LAMBDA = {

@@ -92,7 +92,9 @@ def test_an_event_arrives_as_it_was_published(workbench: Any, rule: Any) -> None
     assert as_is == payload
     assert (localised["id"], localised["time"]) == (payload["id"], payload["time"])
     assert localised["account"] == workbench.cloud.account
-    assert [arn.split(":")[3:5] for arn in localised["resources"]] == [[workbench.cloud.region, workbench.cloud.account]]
+    assert [arn.split(":")[3:5] for arn in localised["resources"]] == [
+        [workbench.cloud.region, workbench.cloud.account]
+    ]
 
 
 def test_put_events_is_refused_for_sources_of_aws(workbench: Any) -> None:

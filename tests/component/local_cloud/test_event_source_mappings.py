@@ -212,7 +212,11 @@ def test_inserts_that_match_the_filter_reach_the_function_with_their_new_image(
 def test_a_transaction_is_in_the_stream(
     workbench: Any, reports: tuple[str, str], reporter: Any, mapping: Any, table: dict[str, Any]
 ) -> None:
-    mapping(reporter(LIST_STREAMS, (READ_STREAM, table["LatestStreamArn"])), table["LatestStreamArn"], StartingPosition="LATEST")
+    mapping(
+        reporter(LIST_STREAMS, (READ_STREAM, table["LatestStreamArn"])),
+        table["LatestStreamArn"],
+        StartingPosition="LATEST",
+    )
 
     workbench.dynamodb.transact_write_items(
         TransactItems=[

@@ -169,7 +169,9 @@ def test_a_function_is_cut_off_after_its_timeout(workbench: Any) -> None:
 
 
 def test_the_log_of_a_function_is_in_its_log_group(workbench: Any) -> None:
-    function = workbench.function("def handler(event, context): print('seen in the log')", workbench.role(("logs:*", "*")))
+    function = workbench.function(
+        "def handler(event, context): print('seen in the log')", workbench.role(("logs:*", "*"))
+    )
     workbench.invoke(function)
     logs = workbench.cloud.client("logs")
 

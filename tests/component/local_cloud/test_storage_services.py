@@ -54,7 +54,9 @@ def test_listings_tell_versions_and_the_algorithm_of_their_checksums(cloud: Any,
     listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
 
     assert first["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(b"one").digest()).decode()
-    assert [(found["Key"], found["VersionId"], found["IsLatest"], found["ChecksumAlgorithm"]) for found in versions] == [
+    assert [
+        (found["Key"], found["VersionId"], found["IsLatest"], found["ChecksumAlgorithm"]) for found in versions
+    ] == [
         (key, second["VersionId"], True, ["CRC32"]),
         (key, first["VersionId"], False, ["SHA256"]),
     ]
@@ -170,3 +172,9 @@ def test_parameters_are_kept_by_path_and_version(cloud: Any, workbench: Any) -> 
     found = ssm.get_parameters_by_path(Path=path)["Parameters"]
 
     assert [(parameter["Value"], parameter["Version"]) for parameter in found] == [("lineage-2", 2)]
+
+
+def test_a_write_with_a_key_of_aws_needs_no_name_of_it(cloud: Any, bucket: str) -> None:
+    answer = cloud.client("s3").put_object(Bucket=bucket, Key="x", Body=b"one", ServerSideEncryption="aws:kms")
+
+    assert answer["SSEKMSKeyId"].endswith("alias/aws/s3")

@@ -1,0 +1,46 @@
+"""All mends, in the order in which they build on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local.patches import (
+    container_images,
+    customer_keys,
+    denial_messages,
+    event_source_mappings,
+    event_targets,
+    failed_invocations,
+    lambda_functions,
+    object_checksums,
+    object_encryption,
+    sagemaker_service,
+    stack_resources,
+    stream_mappings,
+    unimplemented_operations,
+)
+from local.sagemaker_port import SageMakerPort
+
+
+def apply_all(sagemaker: Callable[[], SageMakerPort]) -> None:
+    """Mend the emulator, once in a process however often it is called, and put SageMaker behind its port.
+
+    Args:
+        sagemaker: Gives the stand-in when the first request for it comes.
+
+    Raises:
+        EmulatorChangedError: MiniStack is no longer what a mend was written for.
+    """
+    lambda_functions.apply()
+    event_source_mappings.apply()
+    stream_mappings.apply()
+    event_targets.apply()
+    failed_invocations.apply()
+    denial_messages.apply()
+    customer_keys.apply()
+    stack_resources.apply()
+    object_checksums.apply()
+    object_encryption.apply()
+    container_images.apply()
+    unimplemented_operations.apply()
+    sagemaker_service.apply(sagemaker)

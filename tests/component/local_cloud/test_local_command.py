@@ -104,6 +104,31 @@ def start_worker(exports: dict[str, str], zip_files: Any) -> int:
     return process
 
 
+def start_job(exports: dict[str, str]) -> int:
+    """Start a training job whose container sleeps, and return the container's process id."""
+    client("s3", exports).create_bucket(Bucket="jobs-bucket")
+    duration = f"60.{time.time_ns() % 10**9:09d}"
+    client("sagemaker", exports).create_training_job(
+        TrainingJobName="sleeper",
+        AlgorithmSpecification={
+            "TrainingImage": "111122223333.dkr.ecr.us-east-1.amazonaws.com/sleeper:1",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["sleep", duration],
+        },
+        RoleArn="arn:aws:iam::111122223333:role/worker",
+        OutputDataConfig={"S3OutputPath": "s3://jobs-bucket/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 120},
+    )
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            if command.parent.exists() and command.read_bytes() == f"sleep\0{duration}\0".encode():
+                return int(command.parent.name)
+        time.sleep(0.05)
+    raise AssertionError("the job's container did not start")
+
+
 def is_running(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
@@ -153,15 +178,17 @@ def test_what_is_no_event_is_refused_with_its_file_and_nothing_is_published(run:
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_the_cloud(checkout: Path, zip_files: Any, told: signal.Signals) -> None:
+def test_neither_worker_nor_job_outlives_the_cloud(checkout: Path, zip_files: Any, told: signal.Signals) -> None:
     process, exports = start_in_foreground(checkout)
     worker = start_worker(exports, zip_files)
+    job = start_job(exports)
 
     process.send_signal(told)
     code = process.wait(15)
 
     assert code == (0 if told is not signal.SIGKILL else -signal.SIGKILL)
     assert wait_until_gone(worker)
+    assert wait_until_gone(job)
 
 
 def test_a_taken_port_is_named_with_who_has_it(run: Any) -> None:

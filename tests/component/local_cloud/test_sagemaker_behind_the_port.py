@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+WRITE = (
+    "import os, boto3; "
+    "boto3.client('s3').put_object(Bucket=os.environ['BUCKET'], Key='from-the-container', Body=b'{}'); "
+    "print('accuracy=0.5;')"
+)
+
+
+@pytest.fixture
+def bucket(cloud: Any, workbench: Any) -> str:
+    name = str(workbench.name("bucket"))
+    cloud.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def start_training(cloud: Any, name: str, role: str, bucket: str) -> str:
+    answer = cloud.client("sagemaker").create_training_job(
+        TrainingJobName=name,
+        AlgorithmSpecification={
+            "TrainingImage": f"{cloud.account}.dkr.ecr.{cloud.region}.amazonaws.com/training:1",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python", "-c", WRITE],
+            "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=(.*?);"}],
+        },
+        Environment={"BUCKET": bucket},
+        RoleArn=role,
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+    return str(answer["TrainingJobArn"])
+
+
+def wait_for(cloud: Any, workbench: Any, name: str) -> dict[str, Any]:
+    sagemaker = cloud.client("sagemaker")
+
+    def ended() -> dict[str, Any] | None:
+        described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+        return described if described["TrainingJobStatus"] in {"Completed", "Failed"} else None
+
+    found: dict[str, Any] = workbench.wait_for(ended, timeout_seconds=20)
+    return found
+
+
+def test_a_job_that_runs_tells_its_states_on_the_default_bus(cloud: Any, workbench: Any, bucket: str) -> None:
+    url, arn = workbench.queue()
+    workbench.let_events_send(url, arn)
+    name = workbench.name("job")
+    pattern = {"source": ["aws.sagemaker"], "detail": {"TrainingJobName": [name]}}
+    workbench.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    workbench.events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    role = workbench.role(("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com", "AWS": cloud.account},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    cloud.client("iam").update_assume_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps(trust))
+
+    job = start_training(cloud, name, role, bucket)
+    described = wait_for(cloud, workbench, name)
+
+    assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+    assert [metric["Value"] for metric in described["FinalMetricDataList"]] == [0.5]
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="from-the-container")["Body"].read() == b"{}"
+    seen: list[dict[str, Any]] = []
+    while not any(body["detail"]["TrainingJobStatus"] == "Completed" for body in seen):
+        received = workbench.bodies(url)
+        assert received, [body["detail"]["TrainingJobStatus"] for body in seen]
+        seen += received
+    assert {(body["account"], body["region"]) for body in seen} == {(cloud.account, cloud.region)}
+    assert all(job in body["resources"] for body in seen)
+    workbench.events.remove_targets(Rule=name, Ids=["queue"])
+    workbench.events.delete_rule(Name=name)
+
+
+def test_a_container_may_do_what_its_role_allows_and_nothing_else(cloud: Any, workbench: Any, bucket: str) -> None:
+    name = workbench.name("job")
+
+    start_training(cloud, name, workbench.role(), bucket)
+    described = wait_for(cloud, workbench, name)
+
+    assert described["TrainingJobStatus"] == "Failed"
+
+
+def test_what_the_lineage_api_made_is_found_again(cloud: Any, workbench: Any) -> None:
+    sagemaker = cloud.client("sagemaker")
+    uri = f"s3://{workbench.name('data')}/train.csv"
+
+    made = sagemaker.create_artifact(ArtifactType="DataSet", Source={"SourceUri": uri})["ArtifactArn"]
+
+    assert [found["ArtifactArn"] for found in sagemaker.list_artifacts(SourceUri=uri)["ArtifactSummaries"]] == [made]

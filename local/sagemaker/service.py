@@ -17,15 +17,20 @@ from botocore.model import OperationNotFoundError, ServiceModel
 from local.sagemaker import lineage
 from local.sagemaker.clients import ecr_client, publish_event, role_environment, s3_client
 from local.sagemaker.contract import Call, Description, Listener, Operation, ServiceError
+from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.events import EventPublisher, Publish
 from local.sagemaker.foundation import Foundation, RoleEnvironment, S3Clients
 from local.sagemaker.images import EcrClients, ImageRegistry
 from local.sagemaker.jobs import JobPool
+from local.sagemaker.models import Models
+from local.sagemaker.packages import ModelRegistry
 from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.resources import ResourceStore
 from local.sagemaker.settings import SageMakerSettings
 from local.sagemaker.shapes import parse_request, serialise
+from local.sagemaker.tags import Tagging
 from local.sagemaker.training import TrainingJobs
+from local.sagemaker.tuning import TuningJobs
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET = "x-amz-target"
@@ -79,10 +84,18 @@ class SageMakerService:
         self.events = EventPublisher(publish, settings.quirks)
         self.listeners.append(self.events)
         training = TrainingJobs(self.foundation)
-        processing = ProcessingJobs(self.foundation)
+        models = Models(self.foundation)
+        parts = (
+            training,
+            ProcessingJobs(self.foundation),
+            TuningJobs(self.foundation, training),
+            models,
+            ModelRegistry(self.foundation),
+            Endpoints(self.foundation, models),
+            Tagging(self.foundation),
+        )
         self.operations: dict[str, Operation] = {
-            **training.operations(),
-            **processing.operations(),
+            name: operation for part in parts for name, operation in part.operations().items()
         }
         lineage.register(self)
 

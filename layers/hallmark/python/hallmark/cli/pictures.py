@@ -16,6 +16,8 @@ from hallmark.lineage.questions import NodeSummary, TracedEdge
 _HEIGHT = 40.0
 _LETTER = 6.6
 _LABEL_LETTERS = 30
+_WIDE_FROM = 0x2E7F
+"""Letters of East Asian scripts begin here; they are twice as wide."""
 _MARGIN = 24.0
 _LEGEND_HEIGHT = 44.0
 _FOLD_FROM = 4
@@ -130,7 +132,7 @@ def draw_page(drawing: Drawing, title: str, start: str = "") -> str:
 def _label(drawing: Drawing, key: str) -> str:
     node = drawing.nodes[key]
     if key in drawing.folded:
-        return f"{drawing.folded[key]} × {node.kind.value}"
+        return f"{drawing.folded[key]} x {node.kind.value}"
     label = node.label
     if node.kind is NodeKind.DATASET and len(label) > _LABEL_LETTERS:
         label = f"…/{label.rpartition('/')[2]}"
@@ -140,7 +142,7 @@ def _label(drawing: Drawing, key: str) -> str:
 
 
 def _width(label: str) -> float:
-    return sum(2 * _LETTER if ord(letter) > 0x2E7F else _LETTER for letter in label)
+    return sum(2 * _LETTER if ord(letter) > _WIDE_FROM else _LETTER for letter in label)
 
 
 def _node(node: NodeSummary, label: str, box: Box, *, starred: bool, count: int | None) -> str:

@@ -52,10 +52,7 @@ class EndpointLineage:
     def make_model(self, maker: EntityMaker) -> None:
         """Make the artifacts of a model's images, data and packages."""
         model = maker.change.description
-        containers = [
-            *([model["PrimaryContainer"]] if "PrimaryContainer" in model else ()),
-            *model.get("Containers", ()),
-        ]
+        containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", ())]
         uses: Uses = []
         for container in containers:
             uses += container_uses(container)

@@ -85,7 +85,7 @@ class Account:
             assert self._changed.wait_for(told, _PATIENCE_SECONDS), f"{kind} {name} never was {statuses}"
         assert self._automatic.flush()
 
-    def put(self, key: str, content: str) -> str:
+    def put(self, key: str, content: str | bytes) -> str:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
         return f"s3://{self.bucket}/{key}"
 

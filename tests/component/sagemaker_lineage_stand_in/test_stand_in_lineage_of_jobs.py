@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from typing import Any
 
+ENDED = ("Completed", "Failed", "Stopped")
 JOBS = "arn:aws:sagemaker:eu-west-1:123456789012:"
 
 
@@ -49,3 +52,64 @@ def test_a_reset_forgets_jobs_and_lineage(account: Any) -> None:
 
     assert account.client.list_artifacts()["ArtifactSummaries"] == []
     assert account.client.list_trial_components()["TrialComponentSummaries"] == []
+
+
+def archive(name: str, script: str) -> bytes:
+    """Return a ``sourcedir.tar.gz`` with one script."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(script)
+        tar.addfile(entry, io.BytesIO(script.encode()))
+    return packed.getvalue()
+
+
+def test_each_child_of_a_tuning_job_has_lineage_of_its_own(account: Any) -> None:
+    code = account.put("code/sourcedir.tar.gz", archive("train.sh", "echo accuracy=0.5; touch $SM_MODEL_DIR/m"))
+    data = account.put("train/a.csv", "1\n").rpartition("/")[0]
+    account.client.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName="tuned",
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "accuracy"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {"IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": "9"}]},
+        },
+        TrainingJobDefinition={
+            "StaticHyperParameters": {"sagemaker_program": '"train.sh"', "sagemaker_submit_directory": f'"{code}"'},
+            "AlgorithmSpecification": {
+                "TrainingImage": account.image,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
+            },
+            "RoleArn": account.role,
+            "InputDataConfig": [
+                {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}}}
+            ],
+            "OutputDataConfig": {"S3OutputPath": "s3://data/models"},
+            "ResourceConfig": account.resources,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )
+    account.wait_for("hyper-parameter-tuning-job", "tuned", *ENDED)
+
+    children = account.client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName="tuned")
+    arns = {child["TrainingJobArn"] for child in children["TrainingJobSummaries"]}
+
+    assert len(arns) == 2
+    assert set(account.sources(account.artifact_of(data), "Descendants", "TrainingJob")) == arns
+    assert len(account.sources(account.artifact_of(data), "Descendants", "Model")) == 2
+
+
+def test_tags_of_jobs_and_of_their_lineage_are_kept_apart(account: Any) -> None:
+    data = account.put("train/a.csv", "1\n").rpartition("/")[0]
+    account.train("tagged", "true", data)
+    tags = {
+        f"{JOBS}training-job/tagged": [{"Key": "team", "Value": "risk"}],
+        account.artifact_of(data): [{"Key": "owner", "Value": "sales"}],
+    }
+
+    for arn, given in tags.items():
+        account.client.add_tags(ResourceArn=arn, Tags=given)
+
+    assert {arn: account.client.list_tags(ResourceArn=arn)["Tags"] for arn in tags} == tags

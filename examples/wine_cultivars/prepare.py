@@ -18,14 +18,14 @@ from sklearn.preprocessing import StandardScaler
 def main() -> None:
     """Read every CSV file of the input, write train, test and a report."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
+    parser.add_argument("--raw", type=Path, default=Path("/opt/ml/processing/input/raw"))
     parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
     parser.add_argument("--test-fraction", type=float, default=0.25)
     arguments = parser.parse_args()
 
     header: list[str] = []
     rows: list[list[str]] = []
-    for file in sorted(arguments.input.rglob("*.csv")):
+    for file in sorted(arguments.raw.rglob("*.csv")):
         with file.open(newline="") as stream:
             header, *found = csv.reader(stream)
             rows += found

@@ -114,6 +114,10 @@ class Workflow:
         return f"s3://{self.bucket}/{key}"
 
     def _process(self, name: str, script: str, inputs: dict[str, str], outputs: dict[str, str]) -> None:
+        target = "/opt/ml/processing/output" if len(outputs) > 1 else f"/opt/ml/processing/output/{next(iter(outputs))}"
+        arguments = ["--output", target]
+        for role in inputs:
+            arguments += [f"--{role}", f"/opt/ml/processing/input/{role}"]
         all_inputs = {**inputs, "code": f"s3://{self.bucket}/{PREFIX}/code/{script}"}
         self._sagemaker.create_processing_job(
             ProcessingJobName=name,
@@ -121,6 +125,7 @@ class Workflow:
             AppSpecification={
                 "ImageUri": IMAGE,
                 "ContainerEntrypoint": ["python3", f"/opt/ml/processing/input/code/{script}"],
+                "ContainerArguments": arguments,
             },
             ProcessingResources={
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}

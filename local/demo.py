@@ -1,0 +1,233 @@
+"""The demonstration: ``python -m local.demo``, or ``make demo``.
+
+Starts the local cloud, deploys the app with the real ``cdk deploy``, ships two versions of a model, and asks Hallmark
+where they came from. Nothing is prepared: every line on the screen was recorded from events while the workflow ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+from rich.console import Console
+from rich.rule import Rule
+
+from examples.wine_cultivars.workflow import ENDPOINT, GROUP, Workflow
+from local.cloud import CloudStartError, LocalCloud
+from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
+from local.port_owner import PortInUseError
+from local.settings import CloudSettings, checkout_directory
+
+STACK = "HallmarkLineage"
+POLICY = "local/policy.yaml"
+OUTPUT = Path("build/demo")
+_RECORDED_SECONDS = 90.0
+_POLL_SECONDS = 0.5
+_MINIMUM_WIDTH = 100
+
+
+class Demonstration:
+    """One run, with a clock on each part."""
+
+    def __init__(self, screen: Console, root: Path) -> None:
+        self._screen = screen
+        self._root = root
+        self._seconds: dict[str, float] = {}
+
+    def run(self, *, keep: bool) -> None:
+        """Run all parts; with ``keep`` the cloud runs on until it is interrupted."""
+        port = int(os.environ.get("PORT", "0"))
+        with self._part("start the local cloud"):
+            cloud = LocalCloud(CloudSettings(port=port)).start()
+        try:
+            outputs = self._deploy(cloud)
+            self._ship(cloud)
+            self._await_record(cloud, outputs)
+            self._ask(cloud)
+            self._report(cloud, outputs)
+            if keep:
+                self._keep(cloud)
+        finally:
+            cloud.stop()
+
+    def _deploy(self, cloud: LocalCloud) -> dict[str, str]:
+        address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
+        with self._part("bootstrap and deploy the CDK app (cdk deploy)"):
+            deployed = deploy(self._root, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": POLICY})
+        return deployed.outputs[STACK]
+
+    def _ship(self, cloud: LocalCloud) -> None:
+        self._screen.print(
+            Rule("a real workflow: scikit-learn's wine data, from raw rows to an endpoint, twice", style="dim")
+        )
+        variables = cloud.environment()
+        # The workflow reads the endpoint from the environment, as any tool of AWS does.
+        os.environ.update(variables)
+        session = boto3.session.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=cloud.region,
+        )
+        workflow = Workflow(
+            make_role(cloud), say=lambda line: self._screen.print(f"  {line}", style="dim"), session=session
+        )
+        for version, batches in ((1, 2), (2, 3)):
+            with self._part(f"version {version}: prepare, tune, evaluate, register, approve, deploy"):
+                workflow.ship(version, workflow.upload_raw(batches))
+
+    def _await_record(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+        with self._part("wait until the last event is recorded"):
+            await_record(cloud, outputs)
+
+    def _ask(self, cloud: LocalCloud) -> None:
+        raw = f"s3://sagemaker-{cloud.region}-{cloud.account}/wine-cultivars/raw"
+        questions: list[Sequence[str]] = [
+            ("trace", f"endpoint:{ENDPOINT}", "--up"),
+            ("show", f"endpoint:{ENDPOINT}"),
+            ("diff", f"{GROUP}:1", f"{GROUP}:2"),
+            ("impact", raw),
+            ("graph", f"endpoint:{ENDPOINT}", "-o", str(OUTPUT / "lineage.svg")),
+            ("graph", f"endpoint:{ENDPOINT}", "-o", str(OUTPUT / "lineage.html")),
+            ("dead-letters",),
+        ]
+        with self._part("ask"):
+            for question in questions:
+                self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
+                self._hallmark(cloud, question)
+
+    def _hallmark(self, cloud: LocalCloud, question: Sequence[str]) -> None:
+        command = [str(Path(sys.executable).parent / "hallmark"), *question]
+        width = str(max(self._screen.width, _MINIMUM_WIDTH))
+        variables = {**cloud.child_environment(), "COLUMNS": width}
+        if self._screen.is_terminal:
+            variables["FORCE_COLOR"] = "1"
+        done = subprocess.run(command, cwd=self._root, env=variables, check=False)
+        if done.returncode:
+            raise SystemExit(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
+
+    def _report(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+        self._screen.print(Rule("timings", align="left", style="cyan"))
+        for name, seconds in self._seconds.items():
+            self._screen.print(f"  {seconds:6.1f} s  {name}")
+        self._screen.print(f"  {sum(self._seconds.values()):6.1f} s  together")
+        count = cloud.client("dynamodb").scan(TableName=outputs["LineageTableName"], Select="COUNT")["Count"]
+        self._screen.print(
+            f"\n{count} items in the lineage table. Pictures: {OUTPUT}/lineage.svg, {OUTPUT}/lineage.html"
+        )
+        self._screen.print(
+            "To ask further questions: [bold]make demo KEEP=1[/], then follow what it prints at the end."
+        )
+
+    def _keep(self, cloud: LocalCloud) -> None:
+        self._screen.print(Rule("the local cloud runs on; Ctrl-C stops it", style="green"))
+        self._screen.print("In another terminal:\n")
+        for name, value in cloud.environment().items():
+            self._screen.print(f"  export {name}={value}", soft_wrap=True)
+        self._screen.print(
+            "  source .venv/bin/activate\n  hallmark list\n  hallmark trace endpoint:wine-cultivars-live --up"
+        )
+        threading.Event().wait()
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        with self._screen.status(name) if self._screen.is_terminal else _said(self._screen, name):
+            yield
+        self._seconds[name] = time.monotonic() - begun
+        self._screen.print(f"[green]✓[/] {name}  [dim]{self._seconds[name]:.1f} s[/]")
+
+
+@contextmanager
+def _said(screen: Console, name: str) -> Iterator[None]:
+    screen.print(f"… {name}")
+    yield
+
+
+def make_role(cloud: LocalCloud) -> str:
+    """Make the role that SageMaker takes for the example's jobs, and return its ARN."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    data = f"arn:aws:s3:::sagemaker-{cloud.region}-{cloud.account}"
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"{data}/*"},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": data},
+        ],
+    }
+    iam = cloud.client("iam")
+    role = iam.create_role(RoleName="wine-cultivars", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName="wine-cultivars", PolicyName="data", PolicyDocument=json.dumps(allowed))
+    return str(role["Arn"])
+
+
+def await_record(cloud: LocalCloud, outputs: dict[str, str], version: int = 2) -> None:
+    """Wait until a version's deployment is in the graph, down to the raw data.
+
+    Raises:
+        SystemExit: It is not recorded in time; says what is in the dead letters.
+    """
+    deadline = time.monotonic() + _RECORDED_SECONDS
+    client = cloud.client("lambda")
+    question = {"ask": "path", "source": f"s3://sagemaker-{cloud.region}-{cloud.account}/wine-cultivars/raw"}
+    question["target"] = f"endpoint-config:wine-cultivars-v{version}"
+    while True:
+        answers = [
+            _asked(client, outputs, question),
+            _asked(client, outputs, {"ask": "show", "node": f"endpoint:{ENDPOINT}"}),
+        ]
+        served = [edge for edge in answers[1].get("upstream", []) if f"/wine-cultivars-v{version}" in edge["source"]]
+        if answers[0].get("nodes") and served:
+            return
+        if time.monotonic() > deadline:
+            raise SystemExit(
+                f"the lineage of version {version} was not recorded within {_RECORDED_SECONDS:.0f} s; "
+                f"`hallmark dead-letters` says more: {json.dumps(answers)[:2000]}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _asked(client: Any, outputs: dict[str, str], question: dict[str, str]) -> dict[str, Any]:
+    answer = client.invoke(FunctionName=outputs["QueryLineageFunctionName"], Payload=json.dumps(question).encode())
+    payload: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise SystemExit(f"query_lineage failed: {payload.get('errorMessage', payload)}")
+    return payload
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the demonstration; say in one line what stands in its way."""
+    screen = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        Demonstration(screen, checkout_directory()).run(keep=bool(os.environ.get("KEEP")))
+    except KeyboardInterrupt:
+        screen.print("\nstopped")
+        return 130
+    except (DeploymentError, PortInUseError, CloudStartError, FileNotFoundError) as error:
+        screen.print(str(error), style="red", markup=False)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

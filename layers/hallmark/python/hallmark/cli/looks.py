@@ -6,46 +6,103 @@ from typing import Literal, NamedTuple
 
 from hallmark.lineage.model import NodeKind
 
-Shape = Literal["cylinder", "box", "round", "hexagon", "tag", "ellipse"]
+Shape = Literal["cylinder", "box", "hexagon", "pill", "note", "tag"]
 
 
-class Look(NamedTuple):
-    """A symbol and a colour for the screen; a shape, a fill and a line for pictures; a word for the legend."""
+class Family(NamedTuple):
+    """Kinds that belong together have a colour and a shape; both, since colours are not seen or printed by all.
 
-    symbol: str
+    ``colour`` is a terminal's; ``fill`` and ``line`` are a picture's, dark on light enough to be printed in grey.
+    """
+
     colour: str
     shape: Shape
     fill: str
     line: str
+
+
+class Look(NamedTuple):
+    """A symbol (one column wide; ``letter`` where the terminal has ASCII only), its name for one and for several."""
+
+    symbol: str
+    letter: str
     word: str
+    words: str
+    family: Family
 
 
-_DATA = Look("▤", "cyan", "cylinder", "#e3f2fd", "#1565c0", "data")
-_RUN = Look("▶", "yellow", "box", "#fff3e0", "#e65100", "run")
-_MODEL = Look("◆", "magenta", "round", "#f3e5f5", "#6a1b9a", "model")
-_SERVED = Look("●", "green", "hexagon", "#e8f5e9", "#2e7d32", "endpoint")
-_CODE = Look("§", "blue", "tag", "#eceff1", "#37474f", "code, image")
-_PERSON = Look("☺", "white", "ellipse", "#fce4ec", "#ad1457", "person")
+DATA = Family("cyan", "cylinder", "#e1f0fb", "#1c5f96")
+PREPARATION = Family("yellow", "box", "#fdf3d6", "#8a6100")
+TRAINING = Family("bright_yellow", "box", "#fde5d0", "#a8480c")
+MODEL = Family("magenta", "hexagon", "#efe3f8", "#65309a")
+SERVING = Family("green", "pill", "#dff3e2", "#1f6b32")
+SOURCE = Family("blue", "note", "#e9ecf0", "#46545f")
+FLOW = Family("bright_blue", "tag", "#e3e6fa", "#3b449c")
 
-_LOOKS = {
-    NodeKind.DATASET: _DATA,
-    NodeKind.DATASET_VERSION: _DATA,
-    NodeKind.FEATURE_GROUP: _DATA,
-    NodeKind.MODEL: _MODEL,
-    NodeKind.MODEL_PACKAGE: _MODEL,
-    NodeKind.MODEL_PACKAGE_GROUP: _MODEL,
-    NodeKind.MODEL_CARD: _MODEL,
-    NodeKind.CUSTOM_MODEL: _MODEL,
-    NodeKind.FOUNDATION_MODEL: _MODEL,
-    NodeKind.ENDPOINT_CONFIG: _SERVED,
-    NodeKind.ENDPOINT: _SERVED,
-    NodeKind.IMAGE: _CODE,
-    NodeKind.CODE: _CODE,
-    NodeKind.USER: _PERSON,
+_LOOKS: dict[NodeKind, Look] = {
+    NodeKind.DATASET: Look("▢", "d", "dataset", "datasets", DATA),
+    NodeKind.DATASET_VERSION: Look("▤", "D", "dataset version", "dataset versions", DATA),
+    NodeKind.FEATURE_GROUP: Look("▥", "F", "feature group", "feature groups", DATA),
+    NodeKind.PROCESSING_JOB: Look("▷", "P", "processing job", "processing jobs", PREPARATION),
+    NodeKind.TRANSFORM_JOB: Look("▷", "B", "transform job", "transform jobs", PREPARATION),
+    NodeKind.LABELING_JOB: Look("▷", "L", "labeling job", "labeling jobs", PREPARATION),
+    NodeKind.BATCH_INFERENCE_JOB: Look("▷", "B", "batch inference job", "batch inference jobs", PREPARATION),
+    NodeKind.JOB: Look("▷", "J", "job", "jobs", PREPARATION),
+    NodeKind.TRAINING_JOB: Look("▶", "T", "training job", "training jobs", TRAINING),
+    NodeKind.TUNING_JOB: Look("≫", "H", "tuning job", "tuning jobs", TRAINING),
+    NodeKind.AUTOML_JOB: Look("≫", "A", "AutoML job", "AutoML jobs", TRAINING),
+    NodeKind.CUSTOMIZATION_JOB: Look("▶", "C", "customization job", "customization jobs", TRAINING),
+    NodeKind.PIPELINE: Look("≡", "L", "pipeline", "pipelines", FLOW),
+    NodeKind.PIPELINE_EXECUTION: Look("≡", "E", "pipeline execution", "pipeline executions", FLOW),
+    NodeKind.MODEL: Look("◇", "m", "model", "models", MODEL),
+    NodeKind.MODEL_PACKAGE: Look("◆", "M", "model package", "model packages", MODEL),
+    NodeKind.MODEL_PACKAGE_GROUP: Look("❖", "G", "model package group", "model package groups", MODEL),
+    NodeKind.MODEL_CARD: Look("◈", "c", "model card", "model cards", MODEL),
+    NodeKind.CUSTOM_MODEL: Look("◆", "M", "custom model", "custom models", MODEL),
+    NodeKind.FOUNDATION_MODEL: Look("◆", "f", "foundation model", "foundation models", MODEL),
+    NodeKind.ENDPOINT_CONFIG: Look("○", "o", "endpoint config", "endpoint configs", SERVING),
+    NodeKind.ENDPOINT: Look("●", "O", "endpoint", "endpoints", SERVING),
+    NodeKind.IMAGE: Look("▣", "I", "image", "images", SOURCE),
+    NodeKind.CODE: Look("#", "#", "code", "commits", SOURCE),
+    NodeKind.USER: Look("@", "@", "user", "users", SOURCE),
 }
-LEGEND = (_DATA, _RUN, _MODEL, _SERVED, _CODE, _PERSON)
+
+KINDS = tuple(_LOOKS)
+"""The kinds in the order in which they are listed: data, runs, models, what serves, what was given."""
+
+_PROMINENCE = {
+    NodeKind.ENDPOINT: 0,
+    NodeKind.ENDPOINT_CONFIG: 1,
+    NodeKind.MODEL: 2,
+    NodeKind.MODEL_PACKAGE: 3,
+    NodeKind.TRAINING_JOB: 4,
+    NodeKind.TUNING_JOB: 7,
+    NodeKind.DATASET_VERSION: 6,
+    NodeKind.DATASET: 8,
+    NodeKind.CODE: 9,
+    NodeKind.IMAGE: 10,
+    NodeKind.USER: 11,
+}
+_RUN = 5
+
+BAD_STATUSES = frozenset({"Failed", "Rejected", "Deleted", "OutOfService", "UpdateRollbackFailed"})
+PASSING_STATUSES = frozenset(
+    {"InProgress", "Stopping", "PendingManualApproval", "Creating", "Updating", "Stopped", "RollingBack"}
+)
 
 
 def look_of(kind: NodeKind) -> Look:
-    """Return how a kind looks; every job and execution is a run."""
-    return _LOOKS.get(kind, _RUN)
+    """Return how a kind looks."""
+    return _LOOKS[kind]
+
+
+def prominence(kind: NodeKind) -> int:
+    """Return where a kind stands among the neighbours of a node: what leads on first, what it ends in last."""
+    return _PROMINENCE.get(kind, _RUN)
+
+
+def status_colour(status: str) -> str:
+    """Return a terminal's colour for a status."""
+    if status in BAD_STATUSES:
+        return "red"
+    return "yellow" if status in PASSING_STATUSES else "green"

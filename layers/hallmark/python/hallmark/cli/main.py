@@ -15,7 +15,10 @@ from rich.console import Console, RenderableType
 
 from hallmark.aws.deployed import DEFAULT_STACK, Deployed
 from hallmark.cli import screens
-from hallmark.cli.pictures import draw_mermaid, draw_page, draw_svg, fold_alike
+from hallmark.cli.pictures.mermaid import draw_mermaid
+from hallmark.cli.pictures.page import draw_page
+from hallmark.cli.pictures.scene import compose
+from hallmark.cli.pictures.svg import draw_svg
 from hallmark.cli.times import read_time
 from hallmark.errors import HallmarkError
 from hallmark.lineage.model import NodeKind
@@ -194,22 +197,17 @@ def graph(
         nodes.update((found.key, found) for found in answer.nodes)
         edges += [edge for edge in answer.edges if edge not in edges]
         complete, start = complete and answer.complete, answer.start.key
-    drawing = fold_alike(list(nodes.values()), edges, start)
-    title = f"Lineage of {nodes[start].label}"
-    writers: dict[str, Callable[[], str]] = {
-        ".svg": lambda: draw_svg(drawing, title, start),
-        ".mmd": lambda: draw_mermaid(drawing),
-        ".html": lambda: draw_page(drawing, title, start),
-    }
+    scene = compose(f"Lineage of {nodes[start].label}", nodes.values(), edges, start, cut=not complete)
+    writers = {".svg": draw_svg, ".mmd": draw_mermaid, ".html": draw_page}
     if output.suffix not in writers:
         _fail(context, f"{output}: write to a file that ends in {', '.join(writers)}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(writers[output.suffix](), encoding="utf-8")
+        output.write_text(writers[output.suffix](scene), encoding="utf-8")
     except OSError as error:
         _fail(context, f"{output}: {error.strerror}; choose another --output")
     note = "" if complete else " (cut: draw fewer steps with --depth)"
-    context.obj.screen.print(f"{output}: {len(drawing.nodes)} nodes, {len(drawing.edges)} edges{note}")
+    context.obj.screen.print(f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures{note}")
 
 
 @app.command()

@@ -35,7 +35,7 @@ _VALUE_LETTERS = 80
 def node_text(node: NodeSummary, *, role: str = "") -> Text:
     """Return a node in one line: symbol, label, kind, status, and what it was to the next one."""
     look = look_of(node.kind)
-    text = Text.assemble((f"{look.symbol} ", look.colour), (node.label, "bold"), (f"  {node.kind.value}", "dim"))
+    text = Text.assemble((f"{look.symbol} ", look.family.colour), (node.label, "bold"), (f"  {node.kind.value}", "dim"))
     if node.status:
         text.append(f" · {node.status}", style="red" if node.status in {"Failed", "Deleted", "Rejected"} else "dim")
     if role:
@@ -91,7 +91,7 @@ def node_table(nodes: Sequence[NodeSummary], title: str = "") -> Table:
     for node in nodes:
         look = look_of(node.kind)
         table.add_row(
-            Text(f"{look.symbol} {node.label}", style=look.colour),
+            Text(f"{look.symbol} {node.label}", style=look.family.colour),
             node.kind.value,
             node.status or "",
             moment(node.at),
@@ -128,7 +128,7 @@ def impact_screen(answer: ImpactAnswer) -> RenderableType:
 
 def _kind_text(affected: AffectedKind) -> Text:
     look = look_of(affected.kind)
-    return Text.assemble((f"{affected.count} ", "bold"), (affected.kind.value, look.colour))
+    return Text.assemble((f"{affected.count} ", "bold"), (affected.kind.value, look.family.colour))
 
 
 def diff_screen(answer: DiffAnswer) -> RenderableType:
@@ -161,7 +161,7 @@ def _change(left: Any, right: Any) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return "–"
+        return "-"
     text = str(value)
     return text if len(text) <= _VALUE_LETTERS else f"{text[:_VALUE_LETTERS]}…"
 

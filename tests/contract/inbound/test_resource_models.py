@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import botocore.session
 import pytest
+
 from hallmark.events.resources import MODELS, Resource
 
 # Told by events alone: AWS's samples and the schema registry (facts in tests/payloads/aws).

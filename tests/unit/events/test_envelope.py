@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import MAXIMUM_EVENT_BYTES, read_envelope, read_event_text
 

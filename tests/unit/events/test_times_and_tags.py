@@ -3,11 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hallmark.events.spelling import api_spelling, spell_all
 from hallmark.events.tags import parse_tags
 from hallmark.events.times import parse_time
-from hypothesis import given
-from hypothesis import strategies as st
 
 MOMENT = datetime(2020, 3, 10, 9, 18, 9, 50_000, tzinfo=UTC)
 

@@ -89,8 +89,7 @@ def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origi
     asked = needs_description(subject)
     description = None
     if asked:
-        identifier = subject.arn if subject.arn.rpartition("/")[2].lower() != subject.name.lower() else subject.name
-        description = surroundings.describer.describe(subject.kind, identifier)
+        description = surroundings.describer.describe(subject.kind, subject.identifier)
     tags = None
     if needs_tags(event, subject) and not (asked and description is None):
         tags = surroundings.describer.tags(subject.arn)

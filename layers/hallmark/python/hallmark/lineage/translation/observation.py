@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event
-from hallmark.events.resources import Resource, read_resource
+from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
 from hallmark.lineage.model import FINAL_STATUSES, NodeKind, NodeState
 from hallmark.lineage.references import parse_arn, resource_ref
@@ -32,6 +32,8 @@ class _Rule(NamedTuple):
     gone_is_deleted: bool = False
     """Whether a resource that can no longer be described was deleted (a job that ended has merely been cleaned up)."""
     tags_in_event: bool = True
+    described_by_arn: bool = False
+    """Whether Describe takes the ARN; otherwise the name, whose case the ARN does not keep."""
 
 
 _RULES: Mapping[str, _Rule] = {
@@ -66,7 +68,7 @@ _RULES: Mapping[str, _Rule] = {
         ("transform_job_status",),
         changed=("last_modified_time", "transform_end_time", "transform_start_time"),
     ),
-    "job": _Rule(NodeKind.JOB, jobs.generic, ("job_arn",), ("job_name",), ("job_status",)),
+    "job": _Rule(NodeKind.JOB, jobs.generic, ("job_arn",), ("job_name",), ("job_status",), described_by_arn=True),
     "labeling-job": _Rule(
         NodeKind.LABELING_JOB,
         jobs.labeling,
@@ -91,6 +93,7 @@ _RULES: Mapping[str, _Rule] = {
         ("model_package_name",),
         ("model_package_status",),
         described="always",
+        described_by_arn=True,
         gone_is_deleted=True,
     ),
     "model-package-group": _Rule(
@@ -142,6 +145,7 @@ _RULES: Mapping[str, _Rule] = {
         ("pipeline_execution_arn",),
         (),
         ("current_pipeline_execution_status",),
+        described_by_arn=True,
         created="execution_start_time",
         changed=("execution_end_time",),
     ),
@@ -161,6 +165,7 @@ _RULES: Mapping[str, _Rule] = {
         ("job_arn",),
         ("job_name",),
         ("job_status", "status"),
+        described_by_arn=True,
         changed=("last_modified_time", "end_time"),
         tags_in_event=False,
     ),
@@ -170,6 +175,7 @@ _RULES: Mapping[str, _Rule] = {
         ("job_arn", "batch_job_arn"),
         ("job_name", "batch_job_name"),
         ("status",),
+        described_by_arn=True,
         changed=("last_modified_time", "end_time"),
         described="always",
         tags_in_event=False,
@@ -185,8 +191,9 @@ class Subject(NamedTuple):
     resource: str
     kind: NodeKind
     arn: str
-    name: str
     status: str | None
+    identifier: str
+    """What Describe takes: the name where the ARN has the same one, else the ARN."""
 
 
 def subject_of(event: Event) -> Subject:
@@ -203,12 +210,14 @@ def subject_of(event: Event) -> Subject:
     if not arn or parse_arn(arn) is None:
         field = f"detail.{_pascal(rule.arn[0])}"
         raise InvalidInputError(field, arn, "send the ARN of the resource, there or in resources")
+    name = _first(found, rule.name)
+    by_name = name is not None and not rule.described_by_arn and name.lower() == arn.rpartition("/")[2].lower()
     return Subject(
         resource=event.resource,
         kind=rule.kind,
         arn=arn,
-        name=_first(found, rule.name) or arn.rpartition("/")[2],
         status=_first(found, rule.status),
+        identifier=name if name is not None and by_name else arn,
     )
 
 
@@ -260,7 +269,7 @@ def draft_fact(
         InvalidInputError: Nothing says when it was.
     """
     rule = _RULES[resource]
-    told = _draft(rule, resource, arn, _tagged(detail, tags), event_time) if detail is not None else None
+    told = _draft(rule, resource, arn, _tagged(resource, detail, tags), event_time) if detail is not None else None
     if description is None:
         if told is None:
             raise InvalidInputError(resource, arn, "there is neither an event nor a description of it")
@@ -270,7 +279,7 @@ def draft_fact(
                 return _deleted(told, event_time)
         return told
     answer = _in_event_spelling(resource, description)
-    described = _draft(rule, resource, arn, _tagged({**(detail or {}), **answer}, tags), event_time)
+    described = _draft(rule, resource, arn, _tagged(resource, {**(detail or {}), **answer}, tags), event_time)
     if told is not None:
         _keep_earlier(told, described)
     return described
@@ -330,8 +339,10 @@ def _deleted(told: FactDraft, event_time: datetime | None) -> FactDraft:
     return gone
 
 
-def _tagged(values: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> Mapping[str, Any]:
-    return {**(values or {}), **({"Tags": dict(tags), "tags": dict(tags)} if tags else {})}
+def _tagged(resource: str, values: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> Mapping[str, Any]:
+    if not tags:
+        return values or {}
+    return {**(values or {}), str(MODELS[resource].model_fields["tags"].alias): dict(tags)}
 
 
 _EXECUTION_NAMES = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import io
 import subprocess
 import tarfile
@@ -104,11 +105,14 @@ class Workflow:
         return package
 
     def _upload_code(self, version: int) -> str:
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            tar.add(HERE / "train.py", arcname="train.py")
+        # Without times and owners in it, the archive of the same code has the same bytes.
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w") as tar:
+            entry = tarfile.TarInfo("train.py")
+            entry.size = (HERE / "train.py").stat().st_size
+            tar.addfile(entry, io.BytesIO((HERE / "train.py").read_bytes()))
         key = f"{PREFIX}/v{version}/code/source.tar.gz"
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=archive.getvalue())
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=gzip.compress(plain.getvalue(), mtime=0))
         for script in ("prepare.py", "evaluate.py"):
             self._s3.put_object(Bucket=self.bucket, Key=f"{PREFIX}/code/{script}", Body=(HERE / script).read_bytes())
         return f"s3://{self.bucket}/{key}"

@@ -22,6 +22,9 @@ _REGISTRY_FIELDS = (
     "customer_metadata",
 )
 _CHANGED_KEYS_SHOWN = 20
+_SHORT_DIGEST = 12
+_PLUMBING = ("sagemaker_submit_directory", "sagemaker_program")
+"""Hyperparameters of script mode that say where the code is: the code itself is compared."""
 
 
 def compare(
@@ -65,36 +68,46 @@ def _described(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, li
         found["registry"] |= {name: attributes[name] for name in _REGISTRY_FIELDS if attributes.get(name)}
     for row in origin.get(NodeKind.TRAINING_JOB, [])[:1]:
         attributes = folded(row).attributes
-        found["hyperparameters"] |= attributes.get("hyperparameters") or {}
+        chosen = attributes.get("hyperparameters") or {}
+        found["hyperparameters"] |= {name: value for name, value in chosen.items() if name not in _PLUMBING}
         found["metrics"] |= attributes.get("metrics") or {}
-    for kind in (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB, NodeKind.TUNING_JOB):
-        for number, row in enumerate(origin.get(kind, [])):
-            label = kind.value if number == 0 else f"{kind.value} {number + 1}"
-            _add_run(found, label, folded(row).attributes)
+    for kind in (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB):
+        for row in origin.get(kind, []):
+            _add_run(found, kind.value, folded(row).attributes)
     return found
 
 
 def _add_run(found: Sections, label: str, attributes: Mapping[str, Any]) -> None:
+    """Add a run; of several that have the same field, the later ones are numbered."""
     for use in attributes.get("inputs") or ():
-        section: Section = "code" if use["role"] == "code" else "data"
-        found[section][f"{label} {use['role']}"] = _content(use)
-    for name, value in (attributes.get("code") or {}).items():
-        found["code"][f"{label} {name}"] = value
+        _add(found, "code" if use["role"] == "code" else "data", f"{label} {use['role']}", _content(use))
+    for name in ("repository", "commit", "branch", "entry_point"):
+        _add(found, "code", f"{label} {name}", (attributes.get("code") or {}).get(name))
     image = attributes.get("image") or {}
     for name in ("uri", "digest"):
-        if image.get(name):
-            found["environment"][f"{label} image {name}"] = image[name]
+        _add(found, "environment", f"{label} image {name}", image.get(name))
     for name, value in (attributes.get("resources") or {}).items():
-        found["environment"][f"{label} {name}"] = value
+        _add(found, "environment", f"{label} {name}", value)
     for name, value in (attributes.get("environment") or {}).items():
-        found["environment"][f"{label} variable {name}"] = value
+        _add(found, "environment", f"{label} variable {name}", value)
+
+
+def _add(found: Sections, section: Section, field: str, value: Any) -> None:
+    if value is None or value == "":
+        return
+    name, number = field, 1
+    while name in found[section]:
+        number += 1
+        name = f"{field} {number}"
+    found[section][name] = value
 
 
 def _content(use: Mapping[str, Any]) -> str:
-    """Return where data lay and what it was: place, digest, number of objects, bytes."""
+    """Return what data was and where it lay: digest, number of objects, bytes, place."""
     if use.get("digest"):
-        return f"{use['uri']} {str(use['digest'])[:15]}… ({use['objects']} objects, {use['bytes']:,} bytes)"
-    return f"{use['uri']} ({use.get('refused') or 'content not known'})"
+        digest = str(use["digest"]).removeprefix("sha256:")[:_SHORT_DIGEST]
+        return f"{digest} ({use['objects']} objects, {use['bytes']:,} bytes) {use['uri']}"
+    return f"{use.get('refused') or 'content not known'}: {use['uri']}"
 
 
 def _changed_objects(

@@ -15,6 +15,11 @@ WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_
 _MERGED = frozenset({"steps"})
 """Attributes that several observations add to, each a part."""
 
+_OF_ONE_MOMENT = frozenset(
+    {"deployed_images", "failure_reason", "pending_config", "previous_approval_status", "updated_fields"}
+)
+"""Attributes that say something of one state only: without them, the newest state has none."""
+
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -69,6 +74,7 @@ def fold(states: Sequence[RecordedState]) -> FoldedNode:
             at = state.at
         if state.status == "Deleted":
             deleted_at = state.at if deleted_at is None or (state.at and state.at < deleted_at) else deleted_at
+        attributes = {name: value for name, value in attributes.items() if name not in _OF_ONE_MOMENT}
         for name, value in state.attributes.items():
             if name in _MERGED and isinstance(value, Mapping):
                 attributes[name] = _merge_steps(attributes.get(name, {}), value)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
 from botocore.exceptions import ClientError
@@ -26,7 +25,7 @@ def s3_client(region: str, account: str) -> S3Client:
 
 def ecr_client(region: str, account: str) -> ECRClient:
     """Return an ECR client of the account's root."""
-    return _session(account, region).client("ecr", endpoint_url=ministack_access.server_address().endpoint)
+    return cast("ECRClient", _client("ecr", account, region))
 
 
 def publish_event(entry: Mapping[str, Any], account: str, region: str) -> None:
@@ -41,7 +40,7 @@ def role_environment(role_arn: str, region: str, account: str) -> dict[str, str]
     """
     endpoint = ministack_access.server_address().endpoint
     variables = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    sts = _session(account, region).client("sts", endpoint_url=endpoint)
+    sts: Any = _client("sts", account, region)
     session_name = f"SageMaker-{uuid.uuid4().hex}"[:_MAX_SESSION_NAME]
     try:
         credentials = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
@@ -54,10 +53,11 @@ def role_environment(role_arn: str, region: str, account: str) -> dict[str, str]
     }
 
 
-@lru_cache(maxsize=32)
-def _session(account: str, region: str) -> boto3.session.Session:
-    return boto3.session.Session(
+def _client(service: Literal["ecr", "sts"], account: str, region: str) -> object:
+    """Return a client of the account's root; each call makes its own session, which no other thread uses."""
+    session = boto3.session.Session(
         aws_access_key_id=account,
         aws_secret_access_key=ministack_access.ROOT_SECRET_ACCESS_KEY,
         region_name=region,
     )
+    return session.client(service, endpoint_url=ministack_access.server_address().endpoint)

@@ -69,10 +69,8 @@ class ContainerFolder:
 
 def base_environment(foundation: Foundation, resource: Resource, role_arn: str) -> dict[str, str]:
     """Return the variables that every container of a job starts with."""
-    return {
-        **foundation.settings.container_environment,
-        **foundation.role_environment(role_arn, resource.region, resource.account),
-    }
+    as_role = foundation.role_environment(role_arn, resource.region, resource.account) if role_arn else {}
+    return {**foundation.settings.container_environment, **as_role}
 
 
 def resource_config(instance_type: str, instance_group: str = "homogeneousCluster") -> dict[str, Any]:

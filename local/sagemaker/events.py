@@ -335,7 +335,7 @@ def _pipeline_step(change: ResourceChanged) -> Detail:
         "stepStartTime": step.get("StartTime"),
         "stepEndTime": step.get("EndTime"),
         "stepName": step["StepName"],
-        "stepType": step_type(step),
+        "stepType": step.get("StepType"),
         "previousStepStatus": change.previous_status,
         "currentStepStatus": step["StepStatus"],
         "failureReason": step.get("FailureReason"),
@@ -343,23 +343,6 @@ def _pipeline_step(change: ResourceChanged) -> Detail:
         "pipelineExecutionArn": change.arn,
     }
     return {name: value for name, value in detail.items() if value is not None}
-
-
-STEP_TYPES = {
-    "ProcessingJob": "Processing",
-    "TrainingJob": "Training",
-    "TuningJob": "Tuning",
-    "TransformJob": "Transform",
-    "Model": "Model",
-    "RegisterModel": "RegisterModel",
-    "Condition": "Condition",
-    "Fail": "Fail",
-}
-
-
-def step_type(step: Description) -> str | None:
-    """Return the type of a pipeline's step, known by its metadata."""
-    return next((STEP_TYPES[name] for name in step.get("Metadata", {}) if name in STEP_TYPES), None)
 
 
 def _lower_camel(value: Any) -> Any:
@@ -425,16 +408,20 @@ EVENT_TYPES = {
 _DEPLOYMENT = EventType("SageMaker Endpoint Deployment State Change", _endpoint_deployment, _WHOLE)
 
 
+_TELL_OF_DELETION = {"model", "endpoint-config"}
+
+
 def event_types_of(change: ResourceChanged) -> list[EventType]:
     """Return the types of the events that AWS sends for a change."""
     found = EVENT_TYPES.get(change.kind)
-    if found is None:
+    if found is None or (change.deleted and change.kind not in _TELL_OF_DELETION):
         return []
-    if change.kind == "endpoint" and "PendingDeploymentSummary" in change.description:
-        pending = change.description["PendingDeploymentSummary"].get("ProductionVariants", [])
-        if any(variant.get("VariantStatus") for variant in pending):
-            return [_DEPLOYMENT]
-    return [found]
+    if change.kind != "endpoint":
+        return [found]
+    status_changed = change.description["EndpointStatus"] != change.previous_status
+    pending = change.description.get("PendingDeploymentSummary", {}).get("ProductionVariants", [])
+    is_deployment = any(variant.get("VariantStatus") for variant in pending)
+    return [*([found] if status_changed else []), *([_DEPLOYMENT] if is_deployment else [])]
 
 
 def write_entry(change: ResourceChanged, event_type: EventType, style: Style) -> dict[str, Any]:
@@ -477,17 +464,17 @@ def _write_times(value: Any, style: Time, nanoseconds: set[str], name: str = "")
         return [_write_times(item, style, nanoseconds) for item in value]
     if not isinstance(value, datetime):
         return value
+    return _write_time(value, style, with_nanoseconds=name in nanoseconds)
+
+
+def _write_time(value: datetime, style: Time, *, with_nanoseconds: bool) -> str | float:
+    if style is Time.ISO:
+        fraction = f".{value.microsecond * 1000:09d}" if with_nanoseconds else ""
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
     milliseconds = round(value.timestamp() * 1000)
-    match style:
-        case Time.TEXT_MILLISECONDS:
-            return str(milliseconds)
-        case Time.WHOLE_MILLISECONDS:
-            return milliseconds
-        case Time.FLOAT_MILLISECONDS:
-            return float(milliseconds)
-        case Time.ISO:
-            fraction = f".{value.microsecond * 1000:09d}" if name in nanoseconds else ""
-            return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    if style is Time.TEXT_MILLISECONDS:
+        return str(milliseconds)
+    return float(milliseconds) if style is Time.FLOAT_MILLISECONDS else milliseconds
 
 
 class EventPublisher:

@@ -93,3 +93,8 @@ def not_found(message: str = "Requested resource not found.") -> ServiceError:
 def invalid(message: str) -> ServiceError:
     """Return the error for operations whose model declares none for what is missing or wrong."""
     return ServiceError("ValidationException", message)
+
+
+def caller_context(call: Call) -> Description:
+    """Return the ``UserContext`` of the caller; who has no Studio profile is known by their ARN alone."""
+    return {"IamIdentity": {"Arn": call.caller_arn}} if call.caller_arn else {}

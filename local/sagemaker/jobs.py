@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from local.sagemaker.runner import Container, ContainerCommand, Outcome
 
@@ -47,6 +48,24 @@ class JobRun:
         finally:
             with self._lock:
                 self._containers.discard(container)
+
+    @contextmanager
+    def serve(self, command: ContainerCommand, on_line: Callable[[str], None]) -> Iterator[Future[Outcome]]:
+        """Run a container beside this thread, until the block ends; a stop of the job reaches it."""
+        container = Container(self._grace)
+        with self._lock:
+            self._containers.add(container)
+            if self.is_stopping:
+                container.stop()
+        with ThreadPoolExecutor(1, thread_name_prefix="sagemaker-host") as executor:
+            serving = executor.submit(container.run, command, on_line)
+            try:
+                yield serving
+            finally:
+                container.stop()
+                serving.result()
+                with self._lock:
+                    self._containers.discard(container)
 
     def on_stop(self, act: Callable[[], None]) -> None:
         """Call ``act`` when the job is to end; at once where that is so already."""

@@ -41,7 +41,7 @@ class Listing:
         descending: Whether the newest (or last) comes first unless the caller says otherwise.
         sort_by: The order unless the caller says otherwise.
         page: Items on a page unless the caller says otherwise.
-        extra: Members of the summary that the description does not have.
+        more: Members of the summary that the description does not have.
         keep: Further filter on the request.
     """
 
@@ -50,7 +50,7 @@ class Listing:
     descending: bool = False
     sort_by: str = "CreationTime"
     page: int = DEFAULT_PAGE
-    extra: Summarise | None = None
+    more: Summarise | None = None
     keep: Callable[[Call, Resource], bool] | None = None
 
 
@@ -65,7 +65,7 @@ def list_operation(model: ServiceModel, store: ResourceStore, operation: str, li
         chosen, token = page(call, resources, listing.page)
         summaries = []
         for resource in chosen:
-            known = store.describe(resource) | (listing.extra(resource) if listing.extra else {})
+            known = store.describe(resource) | (listing.more(resource) if listing.more else {})
             summaries.append({name: known[name] for name in summary_shape.members if name in known})
         return {member: summaries} | token
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 import copy
 from functools import partial
 from typing import Any
-
-from botocore.exceptions import ClientError
+from weakref import WeakKeyDictionary
 
 from local.sagemaker.contract import Call, Description, Operation, ServiceError
-from local.sagemaker.foundation import Foundation, invalid
+from local.sagemaker.foundation import Foundation, caller_context, invalid
 from local.sagemaker.jobs import JobRun
 from local.sagemaker.listing import Listing, list_operation
 from local.sagemaker.resources import Resource, utc_now
+from local.sagemaker.s3_files import object_etag
 
 GROUP = "model-package-group"
 PACKAGE = "model-package"
-_UPDATED = ("ModelApprovalStatus", "ApprovalDescription", "ModelLifeCycle", "SourceUri", "InferenceSpecification")
+_UPDATED = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "ModelLifeCycle",
+    "SourceUri",
+    "InferenceSpecification",
+    "ModelCard",
+    "ModelPackageRegistrationType",
+)
 
 
 class ModelRegistry:
@@ -25,48 +33,48 @@ class ModelRegistry:
     def __init__(self, foundation: Foundation) -> None:
         self._foundation = foundation
         self._store = foundation.store
-        self._highest: dict[str, int] = {}
+        # A version is never given twice, even where its package was deleted.
+        self._highest: WeakKeyDictionary[Resource, int] = WeakKeyDictionary()
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations by name."""
         model = self._foundation.model
-        groups = Listing(GROUP, "ModelPackageGroupName", descending=True)
-        packages = Listing(PACKAGE, "ModelPackageName", descending=True, keep=_is_wanted)
+        groups = Listing(GROUP, "ModelPackageGroupName")
+        packages = Listing(PACKAGE, "ModelPackageName", keep=_is_wanted)
         return {
-            "CreateModelPackageGroup": self._create_group,
+            "CreateModelPackageGroup": self.create_group,
             "DescribeModelPackageGroup": lambda call: self._store.describe(self._group(call)),
             "ListModelPackageGroups": list_operation(model, self._store, "ListModelPackageGroups", groups),
             "DeleteModelPackageGroup": self._delete_group,
-            "CreateModelPackage": self.create_package,
-            "DescribeModelPackage": lambda call: self._store.describe(self._package(call, "ModelPackageName")),
+            "CreateModelPackage": self._create_package,
+            "DescribeModelPackage": lambda call: self._store.describe(
+                self.find_package(call, call.parameters["ModelPackageName"])
+            ),
+            "BatchDescribeModelPackage": self._describe_batch,
             "ListModelPackages": list_operation(model, self._store, "ListModelPackages", packages),
             "UpdateModelPackage": self._update,
             "DeleteModelPackage": self._delete,
         }
 
-    def create_package(self, call: Call) -> Description:
-        """Register a package; its group gives it the next version.
+    def register(self, call: Call) -> tuple[Resource, JobRun]:
+        """Register a package and return it with the run that completes it; its group gives it the next version.
 
         Raises:
-            ServiceError: The group does not exist, or the name is taken.
+            ServiceError: The group does not exist, the name is taken, or model data is not there.
         """
         parameters, now = call.parameters, utc_now()
         description = self._foundation.described_members("DescribeModelPackage", parameters)
-        group = parameters.get("ModelPackageGroupName")
+        if description.get("InferenceSpecification"):
+            description["InferenceSpecification"] = self._resolved(call, description["InferenceSpecification"])
+        name = parameters.get("ModelPackageName", "")
+        group = parameters.get("ModelPackageGroupName", "").rpartition("/")[2]
+        if bool(name) == bool(group):
+            raise invalid("Give either ModelPackageName or ModelPackageGroupName")
         if group:
-            group = group.rpartition("/")[2]
-            owner = self._foundation.find(call, GROUP, group, _no_group(call, group))
-            with self._store.lock:
-                version = self._highest[owner.arn] = self._highest.get(owner.arn, 0) + 1
+            version = self._next_version(call, group)
             name = f"{group}/{version}"
             description |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelPackageName": group}
             description.setdefault("ModelApprovalStatus", "PendingManualApproval")
-        else:
-            name = parameters.get("ModelPackageName", "")
-            if not name:
-                raise invalid("Give ModelPackageGroupName or ModelPackageName: a package needs one")
-        if description.get("InferenceSpecification"):
-            description["InferenceSpecification"] = self._resolved(call, description["InferenceSpecification"])
         description |= {
             "ModelPackageArn": call.arn(f"{PACKAGE}/{name}"),
             "CreationTime": now,
@@ -74,21 +82,26 @@ class ModelRegistry:
             "ModelPackageStatus": "Pending",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
             "CertifyForMarketplace": parameters.get("CertifyForMarketplace", False),
-            "CreatedBy": {"IamIdentity": {"Arn": call.caller_arn}} if call.caller_arn else {},
+            "CreatedBy": caller_context(call),
         }
         package = self._foundation.new_resource(call, PACKAGE, name, description)
         if not self._store.add(package):
             raise invalid(f"Model package {package.arn} already exists.")
-        self._foundation.pool.start(package.arn, partial(self._complete, package), has_container=False)
-        return {"ModelPackageArn": package.arn}
+        run = self._foundation.pool.start(package.arn, partial(self._complete, package), has_container=False)
+        return package, run
 
-    def _create_group(self, call: Call) -> Description:
+    def create_group(self, call: Call) -> Description:
+        """Create a group.
+
+        Raises:
+            ServiceError: The name is taken.
+        """
         name = call.parameters["ModelPackageGroupName"]
         description = self._foundation.described_members("DescribeModelPackageGroup", call.parameters)
         description |= {
             "ModelPackageGroupArn": call.arn(f"{GROUP}/{name}"),
             "CreationTime": utc_now(),
-            "CreatedBy": {"IamIdentity": {"Arn": call.caller_arn}} if call.caller_arn else {},
+            "CreatedBy": caller_context(call),
             "ModelPackageGroupStatus": "Completed",
         }
         group = self._foundation.new_resource(call, GROUP, name, description)
@@ -96,31 +109,61 @@ class ModelRegistry:
             raise invalid(f"Model Package Group already exists: {group.arn}")
         return {"ModelPackageGroupArn": group.arn}
 
+    def has_group(self, call: Call, name: str) -> bool:
+        """Tell whether the caller's account has a group of this name."""
+        return self._store.find(call, GROUP, name.rpartition("/")[2]) is not None
+
+    def find_package(self, call: Call, given: str) -> Resource:
+        """Return the package with this ARN, or with this name where it has no group.
+
+        Raises:
+            ServiceError: There is none.
+        """
+        name = given.partition(f":{PACKAGE}/")[2] or given
+        return self._foundation.find(call, PACKAGE, name, invalid(f"ModelPackage {given} does not exist."))
+
+    def _create_package(self, call: Call) -> Description:
+        package, _run = self.register(call)
+        return {"ModelPackageArn": package.arn}
+
+    def _next_version(self, call: Call, group: str) -> int:
+        owner = self._foundation.find(call, GROUP, group, _no_group(call, group))
+        with self._store.lock:
+            version = self._highest[owner] = self._highest.get(owner, 0) + 1
+        return version
+
     def _complete(self, package: Resource, run: JobRun) -> None:
         for status in ("InProgress", "Completed"):
             run.pause(self._foundation.settings.state_seconds)
-            self._store.update(package, {"ModelPackageStatus": status})
+            self._store.update(package, {"ModelPackageStatus": status, "LastModifiedTime": utc_now()})
 
     def _resolved(self, call: Call, specification: dict[str, Any]) -> dict[str, Any]:
         """Fill in what SageMaker finds out by itself: the digests of images, the ETags of model data."""
         resolved = copy.deepcopy(specification)
         for container in resolved.get("Containers", []):
-            container.setdefault("ImageDigest", self._foundation.images.digest(container["Image"], call.account))
-            bucket, _, key = str(container.get("ModelDataUrl", "")).removeprefix("s3://").partition("/")
-            if not key:
+            if "Image" in container:
+                container.setdefault("ImageDigest", self._foundation.images.digest(container["Image"], call.account))
+            url = container.get("ModelDataUrl")
+            if not url:
                 continue
-            try:
-                head = self._foundation.s3(call.region, call.account).head_object(Bucket=bucket, Key=key)
-            except ClientError as error:
-                raise invalid(f"Model data {container['ModelDataUrl']} cannot be read: {error}") from error
-            container["ModelDataETag"] = head["ETag"].strip('"')
+            etag = object_etag(self._foundation.s3(call.region, call.account), url)
+            if etag is None:
+                raise invalid(
+                    f"Could not access model data at {url}. Please ensure that the object exists in {call.region}."
+                )
+            container["ModelDataETag"] = etag
         return resolved
 
     def _update(self, call: Call) -> Description:
-        package, parameters = self._package(call, "ModelPackageArn"), call.parameters
+        parameters = call.parameters
+        package = self.find_package(call, parameters["ModelPackageArn"])
+        members: Description = {name: parameters[name] for name in _UPDATED if name in parameters}
+        if "ModelApprovalStatus" in members and "ModelPackageVersion" not in package.description:
+            raise invalid(f"ModelApprovalStatus does not apply to {package.arn}, which is not versioned")
+        if "InferenceSpecification" in members:
+            members["InferenceSpecification"] = self._resolved(call, members["InferenceSpecification"])
 
         def change(before: Description) -> Description:
-            members = {name: parameters[name] for name in _UPDATED if name in parameters}
             metadata = {
                 **before.get("CustomerMetadataProperties", {}),
                 **parameters.get("CustomerMetadataProperties", {}),
@@ -129,36 +172,52 @@ class ModelRegistry:
                 metadata.pop(name, None)
             if metadata or "CustomerMetadataProperties" in before:
                 members["CustomerMetadataProperties"] = metadata or None
-            who = {"IamIdentity": {"Arn": call.caller_arn}} if call.caller_arn else {}
-            return members | {"LastModifiedTime": utc_now(), "LastModifiedBy": who}
+            added = parameters.get("AdditionalInferenceSpecificationsToAdd")
+            if added:
+                earlier = before.get("AdditionalInferenceSpecifications", [])
+                members["AdditionalInferenceSpecifications"] = [*earlier, *added]
+            return members | {"LastModifiedTime": utc_now(), "LastModifiedBy": caller_context(call)}
 
         self._store.update(package, change)
         return {"ModelPackageArn": package.arn}
 
-    def _package(self, call: Call, member: str) -> Resource:
-        given = call.parameters[member]
-        name = given.partition(f":{PACKAGE}/")[2] or given
-        missing = invalid(f"ModelPackage {given} does not exist")
-        return self._foundation.find(call, PACKAGE, name, missing)
+    def _describe_batch(self, call: Call) -> Description:
+        found: Description = {}
+        missing: Description = {}
+        for arn in call.parameters["ModelPackageArnList"]:
+            try:
+                package = self.find_package(call, arn)
+            except ServiceError as error:
+                missing[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
+                continue
+            known = self._store.describe(package)
+            members = self._foundation.model.shape_for("BatchDescribeModelPackageSummary").members
+            found[arn] = {name: known[name] for name in members if name in known}
+        return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": missing}
 
     def _group(self, call: Call) -> Resource:
         name = call.parameters["ModelPackageGroupName"].rpartition("/")[2]
         return self._foundation.find(call, GROUP, name, _no_group(call, name))
 
     def _delete(self, call: Call) -> Description:
-        self._store.remove(self._package(call, "ModelPackageName"))
+        package = self.find_package(call, call.parameters["ModelPackageName"])
+        self._store.update(package, {"ModelPackageStatus": "Deleting", "LastModifiedTime": utc_now()})
+        self._store.remove(package)
         return {}
 
     def _delete_group(self, call: Call) -> Description:
         group = self._group(call)
         if any(package.name.startswith(f"{group.name}/") for package in self._store.of_kind(call, PACKAGE)):
-            raise invalid(f"Model package group {group.name} has model packages: delete them first")
+            raise ServiceError(
+                "ConflictException",
+                f"Model Package Group {group.name} cannot be deleted because it still contains Model Packages.",
+            )
         self._store.remove(group)
         return {}
 
 
 def _no_group(call: Call, name: str) -> ServiceError:
-    return invalid(f"ModelPackageGroup {call.arn(f'{GROUP}/{name}')} does not exist")
+    return invalid(f"ModelPackageGroup {call.arn(f'{GROUP}/{name}')} does not exist.")
 
 
 def _is_wanted(call: Call, package: Resource) -> bool:

@@ -9,6 +9,7 @@ from functools import cache
 from itertools import groupby
 
 _BMP_END = 0x10000
+_SURROGATES = range(0xD800, 0xE000)
 _JAVA_SURROGATE_PAIRS = r"\uD800\uDC00-\uDBFF\uDFFF"
 _PROPERTY = re.compile(r"\\p\{(\w+)\}")
 # Java reads "$" with a quantifier as the anchor alone; the length is checked from "min" and "max".
@@ -19,7 +20,7 @@ _QUANTIFIED_END = re.compile(r"\$\{\d+,\d+\}$")
 def _category_ranges() -> dict[str, str]:
     """Return, for each major Unicode category (L, M, N, P, S, Z), its ranges as the inside of a character class."""
     ranges: dict[str, list[str]] = {}
-    plane = [character for character in map(chr, range(_BMP_END)) if not 0xD800 <= ord(character) <= 0xDFFF]
+    plane = [character for character in map(chr, range(_BMP_END)) if ord(character) not in _SURROGATES]
     for category, run in groupby(plane, key=lambda character: unicodedata.category(character)[0]):
         members = list(run)
         # A run may jump over the surrogates; its ends are still in order, and no surrogate occurs in a Python string.

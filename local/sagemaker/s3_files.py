@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 
+_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "403", "AccessDenied"}
+
+
 class StagingError(Exception):
     """Data of a job could not be copied; the text is what the job's ``FailureReason`` says."""
 
@@ -85,15 +88,25 @@ def download_object(s3: S3Client, uri: str) -> bytes:
 def object_exists(s3: S3Client, uri: str) -> bool:
     """Tell whether there is an object at ``uri``, or below it where it ends with a slash."""
     bucket, key = split_s3_uri(uri)
+    if not key.endswith("/"):
+        return object_etag(s3, uri) is not None
     try:
-        if key.endswith("/"):
-            return s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"] > 0
-        s3.head_object(Bucket=bucket, Key=key)
+        return s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"] > 0
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NoSuchBucket", "403", "AccessDenied"}:
+        if error.response["Error"]["Code"] in _ABSENT:
             return False
         raise
-    return True
+
+
+def object_etag(s3: S3Client, uri: str) -> str | None:
+    """Return the ETag of the object at ``uri`` without its quotes, or ``None`` where there is none to read."""
+    bucket, key = split_s3_uri(uri)
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            return None
+        raise
 
 
 def upload_folder(s3: S3Client, folder: Path, uri: str) -> None:

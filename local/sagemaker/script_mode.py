@@ -15,7 +15,7 @@ from typing import Any
 from local.sagemaker.container_folder import ContainerFolder, processor_count, resource_config
 
 CODE = "/opt/ml/code"
-_RESERVED = "sagemaker_"
+_RESERVED = ("sagemaker_", "_tuning_objective_metric")
 
 
 @dataclass(frozen=True)

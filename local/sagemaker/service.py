@@ -17,19 +17,25 @@ from botocore.model import OperationNotFoundError, ServiceModel
 from local.sagemaker import lineage
 from local.sagemaker.clients import ecr_client, publish_event, role_environment, s3_client
 from local.sagemaker.contract import Call, Description, Listener, Operation, ServiceError
+from local.sagemaker.endpoint_configs import EndpointConfigs
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.events import EventPublisher, Publish
+from local.sagemaker.feature_groups import FeatureGroups
 from local.sagemaker.foundation import Foundation, RoleEnvironment, S3Clients
+from local.sagemaker.generic_jobs import GenericJobs
 from local.sagemaker.images import EcrClients, ImageRegistry
 from local.sagemaker.jobs import JobPool
+from local.sagemaker.model_cards import ModelCards
 from local.sagemaker.models import Models
 from local.sagemaker.packages import ModelRegistry
 from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.resources import ResourceStore
+from local.sagemaker.s3_files import StagingError
 from local.sagemaker.settings import SageMakerSettings
 from local.sagemaker.shapes import parse_request, serialise
 from local.sagemaker.tags import Tagging
 from local.sagemaker.training import TrainingJobs
+from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -84,14 +90,21 @@ class SageMakerService:
         self.events = EventPublisher(publish, settings.quirks)
         self.listeners.append(self.events)
         training = TrainingJobs(self.foundation)
-        models = Models(self.foundation)
+        registry = ModelRegistry(self.foundation)
+        models = Models(self.foundation, registry)
+        configs = EndpointConfigs(self.foundation, models)
         parts = (
             training,
             ProcessingJobs(self.foundation),
             TuningJobs(self.foundation, training),
             models,
-            ModelRegistry(self.foundation),
-            Endpoints(self.foundation, models),
+            registry,
+            configs,
+            Endpoints(self.foundation, models, configs),
+            TransformJobs(self.foundation, models),
+            FeatureGroups(self.foundation),
+            ModelCards(self.foundation),
+            GenericJobs(self.foundation),
             Tagging(self.foundation),
         )
         self.operations: dict[str, Operation] = {
@@ -130,6 +143,8 @@ class SageMakerService:
             status = 200
         except ServiceError as error:
             status, answer = error.status, {"__type": error.code, "message": error.message}
+        except StagingError as error:  # a request that names something on S3 that cannot be read
+            status, answer = 400, {"__type": "ValidationException", "message": str(error)}
         text = json.dumps(answer).encode()
         return status, _response_headers(request_id, len(text)), text
 

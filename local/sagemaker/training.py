@@ -84,6 +84,12 @@ class TrainingJobs:
             )
         return job, self._foundation.pool.start(job.arn, partial(self._run, job))
 
+    def stop_if_running(self, job: Resource) -> None:
+        """Ask a job to end, unless it has ended or is ending."""
+        run = self._foundation.pool.find(job.arn)
+        if run is not None and self._enter(job, "Stopping", only_in_progress=True):
+            run.stop()
+
     def stop(self, job: Resource) -> Description:
         """Ask a job to end.
 
@@ -93,8 +99,7 @@ class TrainingJobs:
         run = self._foundation.pool.find(job.arn)
         if run is None or job.status in TERMINAL:
             raise invalid(f"The request was rejected because the training job is in status {job.status}.")
-        if self._enter(job, "Stopping", only_in_progress=True):
-            run.stop()
+        self.stop_if_running(job)
         return {}
 
     def _create(self, call: Call) -> Description:

@@ -36,15 +36,22 @@ def read_event_text(text: str) -> Any:
     Raises:
         InvalidInputError: It is too large, or not JSON.
     """
-    size = len(text.encode())
+    size = len(text.encode(errors="replace"))
     if size > MAXIMUM_EVENT_BYTES:
         raise InvalidInputError(
             "the event", f"{size:,} bytes", f"an event has {MAXIMUM_EVENT_BYTES:,} bytes at most; send it in parts"
         )
     try:
-        return json.loads(text)
-    except ValueError as error:
+        event = json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(event, ensure_ascii=False).encode()
+    except (RecursionError, ValueError) as error:  # UnicodeEncodeError (half a surrogate pair) is a ValueError
         raise InvalidInputError("the event", text, f"send JSON ({error})") from None
+    return event
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def read_envelope(raw: object, *, account: str | None = None) -> Event:
@@ -80,7 +87,7 @@ def read_envelope(raw: object, *, account: str | None = None) -> Event:
         account=sender,
         region=str(raw.get("region") or ""),
         time=_time(raw.get("time")),
-        resources=tuple(str(item) for item in raw.get("resources") or () if item),
+        resources=_resources(raw.get("resources")),
         detail=detail,
     )
 
@@ -90,6 +97,11 @@ def _text(raw: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidInputError(field, value, "send an event as EventBridge delivers it")
     return value
+
+
+def _resources(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list | tuple) else [value]
+    return tuple(item for item in listed if isinstance(item, str) and item)
 
 
 def _time(value: object) -> datetime | None:

@@ -201,7 +201,7 @@ class ModelPackage(Resource):
     model_package_arn: str | None = None
     model_package_description: str | None = None
     model_package_status: Status = None
-    model_approval_status: str | None = None
+    model_approval_status: Status = None
     approval_description: str | None = None
     inference_specification: Section | None = None
     source_algorithm_specification: Section | None = None

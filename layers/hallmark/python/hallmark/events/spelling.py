@@ -15,8 +15,15 @@ _WORDS = (
     # EndpointStatus
     *("OutOfService", "Creating", "Updating", "SystemUpdating", "RollingBack", "InService", "Deleting", "Failed"),
     "UpdateRollbackFailed",
-    # job statuses
+    # statuses of jobs, feature groups, packages and pipelines, and of Bedrock's jobs
     *("InProgress", "Completed", "Stopping", "Stopped", "Pending", "Deleted", "Succeeded", "Executing", "Starting"),
+    *("Active", "Created", "CreateFailed", "DeleteFailed", "Initializing", "Running", "CompletedWithFailures"),
+    *("CompletedWithViolations", "Submitted", "Validating", "Scheduled", "PartiallyCompleted", "Expired"),
+    # SecondaryStatus of training jobs
+    *("LaunchingMLInstances", "PreparingTrainingStack", "Downloading", "DownloadingTrainingImage", "Training"),
+    *("Uploading", "MaxRuntimeExceeded", "Interrupted", "MaxWaitTimeExceeded", "Restarting"),
+    # ModelApprovalStatus and ModelCardStatus
+    *("Approved", "Rejected", "PendingManualApproval", "Draft", "PendingReview", "Archived"),
     # S3DataType, S3InputMode, S3DataDistributionType, S3UploadMode, S3CompressionType
     *("ManifestFile", "S3Prefix", "AugmentedManifestFile", "Pipe", "File", "FastFile", "FullyReplicated"),
     *("ShardedByS3Key", "Continuous", "EndOfJob", "None", "Gzip"),

@@ -15,6 +15,9 @@ _WORDED = ("%a %b %d %H:%M:%S %Z %Y", "%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M
 """``Wed Aug 28 22:58:30 UTC 2024`` and ``Aug 28, 2024, 10:47:53 PM`` (Bedrock user guide, monitoring-eventbridge)."""
 
 
+_EXPECTED = "a time is epoch milliseconds or seconds, or ISO 8601"
+
+
 def parse_time(value: object) -> datetime | None:
     """Read a time that AWS wrote; None for nothing.
 
@@ -34,16 +37,16 @@ def parse_time(value: object) -> datetime | None:
             return _from_epoch(float(text))
         return _from_text(text)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_epoch(float(value))
-    raise ValueError("a time is epoch milliseconds or seconds, or ISO 8601")
+        return _from_epoch(value)
+    raise ValueError(_EXPECTED)
 
 
 def _from_epoch(number: float) -> datetime:
-    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
     try:
-        return datetime.fromtimestamp(round(seconds, 3), UTC)
+        seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
+        return datetime.fromtimestamp(round(float(seconds), 3), UTC)
     except (OverflowError, OSError, ValueError):
-        raise ValueError("a time is epoch milliseconds or seconds, or ISO 8601") from None
+        raise ValueError(_EXPECTED) from None
 
 
 def _from_text(text: str) -> datetime:
@@ -57,8 +60,11 @@ def _from_text(text: str) -> datetime:
             except ValueError:
                 continue
         else:
-            raise ValueError("a time is epoch milliseconds or seconds, or ISO 8601") from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            raise ValueError(_EXPECTED) from None
+    try:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except OverflowError:  # the first and the last day of the calendar, in another zone
+        raise ValueError(_EXPECTED) from None
 
 
 AwsTime = Annotated[datetime | None, BeforeValidator(parse_time)]

@@ -31,6 +31,10 @@ class RecordingSettings(Settings):
     snapshot_checksum_limit: int = 100
 
 
+_RESERVE_SECONDS = 10
+"""Kept for what follows the records: dead letters, metrics, the answer."""
+
+
 @cache
 def settings() -> RecordingSettings:
     """Read the settings once per execution environment."""
@@ -58,6 +62,11 @@ def dead_letters() -> DeadLetters:
     return DeadLetters(settings().dead_letter_queue_url, client("sqs"), "record_lineage")
 
 
+def refuse(body: str, error: Exception) -> None:
+    """Keep a message as a dead letter; the client is made when there is the first one."""
+    dead_letters().send(body, error)
+
+
 def record(body: str) -> Recording:
     """Record the event in one message."""
     recording = record_event(read_event_text(body), surroundings())
@@ -68,9 +77,15 @@ def record(body: str) -> Recording:
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Record each message of a batch; what can never be recorded goes to the dead letters."""
-    outcome = work_off(event["Records"], record, dead_letters().send, maximum_receives=settings().maximum_receives)
+    outcome = work_off(
+        event["Records"],
+        record,
+        refuse,
+        maximum_receives=settings().maximum_receives,
+        seconds=context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS,
+    )
     new = sum(recording.new for recording in outcome.results)
     metrics.add_metric(name="FactsRecorded", unit=MetricUnit.Count, value=new)
     metrics.add_metric(name="FactsRepeated", unit=MetricUnit.Count, value=len(outcome.results) - new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any, Literal
 
 from botocore.config import Config
@@ -11,6 +12,28 @@ from botocore.session import Session, get_session
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 20
 _ATTEMPTS = 4
+_POOL_CONNECTIONS = 40
+"""As many calls as a function makes at a time: four messages with eight checksums each, and the rest."""
+
+DYNAMODB_SECONDS = 24
+"""The longest that one call of DynamoDB takes: three attempts with 2 s to connect and 5 s to read, and the waits."""
+_DYNAMODB = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+
+RetryMode = Literal["standard", "adaptive"]
+
+_making = Lock()
+
+
+def client(service: str, retry_mode: RetryMode = "standard") -> Any:
+    """Return the client of a service.
+
+    Args:
+        service: Its name in botocore.
+        retry_mode: ``adaptive`` slows down by itself when the service throttles (botocore guide, retries).
+    """
+    # Clients may be shared by threads, a session may not while it makes one (boto3 guide, multithreading).
+    with _making:
+        return _client(service, retry_mode)
 
 
 @cache
@@ -19,20 +42,14 @@ def _session() -> Session:
 
 
 @cache
-def client(service: str, retry_mode: Literal["standard", "adaptive"] = "standard") -> Any:
-    """Return the client of a service.
-
-    Args:
-        service: Its name in botocore.
-        retry_mode: ``adaptive`` slows down by itself when the service throttles (botocore guide, retries).
-    """
-    return _session().create_client(
-        service,
-        config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            retries={"total_max_attempts": _ATTEMPTS, "mode": retry_mode},
-            user_agent_extra="hallmark",
-            max_pool_connections=20,
-        ),
+def _client(service: str, retry_mode: RetryMode) -> Any:
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": _ATTEMPTS, "mode": retry_mode},
+        user_agent_extra="hallmark",
+        max_pool_connections=_POOL_CONNECTIONS,
     )
+    if service == "dynamodb":
+        config = config.merge(_DYNAMODB)
+    return _session().create_client(service, config=config)

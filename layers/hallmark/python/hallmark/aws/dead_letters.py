@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hallmark.aws.failures import calling
+from botocore.exceptions import ClientError
+
+from hallmark.aws.failures import calling, describe_error
+from hallmark.errors import UnavailableError
 
 _REASON_LENGTH = 1000
 _BODY_BYTES = 1_000_000
@@ -23,21 +26,25 @@ class DeadLetters:
         """Keep a message with the reason for which it was refused.
 
         Raises:
-            UnavailableError: SQS did not answer; the message must stay where it is.
+            UnavailableError: SQS did not take it, for whatever reason; the message must stay where it is.
         """
         attributes = {
             "ErrorType": type(error).__name__,
             "ErrorMessage": str(error)[:_REASON_LENGTH] or type(error).__name__,
             "Function": self._function,
         }
-        with calling("sending a dead letter"):
-            self._client.send_message(
-                QueueUrl=self._queue_url,
-                MessageBody=body.encode()[:_BODY_BYTES].decode(errors="ignore") or "{}",
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": _printable(value)} for name, value in attributes.items()
-                },
-            )
+        try:
+            with calling("sending a dead letter"):
+                self._client.send_message(
+                    QueueUrl=self._queue_url,
+                    MessageBody=body.encode()[:_BODY_BYTES].decode(errors="ignore") or "{}",
+                    MessageAttributes={
+                        name: {"DataType": "String", "StringValue": _printable(value)}
+                        for name, value in attributes.items()
+                    },
+                )
+        except ClientError as failure:
+            raise UnavailableError(f"sending a dead letter: {describe_error(failure)}") from failure
 
 
 def _printable(text: str) -> str:

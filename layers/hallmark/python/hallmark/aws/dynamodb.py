@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from heapq import merge
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from hallmark.aws.failures import calling, describe_error
+from hallmark.aws.clients import DYNAMODB_SECONDS
+from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.lineage.model import Edge, Fact, NodeState, RecordedFact, canonical_digest, canonical_json
+from hallmark.lineage.model import Edge, Fact, NodeState, RecordedFact, canonical_json
 from hallmark.lineage.ports import RecordedEdge, RecordedState
 
 LOG_SHARDS = 4
@@ -21,64 +24,97 @@ LOG_SHARDS = 4
 LOG_OVERLAP = timedelta(seconds=60)
 """A fact whose transaction took long stands before later ones: readers look back this far."""
 
+_COMMIT_SECONDS = LOG_OVERLAP.total_seconds() - DYNAMODB_SECONDS - 10
+"""No attempt begins later than this after the fact got its time; ten seconds are left for the index to follow."""
+_ATTEMPTS = 6
 _TRANSACTION_ITEMS = 100
 _TRANSACTION_BYTES = 3_500_000
-_ITEM_BYTES = 380_000
+"""A transaction has 100 items and 4 MB at most (DynamoDB quotas)."""
+_BODY_BYTES = 350 * 1024
 """An item has 400 KB at most (DynamoDB quotas); keys and the other attributes need the rest."""
+_KEY_BYTES = 2048
+"""A partition key, also that of an index (DynamoDB quotas)."""
 _COMPRESS_FROM_BYTES = 64 * 1024
-_CONFLICT_ATTEMPTS = 4
+_READ_KEYS = 100
+"""BatchGetItem reads 100 items at most (DynamoDB API reference)."""
+_REMEMBERED_KEYS = 20_000
+_PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 Item = dict[str, Any]
 
 
+class _Key(NamedTuple):
+    pk: str
+    sk: str
+
+    @property
+    def item(self) -> Item:
+        return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
+
+
+class _Write(NamedTuple):
+    """One write of a transaction, and about how many bytes it is."""
+
+    request: Item
+    size: int
+
+
 class DynamoLineageTable:
-    """FactStore, FactLog and NodeReader over one table."""
+    """FactStore, FactLog and NodeReader over one table.
+
+    Nothing in the table is ever changed or removed, so what was seen there once need not be written again: an instance
+    remembers keys. That saves writes, and keeps transactions from waiting for each other at the image, the code and
+    the data that a hundred jobs have in common.
+    """
 
     def __init__(self, table_name: str, client: Any) -> None:
         self._table = table_name
         self._client = client
+        self._seen: set[_Key] = set()
 
     # --- FactStore ---
 
     def add(self, fact: Fact, recorded_at: datetime) -> bool:
         """Add a fact with its states and edges in one transaction; tell whether it was new.
 
+        What does not fit one transaction goes ahead in others; the fact comes last, so it is never there without them.
+
         Raises:
-            InvalidInputError: The fact does not fit an item, even compressed.
+            InvalidInputError: The fact does not fit the table, even compressed.
             UnavailableError: DynamoDB did not take it now.
         """
-        when = _stamp(recorded_at)
-        parts = [*(self._state_item(state, when) for state in fact.states)]
-        parts += [self._edge_item(edge, when) for edge in fact.edges]
-        *earlier, last = _chunks(parts)
-        for chunk in earlier:
-            self._transact(chunk)
-        return self._transact([*last, self._fact_item(fact, when)])
+        fact_key = _fact_key(fact.id)
+        if fact_key in self._seen:
+            return False
+        begun = monotonic()
+        content = fact.model_dump(mode="json")
+        parts = self._parts(content, _stamp(recorded_at), fact)
+        *earlier, last = _transactions({key: write for key, write in parts.items() if key not in self._seen})
+        for transaction in earlier:
+            self._transact(transaction, begun, fact)
+        last[fact_key] = self._put_fact(fact_key, fact, canonical_json(content), _stamp(recorded_at))
+        new = self._transact(last, begun, fact)
+        if len(self._seen) > _REMEMBERED_KEYS:
+            self._seen.clear()
+        self._seen.update(parts, (fact_key,))
+        return new
 
     def contains(self, fact_ids: Sequence[str]) -> frozenset[str]:
         """Return which of these facts are recorded."""
-        found = set()
-        for start in range(0, len(fact_ids), _TRANSACTION_ITEMS):
-            keys = [_fact_key(fact_id) for fact_id in dict.fromkeys(fact_ids[start : start + _TRANSACTION_ITEMS])]
-            request = {self._table: {"Keys": keys, "ProjectionExpression": "pk"}}
-            while request:
-                with calling("reading facts"):
-                    answer = self._client.batch_get_item(RequestItems=request)
-                found |= {item["pk"]["S"].removeprefix("FACT#") for item in answer["Responses"].get(self._table, [])}
-                request = answer.get("UnprocessedKeys") or {}
-        return frozenset(found)
+        found = self._present([_fact_key(fact_id) for fact_id in dict.fromkeys(fact_ids)])
+        return frozenset(key.pk.removeprefix("FACT#") for key in found)
 
     def fact(self, fact_id: str) -> RecordedFact | None:
         """Return one fact; None for an unknown id."""
         with calling("reading a fact"):
-            answer = self._client.get_item(TableName=self._table, Key=_fact_key(fact_id), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key=_fact_key(fact_id).item, ConsistentRead=True)
         return recorded_fact(answer["Item"]) if "Item" in answer else None
 
     # --- FactLog ---
 
     def since(self, recorded_after: datetime | None) -> Iterator[RecordedFact]:
         """Yield the facts recorded after a time, in that order; those of the last minute before it come again."""
-        start = "" if recorded_after is None else _stamp(recorded_after - LOG_OVERLAP)
+        start = "0" if recorded_after is None else _stamp(recorded_after - LOG_OVERLAP)
         shards = [self._log_shard(shard, start) for shard in range(LOG_SHARDS)]
         for item in merge(*shards, key=lambda item: str(item["log_at"]["S"])):
             yield recorded_fact(item)
@@ -87,7 +123,7 @@ class DynamoLineageTable:
         return self._query(
             IndexName="log",
             KeyConditionExpression="log_shard = :shard AND log_at >= :start",
-            ExpressionAttributeValues={":shard": {"S": f"LOG#{shard}"}, ":start": {"S": start or "0"}},
+            ExpressionAttributeValues={":shard": {"S": f"LOG#{shard}"}, ":start": {"S": start}},
         )
 
     # --- NodeReader ---
@@ -114,6 +150,7 @@ class DynamoLineageTable:
 
     def _node_items(self, node_id: str, prefix: str) -> Iterator[Item]:
         return self._query(
+            ConsistentRead=True,
             KeyConditionExpression="pk = :node AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={":node": {"S": f"NODE#{node_id}"}, ":prefix": {"S": prefix}},
         )
@@ -127,80 +164,124 @@ class DynamoLineageTable:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def _present(self, keys: Sequence[_Key]) -> set[_Key]:
+        """Return which of these keys are in the table."""
+        found: set[_Key] = set()
+        for start in range(0, len(keys), _READ_KEYS):
+            left = [key.item for key in keys[start : start + _READ_KEYS]]
+            while left:
+                request = {self._table: {"Keys": left, "ProjectionExpression": "pk, sk", "ConsistentRead": True}}
+                with calling("reading facts"):
+                    answer = self._client.batch_get_item(RequestItems=request)
+                found |= {_Key(item["pk"]["S"], item["sk"]["S"]) for item in answer["Responses"].get(self._table, ())}
+                unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+                if len(unread) == len(left):
+                    raise UnavailableError("reading facts: DynamoDB read none of them")
+                left = unread
+        return found
+
     # --- writing ---
 
-    def _transact(self, items: Sequence[Item]) -> bool:
-        """Write items all or nothing; False where the condition of one of them says that it is there already."""
-        for attempt in range(_CONFLICT_ATTEMPTS):
+    def _transact(self, writes: Mapping[_Key, _Write], begun: float, fact: Fact) -> bool:
+        """Write all or nothing; False where the fact is there already.
+
+        Where other transactions are in the way, what they have written meanwhile is left out of the next attempt.
+        """
+        left = dict(writes)
+        for _ in range(_ATTEMPTS):
             try:
                 with calling("recording a fact"):
-                    self._client.transact_write_items(TransactItems=list(items))
+                    self._client.transact_write_items(TransactItems=[write.request for write in left.values()])
             except ClientError as error:
-                reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
+                reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", ())}
                 if "ConditionalCheckFailed" in reasons:
                     return False
-                if reasons & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-                    if attempt + 1 < _CONFLICT_ATTEMPTS:
-                        continue
-                    raise UnavailableError(f"recording a fact: {describe_error(error)}") from error
-                raise
-            return True
+                if error_code(error) == "ValidationException" or "ValidationError" in reasons:
+                    raise InvalidInputError(
+                        fact.subject.key, describe_error(error), "the table cannot hold this fact; shorten its event"
+                    ) from error
+                if not reasons & _PASSING_REASONS:
+                    raise
+                if monotonic() - begun > _COMMIT_SECONDS:
+                    break
+            else:
+                return True
+            present = self._present(list(left))
+            if _fact_key(fact.id) in present:
+                return False
+            left = {key: write for key, write in left.items() if key not in present}
+            if not left:
+                return True
         raise UnavailableError("recording a fact: other transactions were in the way each time")
 
-    def _fact_item(self, fact: Fact, when: str) -> Item:
-        shard = int(fact.id[:4], 16) % LOG_SHARDS
-        item = {
-            **_fact_key(fact.id),
-            "body": _packed(canonical_json(fact.model_dump(mode="json")), fact.subject.key),
-            "recorded_at": {"S": when},
-            "log_shard": {"S": f"LOG#{shard}"},
-            "log_at": {"S": f"{when}#{fact.id}"},
-        }
-        return {
-            "Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"},
-        }
+    def _parts(self, content: Mapping[str, Any], when: str, fact: Fact) -> dict[_Key, _Write]:
+        """Return the writes of states and edges; what a fact says twice is written once."""
+        parts: dict[_Key, _Write] = {}
+        for state in content["states"]:
+            body = canonical_json(state)
+            key = _Key(_node_key(state["node"]["id"]), f"STATE#{sha256(body).hexdigest()}")
+            parts[key] = self._first_one_wins(key, body, when, fact)
+        for edge in content["edges"]:
+            body = canonical_json(edge)
+            key = _Key(_node_key(edge["source"]["id"]), f"EDGE#{sha256(body).hexdigest()}")
+            parts[key] = self._first_one_wins(key, body, when, fact, _node_key(edge["target"]["id"]))
+        return parts
 
-    def _state_item(self, state: NodeState, when: str) -> Item:
-        key = _key(f"NODE#{state.node.id}", f"STATE#{state.digest}")
-        return self._first_one_wins(key, canonical_json(state.model_dump(mode="json")), when, state.node.key)
-
-    def _edge_item(self, edge: Edge, when: str) -> Item:
-        content = edge.model_dump(mode="json")
-        key = _key(f"NODE#{edge.source.id}", f"EDGE#{canonical_digest(content)}")
-        target = f"NODE#{edge.target.id}"
-        return self._first_one_wins(key, canonical_json(content), when, edge.source.key, target=target)
-
-    def _first_one_wins(self, key: Item, body: bytes, when: str, subject: str, target: str | None = None) -> Item:
+    def _first_one_wins(self, key: _Key, body: bytes, when: str, fact: Fact, target: str | None = None) -> _Write:
         assignments = "body = if_not_exists(body, :body), recorded_at = if_not_exists(recorded_at, :when)"
-        values: Item = {":body": _packed(body, subject), ":when": {"S": when}}
+        values: Item = {":body": _packed(body, fact), ":when": {"S": when}}
         if target is not None:
             assignments += ", target = if_not_exists(target, :target)"
             values[":target"] = {"S": target}
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": key,
-                "UpdateExpression": f"SET {assignments}",
-                "ExpressionAttributeValues": values,
-            }
+        update = {
+            "TableName": self._table,
+            "Key": key.item,
+            "UpdateExpression": f"SET {assignments}",
+            "ExpressionAttributeValues": values,
         }
+        return _Write({"Update": update}, _size(values[":body"]))
+
+    def _put_fact(self, key: _Key, fact: Fact, body: bytes, when: str) -> _Write:
+        packed = _packed(body, fact)
+        item = {
+            **key.item,
+            "body": packed,
+            "recorded_at": {"S": when},
+            "log_shard": {"S": f"LOG#{int(fact.id[:4], 16) % LOG_SHARDS}"},
+            "log_at": {"S": f"{when}#{fact.id}"},
+        }
+        put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        return _Write({"Put": put}, _size(packed))
 
 
 def recorded_fact(item: Mapping[str, Any]) -> RecordedFact:
-    """Read a fact from an item, as the table or its stream gives it."""
-    return RecordedFact(fact=Fact.model_validate_json(_body(item)), recorded_at=_time(item))
+    """Read a fact from an item, as the table or its stream gives it.
+
+    Raises:
+        InvalidInputError: The item is no fact.
+    """
+    try:
+        return RecordedFact(fact=Fact.model_validate_json(_body(item)), recorded_at=_time(item))
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        shown = item.get("pk") if isinstance(item, Mapping) else item
+        raise InvalidInputError(
+            "the item", shown, f"it holds no fact ({error}); restore the table from a backup"
+        ) from error
 
 
 def _recorded_edge(item: Item) -> RecordedEdge:
     return RecordedEdge(Edge.model_validate_json(_body(item)), _time(item))
 
 
-def _key(partition: str, sort: str) -> Item:
-    return {"pk": {"S": partition}, "sk": {"S": sort}}
+def _fact_key(fact_id: str) -> _Key:
+    return _Key(f"FACT#{fact_id}", "FACT")
 
 
-def _fact_key(fact_id: str) -> Item:
-    return _key(f"FACT#{fact_id}", "FACT")
+def _node_key(node_id: str) -> str:
+    key = f"NODE#{node_id}"
+    if len(key.encode()) > _KEY_BYTES:
+        raise InvalidInputError("the id of a node", node_id, f"it has {_KEY_BYTES - 5:,} bytes at most; shorten it")
+    return key
 
 
 def _stamp(time: datetime) -> str:
@@ -211,37 +292,40 @@ def _time(item: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(item["recorded_at"]["S"])
 
 
-def _packed(body: bytes, subject: str) -> Item:
+def _packed(body: bytes, fact: Fact) -> Item:
     if len(body) < _COMPRESS_FROM_BYTES:
         return {"S": body.decode()}
     packed = zlib.compress(body)
-    if len(packed) > _ITEM_BYTES:
+    if len(packed) > _BODY_BYTES:
         raise InvalidInputError(
-            subject,
-            f"{len(body):,} bytes",
-            f"a fact has {_ITEM_BYTES:,} bytes at most when compressed; shorten its event",
+            fact.subject.key,
+            f"{len(packed):,} bytes",
+            f"a fact has {_BODY_BYTES:,} bytes at most when compressed; shorten its event",
         )
     return {"B": packed}
+
+
+def _size(value: Item) -> int:
+    return len(value["S"].encode() if "S" in value else value["B"])
 
 
 def _body(item: Mapping[str, Any]) -> str | bytes:
     body = item["body"]
     if "S" in body:
         return str(body["S"])
+    # A stream's records come to Lambda as JSON, in which bytes are base64 (Lambda developer guide, DynamoDB events).
     packed = body["B"]
-    return zlib.decompress(packed if isinstance(packed, bytes) else bytes(packed))
+    return zlib.decompress(b64decode(packed, validate=True) if isinstance(packed, str) else packed)
 
 
-def _chunks(items: Sequence[Item]) -> list[list[Item]]:
+def _transactions(writes: Mapping[_Key, _Write]) -> list[dict[_Key, _Write]]:
     """Split into transactions; the last one leaves room for the fact."""
-    chunks: list[list[Item]] = [[]]
+    transactions: list[dict[_Key, _Write]] = [{}]
     size = 0
-    measure: Callable[[Item], int] = lambda item: len(json.dumps(item, default=lambda raw: "x" * len(raw)))  # noqa: E731
-    for item in items:
-        weight = measure(item) if len(items) > _TRANSACTION_ITEMS // 2 else 0
-        if len(chunks[-1]) >= _TRANSACTION_ITEMS - 1 or size + weight > _TRANSACTION_BYTES - _ITEM_BYTES:
-            chunks.append([])
+    for key, write in writes.items():
+        if len(transactions[-1]) == _TRANSACTION_ITEMS - 1 or size + write.size > _TRANSACTION_BYTES - _BODY_BYTES:
+            transactions.append({})
             size = 0
-        chunks[-1].append(item)
-        size += weight
-    return chunks
+        transactions[-1][key] = write
+        size += write.size
+    return transactions

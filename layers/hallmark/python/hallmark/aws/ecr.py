@@ -6,20 +6,22 @@ import re
 import time
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from hallmark.aws.failures import calling
 
+# ECR user guide, "Registry endpoints": the domain differs from partition to partition, and for dual-stack endpoints.
 _REGISTRY = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
-    r"(?P<repository>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>sha256:[0-9a-f]+))?"
+    r"(?P<account>\d{12})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)(:(?P<tag>[^@]+))?"
 )
+_DIGEST = re.compile(r"[^@]+@(?P<digest>sha256:[0-9a-f]{64})")
 _LIFE_SECONDS = 300
 """A tag can be moved: what it meant is looked up again after this time."""
+_REMEMBERED = 1000
 
 
 class EcrImages:
-    """ImageResolver over the account's own registry; images of other registries keep their tag."""
+    """ImageResolver over the account's own registry in its Region; images of other registries keep their tag."""
 
     def __init__(self, client: Any, account: str) -> None:
         self._client = client
@@ -32,15 +34,16 @@ class EcrImages:
         Raises:
             UnavailableError: ECR did not answer.
         """
+        told = _DIGEST.fullmatch(image_uri)
+        if told is not None:
+            return told["digest"]
         match = _REGISTRY.fullmatch(image_uri)
-        if match is None:
-            return None
-        if match["digest"]:
-            return match["digest"]
-        if match["account"] != self._account:
+        if match is None or (match["account"], match["region"]) != (self._account, self._client.meta.region_name):
             return None
         known = self._known.get(image_uri)
         if known is None or known[0] < time.monotonic():
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
             known = (time.monotonic() + _LIFE_SECONDS, self._look_up(match))
             self._known[image_uri] = known
         return known[1]
@@ -51,7 +54,7 @@ class EcrImages:
                 answer = self._client.describe_images(
                     repositoryName=match["repository"], imageIds=[{"imageTag": match["tag"] or "latest"}]
                 )
-        except ClientError:
+        except (ClientError, ParamValidationError):
             return None  # no such image, or a repository that the policy does not name
         details = answer.get("imageDetails") or [{}]
         found = details[0].get("imageDigest")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from hallmark.aws.clients import client
+from hallmark.aws.clients import RetryMode, client
 from hallmark.aws.failures import calling, describe_error, error_code
-from hallmark.errors import UnavailableError
+from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.model import NodeKind
 
 
@@ -39,19 +40,22 @@ _CALLS: Mapping[NodeKind, _Call] = {
     NodeKind.BATCH_INFERENCE_JOB: _Call("bedrock", "get_model_invocation_job", "jobIdentifier", "arn"),
 }
 
-_MISSING_CODES = {"ResourceNotFound", "ResourceNotFoundException"}
+_MISSING_CODES = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ValidationException"})
+"""SageMaker says ValidationException for a missing resource as well as for a faulty request, and tells them apart in
+the message only. Requests are held against the service's own model before they are sent: what is left is missing."""
 
 
 class SageMakerDescriber:
     """Describer over both services."""
 
-    def __init__(self, retry_mode: Literal["standard", "adaptive"] = "standard") -> None:
-        self._retry_mode: Literal["standard", "adaptive"] = retry_mode
+    def __init__(self, retry_mode: RetryMode = "standard") -> None:
+        self._retry_mode: RetryMode = retry_mode
 
     def describe(self, kind: NodeKind, identifier: str) -> Mapping[str, Any] | None:
         """Return what Describe answers for an ARN or a name; None for what does not exist (any more).
 
         Raises:
+            InvalidInputError: No resource can have such a name.
             UnavailableError: The service did not answer, or refuses the permission: whoever grants it can deliver the
                 event again.
         """
@@ -62,11 +66,13 @@ class SageMakerDescriber:
         request = {call.parameter: named}
         if kind is NodeKind.JOB:
             request["JobCategory"] = identifier.split("/")[-2] if "/" in identifier else ""
+        service = client(call.service, self._retry_mode)
+        _hold_against_model(service, call, named)
         try:
             with calling(f"describing {identifier}"):
-                answer: dict[str, Any] = getattr(self._client(call.service), call.operation)(**request)
+                answer: dict[str, Any] = getattr(service, call.operation)(**request)
         except ClientError as error:
-            if _is_missing(error):
+            if error_code(error) in _MISSING_CODES:
                 return None
             raise UnavailableError(f"describing {identifier}: {describe_error(error)}") from error
         answer.pop("ResponseMetadata", None)
@@ -81,20 +87,20 @@ class SageMakerDescriber:
         try:
             with calling(f"reading the tags of {arn}"):
                 if ":bedrock:" in arn:
-                    listed = self._client("bedrock").list_tags_for_resource(resourceARN=arn).get("tags", [])
+                    bedrock = client("bedrock", self._retry_mode)
+                    listed = bedrock.list_tags_for_resource(resourceARN=arn).get("tags", [])
                     return {tag["key"]: tag["value"] for tag in listed}
-                pages = self._client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn)
+                pages = client("sagemaker", self._retry_mode).get_paginator("list_tags").paginate(ResourceArn=arn)
                 return {tag["Key"]: tag["Value"] for page in pages for tag in page.get("Tags", [])}
         except ClientError as error:
-            if _is_missing(error):
+            if error_code(error) in _MISSING_CODES:
                 return {}
             raise UnavailableError(f"reading the tags of {arn}: {describe_error(error)}") from error
 
-    def _client(self, service: str) -> Any:
-        return client(service, self._retry_mode)
 
-
-def _is_missing(error: ClientError) -> bool:
-    # SageMaker says ValidationException for both a missing resource and a faulty request, and tells them apart in the
-    # message only; a request made from an ARN that AWS itself sent is not faulty.
-    return error_code(error) in _MISSING_CODES or error_code(error) == "ValidationException"
+def _hold_against_model(service: Any, call: _Call, named: str) -> None:
+    operation = service.meta.service_model.operation_model(service.meta.method_to_api_mapping[call.operation])
+    rules = operation.input_shape.members[call.parameter].metadata
+    pattern = rules.get("pattern", ".*")
+    if not 1 <= len(named) <= rules.get("max", len(named)) or not re.fullmatch(pattern, named):
+        raise InvalidInputError(call.parameter, named, f"send the ARN of a resource whose name matches {pattern}")

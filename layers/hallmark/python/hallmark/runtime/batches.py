@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from hallmark.errors import HallmarkError, InvalidInputError
+from hallmark.errors import HallmarkError, InvalidInputError, UnavailableError
 from hallmark.runtime.observability import logger
 
 Result = TypeVar("Result")
@@ -34,6 +34,7 @@ def work_off(
     refuse: Callable[[str, Exception], None],
     *,
     maximum_receives: int,
+    seconds: float | None = None,
 ) -> Outcome[Result]:
     """Handle the body of each message.
 
@@ -45,18 +46,22 @@ def work_off(
         handle: Handles one body.
         refuse: Keeps a body as a dead letter, with the error.
         maximum_receives: How often the queue delivers a message.
+        seconds: How long to wait for the messages, so that a slow one does not take the others with it when the
+            function's time is over; None waits for all.
     """
     outcome: Outcome[Result] = Outcome([], 0, [])
     refused = 0
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         pending = [(record, pool.submit(handle, record["body"])) for record in records]
+        wait([future for _, future in pending], timeout=seconds)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     for record, future in pending:
-        error = future.exception()
+        error = _error_of(future)
         if error is None:
             outcome.results.append(future.result())
             continue
-        if not isinstance(error, Exception):
-            raise error
         receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
         final = isinstance(error, InvalidInputError) or receives >= maximum_receives
         log = logger.warning if isinstance(error, HallmarkError) else logger.error
@@ -66,6 +71,15 @@ def work_off(
         else:
             outcome.failed.append(record["messageId"])
     return outcome._replace(refused=refused)
+
+
+def _error_of(future: Future[Any]) -> Exception | None:
+    if not future.done() or future.cancelled():
+        return UnavailableError("the function's time was over before this message was handled")
+    error = future.exception()
+    if error is None or isinstance(error, Exception):
+        return error
+    raise error
 
 
 def _is_kept(body: str, error: Exception, refuse: Callable[[str, Exception], None]) -> bool:

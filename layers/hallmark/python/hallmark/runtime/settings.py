@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hallmark.errors import HallmarkError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class SettingsError(HallmarkError):
@@ -17,7 +20,9 @@ class SettingsError(HallmarkError):
 class Settings(BaseModel):
     """Base of the settings of each function; field ``x_y`` is the variable ``X_Y``."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=str.upper, populate_by_name=True, defer_build=True
+    )
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -29,8 +34,12 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(os.environ))
         except ValidationError as error:
-            faults = "; ".join(
-                f"variable {fault['loc'][0]} {'is missing' if fault['type'] == 'missing' else fault['msg']}"
-                for fault in error.errors()
-            )
+            faults = "; ".join(_fault(fault) for fault in error.errors())
             raise SettingsError(f"{faults}: deploy the stack again, it sets the variables of its functions") from None
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = fault["loc"][0]
+    if fault["type"] == "missing":
+        return f"variable {name} is missing"
+    return f"variable {name} is {fault['input']!r}: {fault['msg']}"

@@ -31,15 +31,15 @@ class ProcessingJobs:
         """Return the operations by name."""
         listing = Listing(KIND, "ProcessingJobName")
         return {
-            "CreateProcessingJob": self.create,
+            "CreateProcessingJob": self._create,
             "DescribeProcessingJob": lambda call: self._store.describe(self._find(call)),
             "ListProcessingJobs": list_operation(self._foundation.model, self._store, "ListProcessingJobs", listing),
-            "StopProcessingJob": self._stop,
+            "StopProcessingJob": lambda call: self.stop(self._find(call)),
             "DeleteProcessingJob": self._delete,
         }
 
-    def create(self, call: Call) -> Description:
-        """Start a job.
+    def start(self, call: Call) -> tuple[Resource, JobRun]:
+        """Start a job and return it with its run.
 
         Raises:
             ServiceError: ``ResourceInUse``, where the name is taken.
@@ -60,16 +60,14 @@ class ProcessingJobs:
                 "Job name must be unique within an AWS account and region, "
                 f"and a job with this name already exists ({job.arn})",
             )
-        self._foundation.pool.start(job.arn, partial(self._run, job))
-        return {"ProcessingJobArn": job.arn}
+        return job, self._foundation.pool.start(job.arn, partial(self._run, job))
 
-    def _find(self, call: Call) -> Resource:
-        name = call.parameters["ProcessingJobName"]
-        missing = not_found(f"Could not find requested job with name: {name}")
-        return self._foundation.find(call, KIND, name, missing)
+    def stop(self, job: Resource) -> Description:
+        """Ask a job to end.
 
-    def _stop(self, call: Call) -> Description:
-        job = self._find(call)
+        Raises:
+            ServiceError: It has ended already.
+        """
         run = self._foundation.pool.find(job.arn)
         if run is None or job.status in _TERMINAL:
             raise invalid(f"The request was rejected because the processing job is in status {job.status}.")
@@ -77,6 +75,15 @@ class ProcessingJobs:
         if self._store.update(job, lambda now: stopping if now["ProcessingJobStatus"] == "InProgress" else None):
             run.stop()
         return {}
+
+    def _create(self, call: Call) -> Description:
+        job, _run = self.start(call)
+        return {"ProcessingJobArn": job.arn}
+
+    def _find(self, call: Call) -> Resource:
+        name = call.parameters["ProcessingJobName"]
+        missing = not_found(f"Could not find requested job with name: {name}")
+        return self._foundation.find(call, KIND, name, missing)
 
     def _delete(self, call: Call) -> Description:
         job = self._find(call)

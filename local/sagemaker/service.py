@@ -25,9 +25,12 @@ from local.sagemaker.foundation import Foundation, RoleEnvironment, S3Clients
 from local.sagemaker.generic_jobs import GenericJobs
 from local.sagemaker.images import EcrClients, ImageRegistry
 from local.sagemaker.jobs import JobPool
+from local.sagemaker.labeling import LabelingJobs
 from local.sagemaker.model_cards import ModelCards
 from local.sagemaker.models import Models
 from local.sagemaker.packages import ModelRegistry
+from local.sagemaker.pipeline_steps import StepParts
+from local.sagemaker.pipelines import Pipelines
 from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.resources import ResourceStore
 from local.sagemaker.s3_files import StagingError
@@ -89,22 +92,26 @@ class SageMakerService:
         self.reset_hooks: list[Callable[[], None]] = []
         self.events = EventPublisher(publish, settings.quirks)
         self.listeners.append(self.events)
-        training = TrainingJobs(self.foundation)
+        training, processing = TrainingJobs(self.foundation), ProcessingJobs(self.foundation)
+        tuning = TuningJobs(self.foundation, training)
         registry = ModelRegistry(self.foundation)
         models = Models(self.foundation, registry)
+        transform = TransformJobs(self.foundation, models)
         configs = EndpointConfigs(self.foundation, models)
         parts = (
             training,
-            ProcessingJobs(self.foundation),
-            TuningJobs(self.foundation, training),
-            models,
+            processing,
+            tuning,
             registry,
+            models,
+            transform,
             configs,
             Endpoints(self.foundation, models, configs),
-            TransformJobs(self.foundation, models),
             FeatureGroups(self.foundation),
             ModelCards(self.foundation),
             GenericJobs(self.foundation),
+            LabelingJobs(),
+            Pipelines(StepParts(self.foundation, training, processing, tuning, transform, models, registry)),
             Tagging(self.foundation),
         )
         self.operations: dict[str, Operation] = {

@@ -12,10 +12,13 @@ from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.lineage_mirror import MirrorBudget, SageMakerLineage
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import read_event_text
-from hallmark.lineage.mirroring import Mirrored, mirror
+from hallmark.lineage.mirroring import Entity, Mirrored, may_add, mirror
+from hallmark.lineage.model import NodeKind
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
+
+_KINDS = {kind.value: kind for kind in NodeKind}
 
 
 class MirrorSettings(Settings):
@@ -43,20 +46,29 @@ def table() -> DynamoLineageTable:
 @cache
 def budget() -> MirrorBudget:
     """Build the budget once per execution environment."""
-    limits = {"artifact": settings().mirror_artifact_budget, "association": settings().mirror_association_budget}
-    return MirrorBudget(settings().lineage_table_name, client("dynamodb"), limits)  # type: ignore[arg-type] # the keys are literals
+    limits: dict[Entity, int] = {
+        "artifact": settings().mirror_artifact_budget,
+        "association": settings().mirror_association_budget,
+    }
+    return MirrorBudget(settings().lineage_table_name, client("dynamodb"), limits)
 
 
 def mirror_fact(body: str) -> Mirrored:
     """Mirror the fact that one ``LineageRecorded`` tells of."""
-    detail = (read_event_text(body) or {}).get("detail") or {}
-    fact_id = detail.get("factId")
-    recorded = table().fact(str(fact_id)) if fact_id else None
+    event = read_event_text(body)
+    detail = event.get("detail") if isinstance(event, dict) else None
+    fact_id = detail.get("factId") if isinstance(detail, dict) else None
+    if not isinstance(detail, dict) or not isinstance(fact_id, str):
+        raise InvalidInputError("detail.factId", fact_id, "send LineageRecorded, as the hallmark bus delivers it")
+    kind = _KINDS.get(str(detail.get("kind")))
+    if kind is not None and not may_add(kind, detail.get("status")):
+        return Mirrored()
+    recorded = table().fact(fact_id)
     if recorded is None:
         raise InvalidInputError("detail.factId", fact_id, "send the id of a recorded fact")
     done = mirror(recorded, SageMakerLineage(client("sagemaker")), budget(), datetime.now(UTC))
-    if done.created or done.associated or done.spent:
-        logger.info("fact mirrored", node=recorded.fact.subject.key, **done._asdict())
+    log = logger.warning if done.spent else logger.info
+    log("budget spent" if done.spent else "fact mirrored", node=recorded.fact.subject.key, **done._asdict())
     return done
 
 
@@ -66,13 +78,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Mirror each message of a batch."""
     dead_letters = DeadLetters(settings().dead_letter_queue_url, client("sqs"), "mirror_lineage")
     outcome = work_off(event["Records"], mirror_fact, dead_letters.send, maximum_receives=settings().maximum_receives)
-    metrics.add_metric(
-        name="MirrorEntities",
-        unit=MetricUnit.Count,
-        value=sum(done.created + done.associated for done in outcome.results),
-    )
-    metrics.add_metric(
-        name="MirrorBudgetSpent", unit=MetricUnit.Count, value=sum(done.spent for done in outcome.results)
-    )
-    metrics.add_metric(name="MirrorHeadroom", unit=MetricUnit.Count, value=min(budget().left().values()))
+    made = sum(done.artifacts + done.associations for done in outcome.results)
+    metrics.add_metric(name="MirrorEntities", unit=MetricUnit.Count, value=made)
+    spent = sum(done.spent for done in outcome.results)
+    metrics.add_metric(name="MirrorBudgetSpent", unit=MetricUnit.Count, value=spent)
+    if made or spent:
+        metrics.add_metric(name="MirrorHeadroom", unit=MetricUnit.Count, value=min(budget().left().values()))
     return outcome.response

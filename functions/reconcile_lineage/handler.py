@@ -14,16 +14,17 @@ from hallmark.aws.eventbridge import EventPublisher
 from hallmark.aws.resource_listing import AwsResources
 from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
-from hallmark.aws.sweep_cursor import SweepCursor
+from hallmark.aws.sweep_cursors import DynamoSweepCursors, SweepQueue
 from hallmark.events.published import RECONCILIATION_COMPLETED, ReconciliationCompleted
-from hallmark.lineage.reconciliation import OVERLAP, Sweep, continue_sweep, read_sweep
+from hallmark.lineage.reconciliation import Account, Allowance, Sweep, continue_sweep, read_sweep
 from hallmark.lineage.recording import Surroundings
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
 
 _RESERVE_MILLISECONDS = 90_000
-"""A page begun with less time left might not be finished: describing a hundred resources takes some seconds."""
+"""A resource begun with less time left might not be finished: the snapshot of a large dataset takes some seconds."""
+_TALLIES = ("listed", "skipped", "recorded", "failed")
 
 
 class ReconciliationSettings(Settings):
@@ -38,6 +39,10 @@ class ReconciliationSettings(Settings):
     maximum_receives: int = 5
     snapshot_object_limit: int = 10_000
     snapshot_checksum_limit: int = 100
+    reconciliation_describe_limit: int = 2_000
+    """Resources described in one invocation."""
+    reconciliation_request_budget: int = 5_000
+    """Requests to SageMaker and Bedrock in one invocation."""
 
 
 @cache
@@ -47,24 +52,23 @@ def settings() -> ReconciliationSettings:
 
 
 @cache
-def table() -> DynamoLineageTable:
-    """Build the table once per execution environment."""
-    return DynamoLineageTable(settings().lineage_table_name, client("dynamodb"))
+def cursors() -> DynamoSweepCursors:
+    """Build the cursors once per execution environment."""
+    return DynamoSweepCursors(settings().lineage_table_name, client("dynamodb"))
 
 
 @cache
-def cursor() -> SweepCursor:
-    """Build the cursor once per execution environment."""
-    return SweepCursor(
-        settings().lineage_table_name, client("dynamodb"), settings().reconciliation_queue_url, client("sqs")
-    )
+def queue() -> SweepQueue:
+    """Build the queue once per execution environment."""
+    return SweepQueue(settings().reconciliation_queue_url, client("sqs"))
 
 
 @cache
-def surroundings() -> Surroundings:
+def account() -> Account:
     """Build the adapters once per execution environment."""
-    return Surroundings(
-        store=table(),
+    table = DynamoLineageTable(settings().lineage_table_name, client("dynamodb"))
+    surroundings = Surroundings(
+        store=table,
         describer=SageMakerDescriber("adaptive"),
         contents=S3Contents(client("s3"), checksum_limit=settings().snapshot_checksum_limit),
         images=EcrImages(client("ecr"), settings().account_id),
@@ -73,52 +77,58 @@ def surroundings() -> Surroundings:
         account=settings().account_id,
         object_limit=settings().snapshot_object_limit,
     )
+    return Account(AwsResources(), table, surroundings, cursors())
 
 
-def begin(body: str) -> Sweep:
-    """Read a sweep; one that only begins gets its start, and looks back to the last finished one."""
-    sweep = read_sweep(body)
-    if sweep.started_at is not None:
-        return sweep
-    last = None if sweep.full or sweep.since else cursor().last_started_at()
-    since = sweep.since or (last - OVERLAP if last else None)
-    return sweep.model_copy(update={"started_at": datetime.now(UTC), "since": since})
+def begin(sweep: Sweep, now: datetime) -> Sweep | None:
+    """Give a sweep its start; None for one of the schedule while another sweep of the whole account is under way."""
+    begun = sweep.model_copy(update={"started_at": now})
+    if (sweep.is_routine or sweep.full) and not cursors().take_lease(now, by_force=sweep.full):
+        logger.info("a sweep is under way: this one is left out")
+        return None
+    return begun
 
 
 def finish(sweep: Sweep) -> None:
-    """Remember a finished sweep and tell what it did."""
-    started_at = sweep.started_at or datetime.now(UTC)
-    cursor().finish(started_at)
-    tallies = {
-        name: {kind: getattr(counts, name) for kind, counts in sweep.counts.items()}
-        for name in ("listed", "skipped", "recorded", "failed")
-    }
+    """Tell what a finished sweep did."""
+    tallies = {name: {kind: getattr(counts, name) for kind, counts in sweep.counts.items()} for name in _TALLIES}
     report = ReconciliationCompleted(since=sweep.since, completed_at=datetime.now(UTC), **tallies)
     EventPublisher(client("events")).publish([report.to_entry(settings().event_bus_name, RECONCILIATION_COMPLETED)])
-    logger.info("sweep finished", extra={"tallies": tallies})
-    for name in ("recorded", "failed"):
-        metrics.add_metric(
-            name=f"Reconciliation{name.capitalize()}", unit=MetricUnit.Count, value=sum(tallies[name].values())
-        )
+    if sweep.started_at is not None:
+        cursors().end_lease(sweep.started_at)
+    logger.info("sweep finished", extra={"tallies": tallies, "reasons": sweep.reasons})
+    for name in _TALLIES:
+        total = sum(tallies[name].values())
+        metrics.add_metric(name=f"Reconciliation{name.capitalize()}", unit=MetricUnit.Count, value=total)
+
+
+def go_on(body: str, allowance: Allowance) -> None:
+    """Work off a sweep as far as its allowance reaches; the rest is a message of its own."""
+    sweep, now = read_sweep(body), datetime.now(UTC)
+    begun = sweep if sweep.started_at is not None else begin(sweep, now)
+    if begun is None or begun.started_at is None:
+        return
+    done = continue_sweep(begun, account(), allowance)
+    if done.kinds:
+        cursors().keep_lease(begun.started_at, datetime.now(UTC))
+        queue().go_on_with(done)
+    else:
+        finish(done)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Work off a sweep as far as the time allows; the rest is a message of its own."""
-
-    def sweep(body: str) -> None:
-        done = continue_sweep(
-            begin(body),
-            AwsResources(),
-            table(),
-            surroundings(),
-            lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS,
-        )
-        if done.kinds:
-            cursor().go_on_with(done)
-        else:
-            finish(done)
-
+    """Work off one sweep."""
+    allowance = Allowance(
+        lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS,
+        describes=settings().reconciliation_describe_limit,
+        requests=settings().reconciliation_request_budget,
+    )
     dead_letters = DeadLetters(settings().dead_letter_queue_url, client("sqs"), "reconcile_lineage")
-    return work_off(event["Records"], sweep, dead_letters.send, maximum_receives=settings().maximum_receives).response
+    return work_off(
+        event["Records"],
+        lambda body: go_on(body, allowance),
+        dead_letters.send,
+        maximum_receives=settings().maximum_receives,
+    ).response

@@ -56,6 +56,13 @@ class Foundation:
         members = structure_of(self.model, operation).members
         return {name: parameters[name] for name in members if name in parameters and name != "Tags"}
 
+    def summary(self, shape_name: str, known: Mapping[str, Any]) -> Description:
+        """Return those members of ``known`` that a structure of the model has."""
+        shape = self.model.shape_for(shape_name)
+        if not isinstance(shape, StructureShape):
+            raise TypeError(f"{shape_name} is not a structure")
+        return {name: known[name] for name in shape.members if name in known}
+
     def new_resource(self, call: Call, kind: str, name: str, description: Description, *, arn: str = "") -> Resource:
         """Return a resource of the caller's account with the request's tags; it is not kept yet."""
         return Resource(

@@ -72,8 +72,7 @@ class ModelCards:
         ]
         versions.sort(key=lambda version: int(version["ModelCardVersion"]), reverse=is_descending(call, default=False))
         chosen, token = page(call, versions)
-        members = self._foundation.model.shape_for("ModelCardVersionSummary").members
-        summaries = [{name: version[name] for name in members if name in version} for version in chosen]
+        summaries = [self._foundation.summary("ModelCardVersionSummary", version) for version in chosen]
         return {"ModelCardVersionSummaryList": summaries} | token
 
     def _update(self, call: Call) -> Description:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from local.sagemaker.contract import Call, Description, Operation
@@ -96,7 +97,7 @@ class Models:
         return {}
 
 
-def _given_containers(model: Description) -> list[dict[str, Any]]:
+def _given_containers(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     primary = model.get("PrimaryContainer")
     return [*([primary] if primary else []), *model.get("Containers", [])]
 

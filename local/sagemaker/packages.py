@@ -191,8 +191,7 @@ class ModelRegistry:
                 missing[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
                 continue
             known = self._store.describe(package)
-            members = self._foundation.model.shape_for("BatchDescribeModelPackageSummary").members
-            found[arn] = {name: known[name] for name in members if name in known}
+            found[arn] = self._foundation.summary("BatchDescribeModelPackageSummary", known)
         return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": missing}
 
     def _group(self, call: Call) -> Resource:

@@ -207,10 +207,8 @@ class Pipelines:
             steps = [self._store.describe(run.record) for run in execution.runs.values()]
         steps.sort(key=lambda step: (step["StartTime"], step["StepName"]), reverse=is_descending(call, default=True))
         chosen, token = page(call, steps)
-        members = self._foundation.model.shape_for("PipelineExecutionStep").members
-        return {
-            "PipelineExecutionSteps": [{name: step[name] for name in members if name in step} for step in chosen]
-        } | token
+        summaries = [self._foundation.summary("PipelineExecutionStep", step) for step in chosen]
+        return {"PipelineExecutionSteps": summaries} | token
 
     def _list_parameters(self, call: Call) -> Description:
         execution = self._execution(call)

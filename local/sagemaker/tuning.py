@@ -310,11 +310,11 @@ class TuningJobs:
 def _definitions(parameters: Mapping[str, Any]) -> list[tuple[Description, dict[str, str], Description]]:
     """Return each training job definition with its objective and its ranges."""
     config = parameters["HyperParameterTuningJobConfig"]
-    single, several = parameters.get("TrainingJobDefinition"), parameters.get("TrainingJobDefinitions")
-    if (single is None) == (several is None):
+    if ("TrainingJobDefinition" in parameters) == ("TrainingJobDefinitions" in parameters):
         raise invalid("Give either TrainingJobDefinition or TrainingJobDefinitions")
+    definitions: list[Description] = parameters.get("TrainingJobDefinitions") or [parameters["TrainingJobDefinition"]]
     found = []
-    for definition in several if single is None else [single]:
+    for definition in definitions:
         objective = definition.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
         if objective is None:
             raise invalid("HyperParameterTuningJobObjective is missing: name the metric that is to be optimised")

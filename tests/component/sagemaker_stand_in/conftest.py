@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 
 from local.sagemaker.contract import ResourceChanged
-from local.sagemaker.service import SageMakerService
+from local.sagemaker.service import SageMakerService, service_model
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
 
 ACCOUNT = "123456789012"
@@ -24,6 +26,52 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/ml"
 BUCKET = "data"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/training:1"
 _PATIENCE_SECONDS = 20.0
+_OK = 200
+_JSON_TYPES: dict[str, Any] = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "boolean": bool,
+    "timestamp": (int, float),
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+}
+
+
+def faults(shape: Any, value: Any, path: str) -> Iterator[str]:
+    """Yield what in an answer's JSON is not as botocore's shape says: names, types, what is required, bounds."""
+    if not isinstance(value, _JSON_TYPES[shape.type_name]) or (
+        isinstance(value, bool) and shape.type_name != "boolean"
+    ):
+        yield f"{path}: {value!r} is no {shape.type_name}"
+        return
+    yield from _faults_inside(shape, value, path)
+    if shape.type_name == "string" and shape.enum and value not in shape.enum:
+        yield f"{path}: {value!r} is none of {shape.enum}"
+    if shape.type_name in {"structure", "timestamp", "boolean"}:
+        return
+    size = len(value) if hasattr(value, "__len__") else value
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if (low is not None and size < low) or (high is not None and size > high):
+        yield f"{path}: {size} is not within {low} and {high}"
+
+
+def _faults_inside(shape: Any, value: Any, path: str) -> Iterator[str]:
+    if shape.type_name == "structure":
+        yield from (f"{path}.{name}: unknown" for name in sorted(set(value) - set(shape.members)))
+        yield from (f"{path}.{name}: missing" for name in shape.required_members if name not in value)
+        for name in sorted(set(value) & set(shape.members)):
+            yield from faults(shape.members[name], value[name], f"{path}.{name}")
+    elif shape.type_name == "list":
+        for item in value:
+            yield from faults(shape.member, item, f"{path}[]")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from faults(shape.key, key, f"{path}.key")
+            yield from faults(shape.value, item, f"{path}[{key}]")
 
 
 class _Body:
@@ -60,7 +108,7 @@ class Cloud:
 
         def answer(request: AWSPreparedRequest, **_kwargs: object) -> AWSResponse:
             headers = {k: v.decode() if isinstance(v, bytes) else str(v) for k, v in request.headers.items()}
-            body = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
+            body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
             status, answered, content = self.service.handle(
                 "POST",
                 "/",
@@ -70,10 +118,13 @@ class Cloud:
                 region=region,
                 caller_arn=f"arn:aws:iam::{ACCOUNT}:user/ann",
             )
-            self.answers.append((headers["X-Amz-Target"].partition(".")[2], json.loads(content)))
-            return AWSResponse(request.url, status, answered, _Body(content))
+            if status == _OK:
+                self.answers.append((headers["X-Amz-Target"].partition(".")[2], json.loads(content)))
+            response_headers: Any = answered
+            return AWSResponse(request.url, status, response_headers, _Body(content))
 
-        client.meta.events.register_first("before-send.sagemaker", answer)
+        events: Any = client.meta.events
+        events.register_first("before-send.sagemaker", answer)
         return client
 
     def _hear(self, change: ResourceChanged) -> None:
@@ -105,6 +156,17 @@ class Cloud:
             "ProcessingJobStatus", "Completed", "Failed", "Stopped",
         )  # fmt: skip
 
+    def faults(self) -> list[str]:
+        """Return what in the answers so far is not as botocore's output shapes say."""
+        found = []
+        for operation, answer in self.answers:
+            shape = service_model().operation_model(operation).output_shape
+            if shape is not None:
+                found += list(faults(shape, answer, operation))
+            elif answer:
+                found.append(f"{operation}: answers {answer} where nothing is expected")
+        return sorted(set(found))
+
     def wait_for_line(self, kind: str, name: str, beginning: str) -> str:
         """Return the first line of a running job's log that begins so."""
         log = self.service.foundation.settings.scratch / ACCOUNT / REGION / kind / name / "container.log"
@@ -132,6 +194,16 @@ class Cloud:
     def put(self, key: str, body: str | bytes) -> str:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
+
+    def put_archive(self, key: str, files: Mapping[str, str]) -> str:
+        """Put a gzip-compressed tar archive."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name, text in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(text.encode())
+                tar.addfile(entry, io.BytesIO(text.encode()))
+        return self.put(key, buffer.getvalue())
 
     def read(self, uri: str) -> bytes:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -203,6 +275,7 @@ def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
         yield make
         for cloud in made:
             cloud.service.close()
+        assert [fault for cloud in made for fault in cloud.faults()] == []
 
 
 @pytest.fixture

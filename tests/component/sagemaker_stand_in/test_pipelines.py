@@ -149,7 +149,7 @@ def abalone(cloud: Any) -> list[dict[str, Any]]:
     return [good_enough, evaluate, train, split]
 
 
-PARAMETERS = [
+PARAMETERS: list[dict[str, Any]] = [
     {"Name": "Limit", "Type": "Float", "DefaultValue": 6.0},
     {"Name": "Depth", "Type": "String", "DefaultValue": "5", "EnumValues": ["5", "7"]},
 ]

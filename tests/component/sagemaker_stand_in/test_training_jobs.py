@@ -31,23 +31,13 @@ def channel(name: str, uri: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": "text/csv"}
 
 
-def archive(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name.replace("_py", ".py"))
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
 def files_of(packed: bytes) -> dict[str, str]:
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         return {m.name: tar.extractfile(m).read().decode() for m in tar if m.isfile()}  # type: ignore[union-attr]
 
 
 def script_mode(cloud: Any, **hyperparameters: str) -> dict[str, Any]:
-    code = cloud.put("code/source.tar.gz", archive(train_py=SCRIPT))
+    code = cloud.put_archive("code/source.tar.gz", {"train.py": SCRIPT})
     return {
         "HyperParameters": {
             "sagemaker_program": json.dumps("train.py"),

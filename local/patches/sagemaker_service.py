@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import ministack.app as emulator
 from ministack.core import iam_actions, iam_evaluator, router
@@ -20,6 +22,7 @@ from local.sagemaker_authorisation import resource_arns
 from local.sagemaker_port import SageMakerPort
 
 _SERVICE = "sagemaker"
+_BEDROCK_ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9._:/-]+")
 _TARGET_PREFIX = "SageMaker."
 _Answer = tuple[int, dict[str, str], bytes]
 
@@ -53,7 +56,7 @@ def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
         iam_actions,
         "extract_resource_arn",
         ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
-        _with_sagemaker_resources,
+        _with_resources,
     )
 
 
@@ -71,7 +74,7 @@ def _answer(
     )
 
 
-def _with_sagemaker_resources(original: Any) -> Any:
+def _with_resources(original: Any) -> Any:
     def extract_resource_arn(
         service: str,
         method: str,
@@ -82,9 +85,12 @@ def _with_sagemaker_resources(original: Any) -> Any:
         region: str,
         account_id: str,
     ) -> Any:
-        if service != _SERVICE:
-            return original(service, method, path, headers, body, query_params, region, account_id)
-        return _resources(headers, body, account_id, region)[0]
+        if service == _SERVICE:
+            return _resources(headers, body, account_id, region)[0]
+        found = original(service, method, path, headers, body, query_params, region, account_id)
+        # MiniStack finds no resource in what Bedrock's operations on jobs name: the ARN is in the path or the body.
+        named = _BEDROCK_ARN.search(unquote(path) + body.decode(errors="replace")) if service == "bedrock" else None
+        return named[0] if named is not None and found == "*" else found
 
     return extract_resource_arn
 

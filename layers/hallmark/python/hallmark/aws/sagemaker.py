@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from hallmark.aws.clients import RetryMode, client
 from hallmark.aws.failures import calling, describe_error, error_code
-from hallmark.errors import InvalidInputError, UnavailableError
+from hallmark.errors import UnavailableError
 from hallmark.lineage.model import NodeKind
 
 
@@ -55,7 +55,6 @@ class SageMakerDescriber:
         """Return what Describe answers for an ARN or a name; None for what does not exist (any more).
 
         Raises:
-            InvalidInputError: No resource can have such a name.
             UnavailableError: The service did not answer, or refuses the permission: whoever grants it can deliver the
                 event again.
         """
@@ -67,7 +66,8 @@ class SageMakerDescriber:
         if kind is NodeKind.JOB:
             request["JobCategory"] = identifier.split("/")[-2] if "/" in identifier else ""
         service = client(call.service, self._retry_mode)
-        _hold_against_model(service, call, named)
+        if not _may_exist(service, call, named):
+            return None
         try:
             with calling(f"describing {identifier}"):
                 answer: dict[str, Any] = getattr(service, call.operation)(**request)
@@ -98,9 +98,9 @@ class SageMakerDescriber:
             raise UnavailableError(f"reading the tags of {arn}: {describe_error(error)}") from error
 
 
-def _hold_against_model(service: Any, call: _Call, named: str) -> None:
+def _may_exist(service: Any, call: _Call, named: str) -> bool:
+    """Tell whether the service's own model allows such a name; AWS's documentation shows some that it does not."""
     operation = service.meta.service_model.operation_model(service.meta.method_to_api_mapping[call.operation])
     rules = operation.input_shape.members[call.parameter].metadata
-    pattern = rules.get("pattern", ".*")
-    if not 1 <= len(named) <= rules.get("max", len(named)) or not re.fullmatch(pattern, named):
-        raise InvalidInputError(call.parameter, named, f"send the ARN of a resource whose name matches {pattern}")
+    fits = 1 <= len(named) <= rules.get("max", len(named))
+    return fits and re.fullmatch(rules.get("pattern", ".*"), named) is not None

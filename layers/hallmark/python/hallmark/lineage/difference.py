@@ -103,10 +103,10 @@ def _add(found: Sections, section: Section, field: str, value: Any) -> None:
 
 
 def _content(use: Mapping[str, Any]) -> str:
-    """Return what data was and where it lay: digest, number of objects, bytes, place."""
+    """Return what data was, wherever it lay: digest, number of objects, bytes; the place, where nothing else is known."""
     if use.get("digest"):
         digest = str(use["digest"]).removeprefix("sha256:")[:_SHORT_DIGEST]
-        return f"{digest} ({use['objects']} objects, {use['bytes']:,} bytes) {use['uri']}"
+        return f"{digest} ({use['objects']} objects, {use['bytes']:,} bytes)"
     return f"{use.get('refused') or 'content not known'}: {use['uri']}"
 
 

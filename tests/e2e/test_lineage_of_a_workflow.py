@@ -1,0 +1,154 @@
+"""A real workflow on the local cloud: its lineage, its mirror in SageMaker Lineage, and what a sweep finds."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import boto3
+import pytest
+
+from examples.wine_cultivars.workflow import ENDPOINT, GROUP, Workflow
+from local.demo import await_record, make_role
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def shipped(deployed: Any) -> Any:
+    """Ship two versions of the example, the second with more data."""
+    variables = deployed.cloud.environment()
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        session = boto3.session.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=deployed.cloud.region,
+        )
+        workflow = Workflow(make_role(deployed.cloud), say=lambda _line: None, session=session)
+        for version, batches in ((1, 2), (2, 3)):
+            workflow.ship(version, workflow.upload_raw(batches))
+        await_record(deployed.cloud, deployed.outputs)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return deployed
+
+
+def raw_data(deployed: Any) -> str:
+    return f"s3://sagemaker-{deployed.cloud.region}-{deployed.cloud.account}/wine-cultivars/raw"
+
+
+def test_the_lineage_of_the_endpoint_reaches_the_content_of_the_raw_data(shipped: Any) -> None:
+    answer = shipped.ask("trace", node=f"endpoint:{ENDPOINT}", direction="up")
+
+    keys = {node["key"] for node in answer["nodes"]}
+    kinds = {node["kind"] for node in answer["nodes"]}
+    assert any(key.startswith(f"{raw_data(shipped)}#sha256:") for key in keys)
+    assert kinds >= {
+        *("endpoint-config", "model", "model-package", "training-job", "hyper-parameter-tuning-job"),
+        *("processing-job", "dataset-version", "image", "code"),
+    }
+    assert answer["complete"] is True
+
+
+def test_each_version_was_made_from_the_raw_data_of_its_time(shipped: Any) -> None:
+    found = {}
+    for version in (1, 2):
+        answer = shipped.ask("trace", node=f"{GROUP}:{version}", direction="up")
+        found[version] = {
+            node["key"] for node in answer["nodes"] if node["key"].startswith(f"{raw_data(shipped)}#sha256:")
+        }
+
+    assert [len(versions) for versions in found.values()] == [1, 1]
+    assert found[1] != found[2]
+
+
+def test_the_endpoint_tells_which_package_replaced_which(shipped: Any) -> None:
+    answer = shipped.ask("show", node=f"endpoint:{ENDPOINT}")
+
+    replaced = [(entry["before"], entry["after"]) for entry in answer["history"] if entry["field"] == "model_package"]
+    assert replaced == [(None, f"{GROUP} v1"), (f"{GROUP} v1", f"{GROUP} v2")]
+
+
+def test_the_past_can_be_asked(shipped: Any) -> None:
+    history = shipped.ask("show", node=f"endpoint:{ENDPOINT}")["history"]
+    served = [entry["at"] for entry in history if entry["field"] == "status" and entry["after"] == "InService"]
+
+    then = shipped.ask("trace", node=f"endpoint:{ENDPOINT}", as_of=served[0], depth=1)
+    now = shipped.ask("trace", node=f"endpoint:{ENDPOINT}", as_of=served[-1], depth=1)
+
+    assert [node["label"] for node in then["nodes"][1:]] == ["wine-cultivars-v1"]
+    assert [node["label"] for node in now["nodes"][1:]] == ["wine-cultivars-v2"]
+
+
+def test_the_difference_of_two_versions_names_the_data_and_the_metrics(shipped: Any) -> None:
+    answer = shipped.ask("diff", left=f"{GROUP}:1", right=f"{GROUP}:2")
+
+    sections = {item["section"] for item in answer["differences"]}
+    added = [item for item in answer["differences"] if item["field"].endswith(": added")]
+    assert {"data", "metrics"} <= sections
+    assert "code" not in sections
+    assert [item["right"] for item in added] == ["batch-3.csv"]
+
+
+def test_the_impact_of_the_raw_data_is_the_endpoint_first(shipped: Any) -> None:
+    answer = shipped.ask("impact", node=raw_data(shipped))
+
+    counts = {affected["kind"]: affected["count"] for affected in answer["affected"]}
+    assert answer["affected"][0]["kind"] == "endpoint"
+    assert (counts["endpoint"], counts["model-package"], counts["training-job"]) == (1, 2, 8)
+
+
+def test_an_approval_is_in_the_history_of_its_package(shipped: Any) -> None:
+    history = shipped.ask("show", node=f"{GROUP}:1")["history"]
+
+    approvals = [entry["after"] for entry in history if entry["field"] == "approval_status"]
+    assert approvals == ["PendingManualApproval", "Approved"]
+
+
+def test_the_snapshot_of_an_input_is_mirrored_into_sagemaker_lineage(shipped: Any) -> None:
+    sagemaker = shipped.client("sagemaker")
+    best = shipped.ask("trace", node=f"{GROUP}:1", direction="up")
+    version = next(
+        node["key"]
+        for node in best["nodes"]
+        if node["key"].startswith("s3://") and "/v1/prepared/train#" in node["key"]
+    )
+
+    def mirrored() -> list[Any]:
+        found: list[Any] = sagemaker.list_artifacts(SourceUri=version.replace("sha256:", "sha256="))[
+            "ArtifactSummaries"
+        ]
+        return found
+
+    artifact = shipped.eventually(mirrored)[0]["ArtifactArn"]
+
+    def associated() -> list[Any]:
+        found: list[Any] = sagemaker.list_associations(SourceArn=artifact)["AssociationSummaries"]
+        return [summary for summary in found if "trial-component" in summary["DestinationArn"]]
+
+    assert shipped.eventually(associated)
+    assert sagemaker.describe_artifact(ArtifactArn=artifact)["Properties"]["objects"] == "1"
+
+
+def test_a_sweep_finds_that_everything_is_recorded_already(shipped: Any) -> None:
+    dynamodb, table = shipped.client("dynamodb"), shipped.outputs["LineageTableName"]
+    key = {"pk": {"S": "CURSOR#reconciliation"}, "sk": {"S": "CURSOR"}}
+    sqs, queue = shipped.client("sqs"), shipped.outputs["ReconciliationQueueUrl"]
+
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"full": True}))
+
+    shipped.eventually(lambda: dynamodb.get_item(TableName=table, Key=key).get("Item"), seconds=60)
+    assert shipped.dead_letters("Reconciliation") == []
+
+
+def test_nothing_of_the_workflow_ended_in_the_dead_letters(shipped: Any) -> None:
+    assert [shipped.dead_letters(name) for name in ("Recording", "Reconciliation", "Questions", "Mirror")] == [
+        [],
+        [],
+        [],
+        [],
+    ]

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from hallmark.aws.deployed import DEFAULT_STACK, Deployed
+from hallmark.aws.deployed import Deployed, Redriven, Waiting
 from hallmark.cli import screens
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
@@ -42,35 +43,61 @@ from hallmark.lineage.questions import (
 
 app = typer.Typer(
     help="Where every model came from. A NODE is an ARN, an S3 URI, kind:name, or a unique part of a name.",
+    epilog="Times are UTC: 2026-11-20, 2026-11-20T14:00, 2h, 3d. Exit code 1: it failed; 2: no such node, or several.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_NOT_TOLD = 2
-_FAILED = 1
+FAILED = 1
+NOT_TOLD = 2
+_PICTURE_NODES = 2_000
+
+
+class LineageService(Protocol):
+    """What the commands need of the deployed stack."""
+
+    def ask(self, question: Question) -> Answer:
+        """Ask the query function."""
+        ...
+
+    def backfill(self, since: datetime | None) -> None:
+        """Start a sweep over the account."""
+        ...
+
+    def dead_letters(self, limit: int) -> list[Waiting]:
+        """Return what waits in the dead-letter queues."""
+        ...
+
+    def redrive(self) -> list[Redriven]:
+        """Send the dead letters back."""
+        ...
 
 
 @dataclass
 class Context:
     """What the commands share."""
 
-    connect: Callable[[], Deployed]
+    connect: Callable[[], LineageService]
     screen: Console = field(default_factory=lambda: Console(highlight=False))
     errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
 
 Node = Annotated[str, typer.Argument(metavar="NODE", help="ARN, S3 URI, kind:name, or a unique part of a name")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", metavar="TIME", help="The graph as it held then: 2026-11-20, 2h, 3d")
-]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="The graph as it held then")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", metavar="TIME", help="Only what had been learned by then")]
+History = Annotated[bool, typer.Option("--history", help="Also what no longer holds")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON")]
+Resume = Annotated[str | None, typer.Option(metavar="TOKEN", help="Go on where an answer was cut")]
+AllPages = Annotated[bool, typer.Option("--all", help="Fetch all pages of a long answer")]
+Depth = Annotated[int | None, typer.Option(min=0, metavar="N", help="How many edges at most; all, if not given")]
 
 
 @app.callback()
 def connect(
     context: typer.Context,
-    stack: Annotated[str, typer.Option(envvar="HALLMARK_STACK", help="The deployed stack")] = DEFAULT_STACK,
+    stack: Annotated[
+        str | None, typer.Option(envvar="HALLMARK_STACK", help="The deployed stack; found by itself, if not given")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="AWS Region; the profile's, if not given")] = None,
     profile: Annotated[str | None, typer.Option(help="Profile of the AWS configuration")] = None,
     endpoint_url: Annotated[
@@ -88,13 +115,14 @@ def trace(
     context: typer.Context,
     node: Node,
     down: Annotated[bool, typer.Option("--down/--up", help="What came of it, or (default) where it came from")] = False,
-    depth: Annotated[int | None, typer.Option(min=0, help="How many edges at most; all, if not given")] = None,
+    depth: Depth = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
-    history: Annotated[bool, typer.Option("--history", help="Also what no longer holds")] = False,
+    history: History = False,
     nodes: Annotated[int, typer.Option("--nodes", min=1, max=200_000, help="Nodes in one answer")] = 10_000,
-    resume: Annotated[str | None, typer.Option(help="Go on where an answer was cut")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Fetch all pages of a long answer")] = False,
+    resume: Resume = None,
+    everything: AllPages = False,
+    unfolded: Annotated[bool, typer.Option("--unfolded", help="List all neighbours alike, count none")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show everything that a node came from, or that came of it."""
@@ -108,8 +136,8 @@ def trace(
         node_budget=nodes,
         resume=resume,
     )
-    answer = _ask_trace(context, question, everything=everything)
-    _print(context, answer, lambda: screens.trace_tree(answer), as_json=as_json)
+    answer = _ask_trace(context, question, everything=everything, as_json=as_json)
+    _print(context, answer, lambda: screens.trace_screen(answer, fold=not unfolded), as_json=as_json)
     _say_cut(context, answer)
 
 
@@ -118,7 +146,7 @@ def show(
     context: typer.Context, node: Node, as_of: AsOf = None, known_at: KnownAt = None, as_json: AsJson = False
 ) -> None:
     """Show one node: its attributes, its history, its neighbours."""
-    answer = _ask(context, ShowQuestion(node=node, as_of=_time(as_of), known_at=_time(known_at)))
+    answer = _ask(context, ShowQuestion(node=node, as_of=_time(as_of), known_at=_time(known_at)), as_json=as_json)
     _print(context, answer, lambda: screens.show_screen(answer), as_json=as_json)
 
 
@@ -128,10 +156,12 @@ def path(
     source: Annotated[str, typer.Argument(metavar="A", help="A node")],
     target: Annotated[str, typer.Argument(metavar="B", help="Another one, above or below it")],
     as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a shortest way between two nodes."""
-    answer = _ask(context, PathQuestion(source=source, target=target, as_of=_time(as_of)))
+    question = PathQuestion(source=source, target=target, as_of=_time(as_of), known_at=_time(known_at))
+    answer = _ask(context, question, as_json=as_json)
     _print(context, answer, lambda: screens.path_screen(answer), as_json=as_json)
 
 
@@ -140,11 +170,13 @@ def impact(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="An S3 URI, or any other node")],
     as_of: AsOf = None,
-    history: Annotated[bool, typer.Option("--history", help="Also what no longer holds")] = False,
+    known_at: KnownAt = None,
+    history: History = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what depends on a dataset: live endpoints first."""
-    answer = _ask(context, ImpactQuestion(node=dataset, as_of=_time(as_of), history=history))
+    question = ImpactQuestion(node=dataset, as_of=_time(as_of), known_at=_time(known_at), history=history)
+    answer = _ask(context, question, as_json=as_json)
     _print(context, answer, lambda: screens.impact_screen(answer), as_json=as_json)
     _say_cut(context, answer)
 
@@ -154,10 +186,13 @@ def diff(
     context: typer.Context,
     left: Annotated[str, typer.Argument(metavar="PACKAGE", help="A model package (or model, endpoint, training job)")],
     right: Annotated[str, typer.Argument(metavar="PACKAGE", help="Another one")],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between two versions: data, code, environment, hyperparameters, metrics."""
-    answer = _ask(context, DiffQuestion(left=left, right=right))
+    question = DiffQuestion(left=left, right=right, as_of=_time(as_of), known_at=_time(known_at))
+    answer = _ask(context, question, as_json=as_json)
     _print(context, answer, lambda: screens.diff_screen(answer), as_json=as_json)
 
 
@@ -165,14 +200,27 @@ def diff(
 def list_nodes(
     context: typer.Context,
     kind: Annotated[NodeKind | None, typer.Option(help="Only nodes of this kind")] = None,
-    contains: Annotated[str, typer.Option(help="Only nodes whose name or id contains this")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    resume: Annotated[str | None, typer.Option(help="Go on where an answer was cut")] = None,
+    contains: Annotated[str, typer.Option(metavar="TEXT", help="Only nodes whose name or id contains this")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Nodes in one answer")] = 50,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    resume: Resume = None,
+    everything: AllPages = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Show their keys too")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List nodes, the newest first."""
-    answer = _ask(context, ListQuestion(kind=kind, contains=contains, limit=limit, resume=resume))
-    _print(context, answer, lambda: screens.list_screen(answer), as_json=as_json)
+    question = ListQuestion(
+        kind=kind, contains=contains, limit=limit, as_of=_time(as_of), known_at=_time(known_at), resume=resume
+    )
+    answer: ListAnswer = _ask(context, question, as_json=as_json)
+    while everything and answer.resume is not None:
+        page: ListAnswer = _ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
+        answer = page.model_copy(update={"nodes": answer.nodes + page.nodes})
+    if keys and not as_json:
+        context.obj.screen.print(screens.list_screen(answer, keys=True), soft_wrap=True)
+    else:
+        _print(context, answer, lambda: screens.list_screen(answer), as_json=as_json)
     _say_cut(context, answer)
 
 
@@ -180,34 +228,55 @@ def list_nodes(
 def graph(
     context: typer.Context,
     node: Node,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .svg, .mmd or .html")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .svg, .html or .mmd (Mermaid)")],
+    up: Annotated[bool, typer.Option("--up", help="Where it came from (default)")] = False,
     down: Annotated[bool, typer.Option("--down", help="What came of it")] = False,
     both: Annotated[bool, typer.Option("--both", help="Both directions")] = False,
-    depth: Annotated[int | None, typer.Option(min=0, help="How many edges at most")] = None,
+    depth: Depth = None,
     as_of: AsOf = None,
+    known_at: KnownAt = None,
+    history: History = False,
+    unfolded: Annotated[bool, typer.Option("--unfolded", help="Draw every node, fold none")] = False,
 ) -> None:
     """Draw a node's lineage, left to right."""
-    directions = [Direction.UP, Direction.DOWN] if both else [Direction.DOWN if down else Direction.UP]
+    writers = {".svg": draw_svg, ".html": draw_page, ".mmd": draw_mermaid}
+    if output.suffix not in writers:
+        _fail(context, f"{output}: write to a file that ends in {', '.join(writers)}")
+    directions = [Direction.UP] if up or both or not down else []
+    directions += [Direction.DOWN] if down or both else []
     nodes: dict[str, NodeSummary] = {}
     edges: list[TracedEdge] = []
     complete, start = True, ""
     for direction in directions:
-        question = TraceQuestion(node=node, direction=direction, depth=depth, as_of=_time(as_of), node_budget=2_000)
-        answer = _ask_trace(context, question)
+        question = TraceQuestion(
+            node=node,
+            direction=direction,
+            depth=depth,
+            as_of=_time(as_of),
+            known_at=_time(known_at),
+            history=history,
+            node_budget=_PICTURE_NODES,
+        )
+        answer = _ask_trace(context, question, everything=False, as_json=False)
         nodes.update((found.key, found) for found in answer.nodes)
-        edges += [edge for edge in answer.edges if edge not in edges]
+        edges += answer.edges
         complete, start = complete and answer.complete, answer.start.key
-    scene = compose(f"Lineage of {nodes[start].label}", nodes.values(), edges, start, cut=not complete)
-    writers = {".svg": draw_svg, ".mmd": draw_mermaid, ".html": draw_page}
-    if output.suffix not in writers:
-        _fail(context, f"{output}: write to a file that ends in {', '.join(writers)}")
+    words = "Lineage of" if len(directions) > 1 else "Origin of" if Direction.UP in directions else "What came of"
+    when = f", as of {screens.moment(_time(as_of))} UTC" if as_of else ""
+    title = f"{words} {nodes[start].label}{when}"
+    scene = compose(title, nodes.values(), edges, start, cut=not complete, fold=not unfolded)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(writers[output.suffix](scene), encoding="utf-8")
     except OSError as error:
-        _fail(context, f"{output}: {error.strerror}; choose another --output")
-    note = "" if complete else " (cut: draw fewer steps with --depth)"
-    context.obj.screen.print(f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures{note}")
+        _fail(context, f"{output}: {error.strerror}: choose another --output")
+    context.obj.screen.print(
+        f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures, {len(scene.flows)} flows",
+        markup=False,
+        soft_wrap=True,
+    )
+    if not complete:
+        context.obj.errors.print("The picture is INCOMPLETE: draw fewer steps with --depth", style="bold yellow")
 
 
 @app.command()
@@ -219,57 +288,88 @@ def backfill(
 ) -> None:
     """Record what the account has and no event told of: all of its past, or what changed since a time."""
     start = _time(since)
-    _guard(context, lambda deployed: deployed.backfill(start.isoformat() if start else None))
-    context.obj.screen.print("A sweep has begun; ReconciliationCompleted on the hallmark bus tells when it has ended.")
+    _guard(context, lambda service: service.backfill(start))
+    what = f"what changed since {screens.moment(start)} UTC" if start else "the whole account"
+    context.obj.screen.print(
+        f"A sweep over {what} has begun; ReconciliationCompleted on the hallmark bus tells when it has ended."
+    )
 
 
 @app.command("dead-letters")
 def dead_letters(
     context: typer.Context,
     redrive: Annotated[bool, typer.Option("--redrive", help="Send them back to be handled again")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Messages shown of each queue")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Show what could not be handled, and why."""
+    """Show what could not be handled, and why; they stay where they are unless they are sent back."""
     if redrive:
-        queues = _guard(context, lambda deployed: deployed.redrive())
-        context.obj.screen.print(f"sent back: {', '.join(queues)}" if queues else "nothing waits")
+        _redrive(context, as_json=as_json)
         return
-    letters = _guard(context, lambda deployed: deployed.dead_letters())
+    queues = _guard(context, lambda service: service.dead_letters(limit))
     if as_json:
-        sys.stdout.write(json.dumps([letter._asdict() for letter in letters], indent=2) + "\n")
+        _print_json(
+            [
+                {
+                    "queue": queue.queue,
+                    "messages": queue.messages,
+                    "letters": [
+                        {**letter._asdict(), "sent_at": letter.sent_at.isoformat()} for letter in queue.letters
+                    ],
+                }
+                for queue in queues
+            ]
+        )
         return
-    if not letters:
+    context.obj.screen.print(screens.dead_letters_screen(queues))
+    if any(queue.messages for queue in queues):
+        context.obj.screen.print("[bold]hallmark dead-letters --redrive[/] sends them back to be handled again.")
+
+
+def _redrive(context: typer.Context, *, as_json: bool) -> None:
+    redriven = _guard(context, lambda service: service.redrive())
+    if as_json:
+        _print_json([found._asdict() for found in redriven])
+        return
+    for found in redriven:
+        said = found.obstacle or f"{found.sent} sent back"
+        context.obj.screen.print(f"{found.queue}: {said}", style="yellow" if found.obstacle else "green", markup=False)
+    if not redriven:
         context.obj.screen.print("nothing waits")
-    for letter in letters:
-        context.obj.screen.print(f"[bold]{letter.queue}[/] {letter.function}: {letter.error}", style="red")
-        context.obj.screen.print(f"  {letter.reason}", markup=False)
-        context.obj.screen.print(f"  {letter.body[:300]}", style="dim", markup=False)
 
 
-def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: bool = False) -> TraceAnswer:
+def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: bool, as_json: bool) -> TraceAnswer:
     """Ask for a trace; where everything is wanted, all of its pages."""
-    answer = _ask(context, question)
-    if not isinstance(answer, TraceAnswer):
-        _fail(context, f"the query function answered with {answer.answer}: deploy the stack again")
-    while everything and answer.resume is not None:
-        context.obj.errors.print(f"{len(answer.nodes):,} nodes so far …", style="dim")
-        page = _ask(context, question.model_copy(update={"resume": answer.resume}))
-        if not isinstance(page, TraceAnswer):
-            break
-        merged = {"nodes": answer.nodes + page.nodes, "edges": answer.edges + page.edges}
-        answer = page.model_copy(update=merged)
-    return answer
+    answer: TraceAnswer = _ask(context, question, as_json=as_json)
+    if not everything or answer.resume is None:
+        return answer
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} nodes so far"))
+    with Progress(*columns, console=context.obj.errors, transient=True) as progress:
+        task = progress.add_task("", completed=len(answer.nodes), total=None)
+        pages = [answer]
+        while pages[-1].resume is not None:
+            pages.append(_ask(context, question.model_copy(update={"resume": pages[-1].resume}), as_json=as_json))
+            progress.advance(task, len(pages[-1].nodes))
+    nodes = tuple(node for page in pages for node in page.nodes)
+    edges = tuple(edge for page in pages for edge in page.edges)
+    return pages[-1].model_copy(update={"nodes": nodes, "edges": edges})
 
 
-def _ask(context: typer.Context, question: Question) -> Any:
-    answer: Answer = _guard(context, lambda deployed: deployed.ask(question))
+def _ask(context: typer.Context, question: Question, *, as_json: bool) -> Any:
+    """Ask; where the node cannot be told, show the candidates and end."""
+    answer: Answer = _guard(context, lambda service: service.ask(question))
     if isinstance(answer, Candidates):
-        context.obj.errors.print(screens.candidates_screen(answer))
-        raise typer.Exit(_NOT_TOLD)
+        if as_json:
+            _print_json(answer.model_dump(mode="json"))
+        else:
+            context.obj.errors.print(screens.candidates_screen(answer), soft_wrap=True)
+        raise typer.Exit(NOT_TOLD)
+    if answer.answer != question.ask:
+        _fail(context, f"the query function answered {question.ask} with {answer.answer}: deploy the stack again")
     return answer
 
 
-def _guard(context: typer.Context, call: Callable[[Deployed], Any]) -> Any:
+def _guard(context: typer.Context, call: Callable[[LineageService], Any]) -> Any:
     try:
         return call(context.obj.connect())
     except HallmarkError as error:
@@ -277,22 +377,30 @@ def _guard(context: typer.Context, call: Callable[[Deployed], Any]) -> Any:
 
 
 def _fail(context: typer.Context, message: str) -> NoReturn:
-    context.obj.errors.print(message, style="red", markup=False)
-    raise typer.Exit(_FAILED)
+    context.obj.errors.print(message, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(FAILED)
 
 
 def _print(context: typer.Context, answer: Any, screen: Callable[[], RenderableType], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(answer.model_dump_json(indent=2) + "\n")
+        _print_json(answer.model_dump(mode="json"))
     else:
         context.obj.screen.print(screen())
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _say_cut(context: typer.Context, answer: TraceAnswer | ImpactAnswer | ListAnswer) -> None:
     if answer.complete:
         return
-    how = f"go on with --resume {answer.resume}" if answer.resume else "ask again with a nearer node"
-    context.obj.errors.print(f"This answer was cut: {how}", style="bold yellow", soft_wrap=True)
+    how = (
+        f"ask the same again with --resume {answer.resume}, or with --all for everything"
+        if answer.resume
+        else "ask of a nearer node"
+    )
+    context.obj.errors.print(f"This answer is INCOMPLETE: {how}", style="bold yellow", soft_wrap=True, markup=False)
 
 
 def _time(text: str | None) -> datetime | None:

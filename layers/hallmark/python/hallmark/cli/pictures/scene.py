@@ -27,6 +27,7 @@ _SILENT_ROLES = frozenset(
         "part",
         "gathered",
         "member",
+        "parent",
         "pipeline",
     }
 )
@@ -39,13 +40,11 @@ class Figure:
     Attributes:
         members: The nodes that it stands for, the shown one first.
         others: How many more nodes of the kind it stands for, where the box says "12 more"; else 0.
-        place: The dataset whose version it is, where that has no box of its own.
         is_start: Whether this is what was asked about.
     """
 
     members: tuple[NodeSummary, ...]
     others: int = 0
-    place: str = ""
     is_start: bool = False
 
     @property
@@ -61,7 +60,7 @@ class Figure:
             return f"{self.others} more {look.words if self.others > 1 else look.word}"
         node = self.members[0]
         if node.kind is NodeKind.DATASET:
-            return f"{node.label.rstrip('/').rpartition('/')[2]}/"
+            return node.label.rstrip("/").rpartition("/")[2] or node.label
         return node.label
 
     @property
@@ -171,9 +170,7 @@ def _put_places_into_versions(figures: dict[str, Figure], roles: dict[tuple[str,
             continue
         version = out[key][0]
         if figures[version].kind is NodeKind.DATASET_VERSION and set(roles[key, version]) == {"version"}:
-            figures[version] = replace(
-                figures[version], members=figures[version].members + figure.members, place=figure.members[0].label
-            )
+            figures[version] = replace(figures[version], members=figures[version].members + figure.members)
             del figures[key], roles[key, version]
 
 

@@ -110,13 +110,13 @@ def _detail(figure: Figure) -> str:
     if figure.others:
         return figure.status
     if figure.kind is NodeKind.DATASET_VERSION:
-        return _folder(figure.place) or look.word
+        return _folder(figure.members[0].key) or look.word
     return " · ".join(filter(None, [look.word, figure.status]))
 
 
-def _folder(uri: str) -> str:
-    """Return where a dataset lies, without its bucket and its own name, which the first line has."""
-    _, _, key = uri.partition("://")[2].partition("/")
+def _folder(version: str) -> str:
+    """Return where a dataset version lies, without the bucket and its own name, which the first line has."""
+    _, _, key = version.partition("#")[0].partition("://")[2].partition("/")
     return key.rpartition("/")[0]
 
 
@@ -141,7 +141,7 @@ def _figure(number: int, figure: Figure, box: Box) -> str:
     if figure.others:
         shifted = box._replace(x=box.x + 4, y=box.y + 4)
         behind = f'<g class="stack">{_shape(look, shifted, stroke)}</g>'
-    drop = 2.5 if look.family.shape == "cylinder" else 0.0
+    drop = 3.0 if look.family.shape == "cylinder" else 0.0
     return (
         f'<g class="figure" data-number="{number}"{start}>'
         f"<title>{xml_text(_tip(figure))}</title>{behind}{_shape(look, box, stroke + dashes)}"

@@ -1,7 +1,8 @@
 """What SageMaker's and Bedrock's events say of a resource, and what Describe answers for it: one tolerant model a kind.
 
 An event's detail resembles the Describe answer of its resource (the fields have the same names), so one model reads
-both. Fields that no rule reads stay in ``model_extra``; nothing is dropped.
+both. Fields that no rule reads stay in ``model_extra``; sections are copies of the resource's own, from which the rules
+take what they read, so that what nobody read is left over. Nothing is dropped.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel, to_pascal
 
+from hallmark.errors import InvalidInputError
 from hallmark.events.spelling import Status, spell_all
 from hallmark.events.tags import Tags
 from hallmark.events.times import AwsTime
 
 Section = dict[str, Any]
+
+MAXIMUM_DEPTH = 32
+"""SageMaker's deepest Describe answer has 10 levels (botocore's service model)."""
 
 
 class Resource(BaseModel):
@@ -101,7 +106,6 @@ class ProcessingJob(_Job):
     exit_message: str | None = None
     processing_start_time: AwsTime = None
     processing_end_time: AwsTime = None
-    monitoring_schedule_arn: str | None = None
     auto_ml_job_arn: str | None = Field(default=None, alias="AutoMLJobArn")
     training_job_arn: str | None = None
 
@@ -187,7 +191,6 @@ class Model(Resource):
     containers: list[Section] | None = None
     execution_role_arn: str | None = None
     vpc_config: Section | None = None
-    enable_network_isolation: bool | None = None
 
 
 class ModelPackage(Resource):
@@ -267,7 +270,6 @@ class Endpoint(Resource):
     production_variants: list[Section] | None = None
     pending_deployment_summary: Section | None = None
     last_deployment_config: Section | None = None
-    deployment_stage: str | None = None
 
 
 class FeatureGroup(Resource):
@@ -301,7 +303,6 @@ class PipelineExecution(_CamelCase):
     pipeline_execution_display_name: str | None = None
     pipeline_execution_description: str | None = None
     current_pipeline_execution_status: Status = None
-    previous_pipeline_execution_status: Status = None
     execution_start_time: AwsTime = None
     execution_end_time: AwsTime = None
     pipeline_experiment_config: Section | None = None
@@ -317,7 +318,6 @@ class PipelineStep(_CamelCase):
     step_name: str | None = None
     step_type: str | None = None
     current_step_status: Status = None
-    previous_step_status: Status = None
     step_start_time: AwsTime = None
     step_end_time: AwsTime = None
     cache_hit_result: Section | None = None
@@ -352,7 +352,6 @@ class BatchInferenceJob(_CamelCase):
 
     operation = "GetModelInvocationJob"
 
-    account_id: str | None = None
     batch_job_name: str | None = None
     batch_job_arn: str | None = None
     batch_model_id: str | None = None
@@ -393,11 +392,27 @@ def read_resource(resource: str, values: Mapping[str, Any]) -> Resource:
     """Read an event's detail or a Describe answer.
 
     A field whose value no rule can read does not refuse the rest: it is kept in ``model_extra`` under ``Unreadable``.
+
+    Raises:
+        InvalidInputError: It is nested deeper than anything that AWS sends.
     """
     model = MODELS[resource]
+    own = {name: _copy(value, MAXIMUM_DEPTH) for name, value in values.items()}
     try:
-        return model.model_validate(values)
+        return model.model_validate(own)
     except ValidationError as error:
         faulty = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
-        readable = {name: value for name, value in values.items() if name not in faulty}
-        return model.model_validate({**readable, "Unreadable": {name: values.get(name) for name in sorted(faulty)}})
+        readable = {name: value for name, value in own.items() if name not in faulty}
+        return model.model_validate({**readable, "Unreadable": {name: own.get(name) for name in sorted(faulty)}})
+
+
+def _copy(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if depth == 0:
+        raise InvalidInputError("detail", value, f"send a detail that is nested {MAXIMUM_DEPTH} levels deep at most")
+    if isinstance(value, dict):
+        return {name: _copy(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item, depth - 1) for item in value]
+    return value

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event, read_envelope
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeRef, NodeState, Origin
 from hallmark.lineage.ports import ContentReader, Describer, FactStore, ImageResolver, ManifestStore
 from hallmark.lineage.references import dataset_id, dataset_ref, image_ref, version_ref
 from hallmark.lineage.snapshot import Snapshot, take_snapshot
 from hallmark.lineage.translation import (
+    ROLE_LENGTH,
     DataUse,
     FactDraft,
     draft_fact,
+    is_of,
     needs_description,
     needs_tags,
     subject_of,
@@ -56,8 +62,11 @@ def record_event(raw: object, surroundings: Surroundings) -> Recording:
         UnavailableError: A service did not answer; the same event may be recorded later.
     """
     event = read_envelope(raw, account=surroundings.account)
-    draft, origin = _observe(event, surroundings)
-    return _record(draft, origin, surroundings)
+    with _naming_what_is_too_long():
+        draft, origin = _observe(event, surroundings)
+        completion = _Completion(draft, surroundings)
+        fact = completion.fact(origin)
+    return _record(fact, completion.refusals, surroundings)
 
 
 def record_description(
@@ -80,8 +89,11 @@ def record_description(
     Raises:
         UnavailableError: A service did not answer; the same may be recorded later.
     """
-    draft = draft_fact(resource, arn, description=description, tags=tags, asked=True)
-    return _record(draft, Origin.RECONCILED, surroundings)
+    with _naming_what_is_too_long():
+        draft = draft_fact(resource, arn, description=description, tags=tags, asked=True)
+        completion = _Completion(draft, surroundings)
+        fact = completion.fact(Origin.RECONCILED)
+    return _record(fact, completion.refusals, surroundings)
 
 
 def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origin]:
@@ -90,6 +102,8 @@ def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origi
     description = None
     if asked:
         description = surroundings.describer.describe(subject.kind, subject.identifier)
+        if description is not None and not is_of(event, description):
+            description = None
     tags = None
     if needs_tags(event, subject) and not (asked and description is None):
         tags = surroundings.describer.tags(subject.arn)
@@ -105,11 +119,20 @@ def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origi
     return draft, Origin.DESCRIBED if description is not None else Origin.EVENT
 
 
-def _record(draft: FactDraft, origin: Origin, surroundings: Surroundings) -> Recording:
-    completion = _Completion(draft, surroundings)
-    fact = completion.fact(origin)
+def _record(fact: Fact, refusals: list[str], surroundings: Surroundings) -> Recording:
     new = surroundings.store.add(fact, surroundings.clock())
-    return Recording(fact, new, tuple(completion.refusals))
+    return Recording(fact, new, tuple(refusals))
+
+
+@contextmanager
+def _naming_what_is_too_long() -> Iterator[None]:
+    """Refuse what the graph's own models refuse: an identifier that is longer than any of AWS's."""
+    try:
+        yield
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join((error.title, *(str(step) for step in fault["loc"])))
+        raise InvalidInputError(field, fault["input"], f"{fault['msg']}; send it as AWS spells it") from None
 
 
 class _Completion:
@@ -238,7 +261,15 @@ class _Completion:
     def _flow(
         self, source: NodeRef, target: NodeRef, kind: EdgeType, role: str, valid_from: datetime | None = None
     ) -> None:
-        self._add_edge(Edge(source=source, target=target, type=kind, role=role, valid_from=valid_from or self._since))
+        self._add_edge(
+            Edge(
+                source=source,
+                target=target,
+                type=kind,
+                role=role[:ROLE_LENGTH],
+                valid_from=valid_from or self._since,
+            )
+        )
 
     def _add_edge(self, edge: Edge) -> None:
         self._edges.setdefault(edge.model_dump_json(), edge)

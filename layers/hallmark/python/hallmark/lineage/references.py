@@ -28,7 +28,8 @@ REUSABLE_KINDS = frozenset(
 )
 """Kinds whose names can be used again after a deletion (SageMaker API reference, DeleteTrainingJob)."""
 
-_KINDS_BY_WORD = {kind.value: kind for kind in NodeKind} | {
+_NOT_IN_ARNS = {NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.IMAGE, NodeKind.CODE, NodeKind.USER}
+_KINDS_BY_WORD = {kind.value: kind for kind in NodeKind if kind not in _NOT_IN_ARNS} | {
     "tuningJob": NodeKind.TUNING_JOB,
     "user-profile": NodeKind.USER,
     "provisioned-model": NodeKind.CUSTOM_MODEL,
@@ -102,11 +103,35 @@ def sibling_ref(arn: str, kind: NodeKind, name: str) -> NodeRef:
 
 
 def dataset_id(uri: str) -> str:
-    """Return the one spelling of a dataset's URI: no trailing slash, no doubled slash."""
+    """Return the one spelling of a dataset's URI: no trailing slash, no doubled slash, ``s3://`` for S3's own hosts."""
     scheme, separator, rest = uri.strip().partition("://")
     if not separator:
         return uri.strip()
+    host = _S3_HOST.match(rest) if scheme == "https" else None
+    if host is not None:
+        scheme, rest = "s3", f"{host['bucket'] or ''}/{rest[host.end() :]}".lstrip("/")
     return f"{scheme}://{re.sub('/+', '/', rest).rstrip('/')}"
+
+
+_S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?/")
+"""``bucket.s3.region.amazonaws.com/key`` and ``s3.region.amazonaws.com/bucket/key``: SageMaker takes both for model
+data (SageMaker API reference, ContainerDefinition, pattern of ModelDataUrl)."""
+
+_OFFLINE_STORE = re.compile(
+    r"s3://.+/(?P<account>\d{12})/sagemaker/(?P<region>[a-z0-9-]+)/offline-store/(?P<group>[A-Za-z0-9-]+)-\d{10}(?:/|$)"
+)
+
+
+def feature_group_of(uri: str, account: str, region: str) -> str | None:
+    """Return the name of the account's feature group whose offline store a URI lies in; None for any other URI.
+
+    ``s3://…/<account>/sagemaker/<region>/offline-store/<feature group>-<creation time>/data/…`` (SageMaker developer
+    guide, feature-store-offline).
+    """
+    found = _OFFLINE_STORE.match(uri)
+    if found is None or (found["account"], found["region"]) != (account, region):
+        return None
+    return found["group"]
 
 
 def dataset_ref(uri: str) -> NodeRef:
@@ -120,13 +145,13 @@ def version_ref(uri: str, digest: str) -> NodeRef:
 
 
 def image_ref(uri: str, digest: str | None) -> NodeRef:
-    """Return the node of a container image: by digest, where it is known."""
-    if "@" in uri or digest is None:
+    """Return the node of a container image: by digest without the tag, where the digest is known."""
+    name, _, given = uri.partition("@")
+    digest = given or digest
+    if not digest:
         return NodeRef(kind=NodeKind.IMAGE, id=uri)
-    repository, _, last = uri.rpartition("/")
-    return NodeRef(
-        kind=NodeKind.IMAGE, id=f"{repository}/{last.split(':')[0]}@{digest}" if repository else f"{uri}@{digest}"
-    )
+    path, slash, last = name.rpartition("/")
+    return NodeRef(kind=NodeKind.IMAGE, id=f"{path}{slash}{last.partition(':')[0]}@{digest}")
 
 
 def code_ref(repository: str | None, commit: str) -> NodeRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from hallmark.lineage.model import canonical_digest
@@ -55,7 +56,7 @@ def take_snapshot(listing: Listing, as_of: datetime | None) -> Snapshot:
     objects = sorted(listing.objects)
     changed = sum(1 for item in objects if as_of is not None and item.modified_at > as_of)
     kinds = {"etag" if item.identity.startswith("etag:") else "checksum" for item in objects}
-    parts = list(_parts(objects))
+    parts = list(islice(_parts(objects), MAXIMUM_PARTS + 1))
     return Snapshot(
         objects=objects,
         digest=content_digest(objects) if objects and listing.refused is None else None,
@@ -80,5 +81,5 @@ def _parts(objects: Sequence[StoredObject]) -> Iterator[Part]:
         inside = directories[path]
         yield Part(path, content_digest(inside, f"{path}/"), len(inside), sum(item.size for item in inside))
     for item in objects:
-        if item.key:
+        if item.key and not item.key.endswith("/"):  # "train/" is the mark of a directory, told above
             yield Part(item.key, content_digest([item], item.key), 1, item.size)

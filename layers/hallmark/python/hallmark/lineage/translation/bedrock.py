@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from hallmark.events.resources import BatchInferenceJob, CustomizationJob
+from hallmark.events.resources import BatchInferenceJob, CustomizationJob, Section
 from hallmark.lineage.model import EdgeType, NodeKind, NodeRef
 from hallmark.lineage.references import kind_of, parse_arn, resource_ref
-from hallmark.lineage.translation.draft import DataUse, FactDraft
-from hallmark.lineage.translation.sections import add_output, iso, plain, seconds_between
+from hallmark.lineage.translation.credentials import without_secrets
+from hallmark.lineage.translation.draft import FactDraft
+from hallmark.lineage.translation.reading import each, take_number, take_text
+from hallmark.lineage.translation.sections import add_input, add_output, iso, seconds_between
 
 
 def customization(draft: FactDraft, job: CustomizationJob, arn: str) -> None:
@@ -21,15 +20,15 @@ def customization(draft: FactDraft, job: CustomizationJob, arn: str) -> None:
         base_model=job.base_model_arn,
         custom_model=job.output_model_arn or job.output_model_name,
         customization_type=job.customization_type,
-        hyperparameters=job.hyper_parameters,
+        hyperparameters=without_secrets(job.hyper_parameters),
         metrics=_numbers(job.training_metrics),
     )
     if job.base_model_arn:
         draft.flows_in(_model_ref(arn, job.base_model_arn), EdgeType.CONTRIBUTED_TO, "model")
     for role, section in (("training", job.training_data_config), ("validation", job.validation_data_config)):
         for uri in _uris(section):
-            draft.data.append(DataUse(uri=uri, role=role, produced=False, as_of=job.creation_time, listed="inputs"))
-    add_output(draft, (job.output_data_config or {}).get("s3Uri"), "output", job.end_time)
+            add_input(draft, uri, role, job.creation_time)
+    add_output(draft, take_text(job.output_data_config, "s3Uri"), "output", job.end_time)
     if job.output_model_arn and draft.status == "Completed":
         made = resource_ref(job.output_model_arn, NodeKind.CUSTOM_MODEL)
         draft.flows_out(made, EdgeType.PRODUCED, "model", valid_from=job.end_time or draft.at)
@@ -46,21 +45,15 @@ def batch_inference(draft: FactDraft, job: BatchInferenceJob, arn: str) -> None:
     )
     if model:
         draft.flows_in(_model_ref(arn, model), EdgeType.CONTRIBUTED_TO, "model")
-    source = ((job.input_data_config or {}).get("s3InputDataConfig") or {}).get("s3Uri")
-    if source:
-        draft.data.append(
-            DataUse(
-                uri=source, role="input", produced=False, as_of=job.submit_time or job.creation_time, listed="inputs"
-            )
-        )
-    target = ((job.output_data_config or {}).get("s3OutputDataConfig") or {}).get("s3Uri")
+    source = take_text(job.input_data_config, "s3InputDataConfig", "s3Uri")
+    add_input(draft, source, "input", job.submit_time or job.creation_time)
+    target = take_text(job.output_data_config, "s3OutputDataConfig", "s3Uri")
     add_output(draft, target, "output", job.end_time)
 
 
-def _uris(section: Mapping[str, Any] | None) -> list[str]:
-    found = section or {}
-    listed = [str(item["s3Uri"]) for item in found.get("validators") or () if item.get("s3Uri")]
-    return [*([str(found["s3Uri"])] if found.get("s3Uri") else []), *listed]
+def _uris(section: Section | None) -> list[str]:
+    found = [take_text(section, "s3Uri"), *(take_text(item, "s3Uri") for item in each(section, "validators"))]
+    return [uri for uri in found if uri]
 
 
 def _model_ref(arn: str, model: str) -> NodeRef:
@@ -72,5 +65,5 @@ def _model_ref(arn: str, model: str) -> NodeRef:
     return resource_ref(f"{prefix}foundation-model/{model}", NodeKind.FOUNDATION_MODEL)
 
 
-def _numbers(metrics: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: plain(value) for name, value in (metrics or {}).items() if isinstance(value, int | float)}
+def _numbers(metrics: Section | None) -> dict[str, float]:
+    return {name: value for name in list(metrics or ()) if (value := take_number(metrics, name)) is not None}

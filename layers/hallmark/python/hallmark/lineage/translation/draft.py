@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from hallmark.events.resources import Section
 from hallmark.lineage.model import FINAL_STATUSES, Edge, EdgeType, NodeKind, NodeRef, NodeState
 from hallmark.lineage.references import resource_ref
+from hallmark.lineage.translation.reading import take_text
 
 
 class DataUse(NamedTuple):
@@ -66,7 +68,7 @@ class FactDraft:
         """Add an edge that leaves the subject."""
         self._add(self.subject, target, kind, role, details)
 
-    def made_by(self, who: Mapping[str, Any] | None) -> None:
+    def made_by(self, who: Section | None) -> None:
         """Add the person behind the subject: ``CreatedBy`` or ``LastModifiedBy`` of SageMaker's answers."""
         person = person_ref(who)
         if person is not None:
@@ -80,19 +82,18 @@ class FactDraft:
                 source=source,
                 target=target,
                 type=kind,
-                role=role[:_ROLE_LENGTH],
+                role=role[:ROLE_LENGTH],
                 valid_from=valid_from,
                 exclusive=bool(details.get("exclusive")),
             )
         )
 
 
-_ROLE_LENGTH = 256
+ROLE_LENGTH = 256
+"""Of ``Edge.role``."""
 
 
-def person_ref(who: Mapping[str, Any] | None) -> NodeRef | None:
+def person_ref(who: Section | None) -> NodeRef | None:
     """Return the node of a person: a Studio user profile, else the IAM principal."""
-    if not who:
-        return None
-    principal = who.get("UserProfileArn") or (who.get("IamIdentity") or {}).get("Arn")
-    return resource_ref(str(principal), NodeKind.USER) if principal else None
+    principal = take_text(who, "UserProfileArn") or take_text(who, "IamIdentity", "Arn")
+    return resource_ref(principal, NodeKind.USER) if principal else None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event
 from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
-from hallmark.lineage.model import FINAL_STATUSES, NodeKind, NodeState
-from hallmark.lineage.references import parse_arn, resource_ref
+from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
+from hallmark.lineage.references import REUSABLE_KINDS, parse_arn, resource_ref
 from hallmark.lineage.translation import bedrock, jobs, pipelines, registry
 from hallmark.lineage.translation.draft import FactDraft
-from hallmark.lineage.translation.sections import describe_common
+from hallmark.lineage.translation.sections import describe_common, describe_rest
 
 
 class _Rule(NamedTuple):
@@ -25,12 +25,21 @@ class _Rule(NamedTuple):
     arn: tuple[str, ...]
     name: tuple[str, ...]
     status: tuple[str, ...]
-    created: str = "creation_time"
+    created: tuple[str, ...] = ("creation_time",)
     changed: tuple[str, ...] = ("last_modified_time",)
+    dated_by_event: bool = False
+    """Whether the envelope's time dates a state that tells no time of its own. Otherwise the creation does: for what
+    never changes, so that several events of one creation make one state."""
     described: str = "final"
-    """When Describe adds something to the event: ``always``, ``final`` (once the run has ended), ``never``."""
+    """When Describe adds something to the event.
+
+    ``never``: the event says it all (feature groups) or there is nothing to ask (steps). ``final``: jobs, executions,
+    whose events carry the request from the start; metrics, billing, artifacts and parents exist once they have ended.
+    ``always``: the event says only that something happened (labelling, batch inference), leaves out what edges are made
+    of (models, configs, cards: AWS publishes no full payload), or does not tell a deletion from a creation.
+    """
     gone_is_deleted: bool = False
-    """Whether a resource that can no longer be described was deleted (a job that ended has merely been cleaned up)."""
+    """Whether a resource that can no longer be described has been deleted (a job has merely been cleaned up)."""
     tags_in_event: bool = True
     described_by_arn: bool = False
     """Whether Describe takes the ARN; otherwise the name, whose case the ARN does not keep."""
@@ -66,7 +75,8 @@ _RULES: Mapping[str, _Rule] = {
         ("transform_job_arn",),
         ("transform_job_name",),
         ("transform_job_status",),
-        changed=("last_modified_time", "transform_end_time", "transform_start_time"),
+        changed=("last_modified_time", "transform_end_time"),
+        dated_by_event=True,
     ),
     "job": _Rule(NodeKind.JOB, jobs.generic, ("job_arn",), ("job_name",), ("job_status",), described_by_arn=True),
     "labeling-job": _Rule(
@@ -75,6 +85,7 @@ _RULES: Mapping[str, _Rule] = {
         ("labeling_job_arn",),
         ("labeling_job_name",),
         ("labeling_job_status",),
+        dated_by_event=True,
         described="always",
     ),
     "model": _Rule(
@@ -137,6 +148,7 @@ _RULES: Mapping[str, _Rule] = {
         ("feature_group_arn",),
         ("feature_group_name",),
         ("feature_group_status",),
+        dated_by_event=True,
         described="never",
     ),
     "pipeline-execution": _Rule(
@@ -146,8 +158,9 @@ _RULES: Mapping[str, _Rule] = {
         (),
         ("current_pipeline_execution_status",),
         described_by_arn=True,
-        created="execution_start_time",
-        changed=("execution_end_time",),
+        created=("execution_start_time",),
+        changed=("execution_end_time", "last_modified_time"),
+        dated_by_event=True,
     ),
     "pipeline-step": _Rule(
         NodeKind.PIPELINE_EXECUTION,
@@ -155,7 +168,7 @@ _RULES: Mapping[str, _Rule] = {
         ("pipeline_execution_arn",),
         (),
         (),
-        created="",
+        created=("step_start_time",),
         changed=("step_end_time", "step_start_time"),
         described="never",
     ),
@@ -167,6 +180,7 @@ _RULES: Mapping[str, _Rule] = {
         ("job_status", "status"),
         described_by_arn=True,
         changed=("last_modified_time", "end_time"),
+        dated_by_event=True,
         tags_in_event=False,
     ),
     "model-invocation-job": _Rule(
@@ -176,13 +190,20 @@ _RULES: Mapping[str, _Rule] = {
         ("job_name", "batch_job_name"),
         ("status",),
         described_by_arn=True,
+        created=("submit_time", "creation_time"),
         changed=("last_modified_time", "end_time"),
+        dated_by_event=True,
         described="always",
         tags_in_event=False,
     ),
 }
 
 _NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job"})
+
+_ROUNDING = timedelta(seconds=1)
+"""Events and answers may cut or round fractions of a second."""
+_LATE = timedelta(seconds=10)
+"""An event that is later than this after the last change that it tells of, tells of another one."""
 
 
 class Subject(NamedTuple):
@@ -227,6 +248,16 @@ def needs_description(subject: Subject) -> bool:
     if rule.described == "final":
         return subject.status in FINAL_STATUSES
     return rule.described == "always" and subject.status != "Deleted"
+
+
+def is_of(event: Event, description: Mapping[str, Any]) -> bool:
+    """Tell whether a description is of the resource that the event is about, not of a later one with the same name."""
+    rule = _RULES[event.resource]
+    if rule.kind not in REUSABLE_KINDS:
+        return True
+    told = _time(read_resource(event.resource, event.detail), rule.created)
+    found = _time(read_resource(event.resource, _in_event_spelling(event.resource, description)), rule.created)
+    return told is None or found is None or abs(found - told) <= _ROUNDING
 
 
 def needs_tags(event: Event, subject: Subject) -> bool:
@@ -275,11 +306,14 @@ def draft_fact(
             raise InvalidInputError(resource, arn, "there is neither an event nor a description of it")
         if asked:
             told.note(event_only=True)
-            if rule.gone_is_deleted and told.status != "Deleted":
+            if rule.gone_is_deleted and _tells_of_deletion(told, event_time):
                 return _deleted(told, event_time)
         return told
     answer = _in_event_spelling(resource, description)
     described = _draft(rule, resource, arn, _tagged(resource, {**(detail or {}), **answer}, tags), event_time)
+    if told is not None and told.ended and not described.ended and rule.kind in RUN_KINDS:
+        # Describe lags behind the event: what has ended does not run again.
+        described = _draft(rule, resource, arn, _tagged(resource, {**answer, **(detail or {})}, tags), event_time)
     if told is not None:
         _keep_earlier(told, described)
     return described
@@ -288,9 +322,11 @@ def draft_fact(
 def _draft(rule: _Rule, resource: str, arn: str, values: Mapping[str, Any], event_time: datetime | None) -> FactDraft:
     found = read_resource(resource, values)
     status = _first(found, rule.status)
-    created: datetime | None = getattr(found, rule.created) if rule.created else None
-    changed = next((time for name in rule.changed if (time := getattr(found, name, None)) is not None), None)
-    at = changed or (event_time if status == "Deleted" or created is None else created) or created
+    created = _time(found, rule.created)
+    changed = _time(found, rule.changed)
+    at = changed or (event_time if rule.dated_by_event or created is None else created) or created
+    if status == "Deleted":
+        at = max((time for time in (event_time, at) if time is not None), default=None)
     if at is None:
         raise InvalidInputError("time", None, "send the time of the change, in the detail or in the envelope")
     draft = FactDraft(
@@ -301,7 +337,13 @@ def _draft(rule: _Rule, resource: str, arn: str, values: Mapping[str, Any], even
     )
     describe_common(draft, found, _first(found, rule.name), arn)
     rule.translate(draft, found, arn)
+    describe_rest(draft, found)
     return draft
+
+
+def _time(found: Resource, names: tuple[str, ...]) -> datetime | None:
+    times = (getattr(found, name, None) for name in names)
+    return next((time for time in times if isinstance(time, datetime)), None)
 
 
 def _keep_earlier(told: FactDraft, described: FactDraft) -> None:
@@ -318,6 +360,19 @@ def _keep_earlier(told: FactDraft, described: FactDraft) -> None:
         described.earlier.append(NodeState(node=node, at=told.at, status=told.status, attributes=dict(told.attributes)))
         known = {edge.model_dump_json() for edge in described.edges}
         described.edges += [edge for edge in told.edges if edge.model_dump_json() not in known]
+
+
+def _tells_of_deletion(told: FactDraft, event_time: datetime | None) -> bool:
+    """Tell whether the event about a resource that is gone was that of its deletion.
+
+    It says so, as an endpoint's does. Or it cannot say so (a model has no status, a package and a card have those of
+    their making), and is later than anything that it tells of: AWS's fixture of an endpoint config's event is from 56
+    minutes after the creation that it tells of. Any other event has only been delivered late: the resource was alive at
+    its time, and when it was deleted is for another event, or a sweep, to say.
+    """
+    if told.status in {"Deleting", "Deleted"} or told.subject.kind is NodeKind.ENDPOINT:
+        return told.status == "Deleting"
+    return event_time is not None and event_time - told.at > _LATE
 
 
 def _deleted(told: FactDraft, event_time: datetime | None) -> FactDraft:
@@ -347,7 +402,6 @@ def _tagged(resource: str, values: Mapping[str, Any] | None, tags: Mapping[str, 
 
 _EXECUTION_NAMES = {
     "PipelineExecutionStatus": "currentPipelineExecutionStatus",
-    "LastModifiedTime": "executionEndTime",
     "CreationTime": "executionStartTime",
 }
 
@@ -355,14 +409,13 @@ _EXECUTION_NAMES = {
 def _in_event_spelling(resource: str, description: Mapping[str, Any]) -> dict[str, Any]:
     """Give Describe's names the spelling that the event of the same resource has."""
     answer = {name: value for name, value in description.items() if name != "ResponseMetadata"}
+    if resource == "model-customization-job" and "status" in answer:
+        answer["jobStatus"] = answer.pop("status")
     if resource != "pipeline-execution":
         return answer
-    final = api_spelling(str(answer.get("PipelineExecutionStatus") or "")) in FINAL_STATUSES
-    renamed = {}
-    for name, value in answer.items():
-        if name == "LastModifiedTime" and not final:
-            continue
-        renamed[_EXECUTION_NAMES.get(name, name[:1].lower() + name[1:])] = value
+    renamed = {_EXECUTION_NAMES.get(name, name[:1].lower() + name[1:]): value for name, value in answer.items()}
+    if api_spelling(str(answer.get("PipelineExecutionStatus") or "")) in FINAL_STATUSES:
+        renamed["executionEndTime"] = answer.get("LastModifiedTime")
     return renamed
 
 

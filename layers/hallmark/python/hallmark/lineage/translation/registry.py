@@ -10,10 +10,13 @@ from hallmark.events.resources import (
     ModelCard,
     ModelPackage,
     ModelPackageGroup,
+    Section,
 )
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.references import kind_of, resource_ref, sibling_ref
+from hallmark.lineage.translation.credentials import without_login, without_secrets
 from hallmark.lineage.translation.draft import DataUse, FactDraft
+from hallmark.lineage.translation.reading import each, take, take_all, take_number, take_text, within
 from hallmark.lineage.translation.sections import add_code, add_pipeline_parent, containers, plain
 
 
@@ -27,13 +30,14 @@ def model(draft: FactDraft, found: Model, _arn: str) -> None:
 
 def model_package(draft: FactDraft, package: ModelPackage, arn: str) -> None:
     """Add what a model package says: its group, approval, stage, containers, reports and generator."""
-    stage = package.model_life_cycle or {}
-    metadata = package.metadata_properties or {}
+    stage = package.model_life_cycle
+    metadata = package.metadata_properties
+    generator = take_text(metadata, "GeneratedBy")
     reports = {
-        f"{_hyphened(area)}-{_hyphened(name)}": str(report["S3Uri"])
-        for area, section in (package.model_metrics or {}).items()
-        for name, report in (section or {}).items()
-        if isinstance(report, dict) and report.get("S3Uri")
+        f"{_hyphened(area)}-{_hyphened(name)}": uri
+        for area in (package.model_metrics or {})
+        for name in within(package.model_metrics, area)
+        if (uri := take_text(package.model_metrics, area, name, "S3Uri"))
     }
     draft.note(
         group=package.model_package_group_name,
@@ -42,32 +46,32 @@ def model_package(draft: FactDraft, package: ModelPackage, arn: str) -> None:
         approval_status=package.model_approval_status,
         approval_description=package.approval_description,
         previous_approval_status=package.previous_model_approval_status,
-        stage=stage.get("Stage"),
-        stage_status=stage.get("StageStatus"),
-        stage_description=stage.get("StageDescription"),
-        generated_by=metadata.get("GeneratedBy"),
-        commit=metadata.get("CommitId"),
-        repository=metadata.get("Repository"),
+        stage=take_text(stage, "Stage"),
+        stage_status=take_text(stage, "StageStatus"),
+        stage_description=take_text(stage, "StageDescription"),
+        generated_by=generator,
         reports=reports,
-        customer_metadata=package.customer_metadata_properties,
+        customer_metadata=without_secrets(package.customer_metadata_properties),
         updated_fields=package.updated_model_package_fields,
-        source_uri=package.source_uri,
-        drift_check_baselines=plain(package.drift_check_baselines),
+        source_uri=without_login(package.source_uri) if package.source_uri else None,
+        drift_check_baselines=plain(take_all(package.drift_check_baselines)),
     )
-    containers(draft, (package.inference_specification or {}).get("Containers") or [])
+    containers(draft, each(package.inference_specification, "Containers"))
     for role, uri in sorted(reports.items()):
         draft.data.append(DataUse(uri=uri, role=role, produced=False, as_of=draft.since))
     if package.model_package_group_name:
         group = sibling_ref(arn, NodeKind.MODEL_PACKAGE_GROUP, package.model_package_group_name)
         draft.flows_out(group, EdgeType.ASSOCIATED_WITH, "member")
-    generator = metadata.get("GeneratedBy")
-    kind = kind_of(str(generator)) if generator else None
+    kind = kind_of(generator) if generator else None
     if generator and kind is not None:
-        draft.flows_in(resource_ref(str(generator), kind), EdgeType.PRODUCED, "generated-by")
+        draft.flows_in(resource_ref(generator, kind), EdgeType.PRODUCED, "generated-by")
     add_code(draft, tags={**(package.customer_metadata_properties or {}), **(package.tags or {})}, metadata=metadata)
-    for source in (package.source_algorithm_specification or {}).get("SourceAlgorithms") or ():
-        if source.get("ModelDataUrl"):
-            draft.data.append(DataUse(uri=source["ModelDataUrl"], role="model-data", produced=False, as_of=draft.since))
+    code = draft.attributes.get("code") or {}
+    draft.note(commit=code.get("commit"), repository=code.get("repository"))
+    for source in each(package.source_algorithm_specification, "SourceAlgorithms"):
+        artifact = take_text(source, "ModelDataUrl")
+        if artifact:
+            draft.data.append(DataUse(uri=artifact, role="model-data", produced=False, as_of=draft.since))
     if package.last_modified_by and not package.created_by:
         draft.made_by(package.last_modified_by)
 
@@ -95,32 +99,31 @@ def endpoint_config(draft: FactDraft, config: EndpointConfig, arn: str) -> None:
     """Add what an endpoint configuration says."""
     variants = []
     for variant in (*(config.production_variants or ()), *(config.shadow_production_variants or ())):
-        name = str(variant.get("VariantName") or "variant")
+        name = take_text(variant, "VariantName") or "variant"
+        model_name = take_text(variant, "ModelName")
         described = {
             "name": name,
-            "model": variant.get("ModelName"),
-            "instance_type": variant.get("InstanceType"),
-            "instance_count": variant.get("InitialInstanceCount"),
-            "weight": variant.get("InitialVariantWeight"),
+            "model": model_name,
+            "instance_type": take_text(variant, "InstanceType"),
+            "instance_count": take_number(variant, "InitialInstanceCount"),
+            "weight": take_number(variant, "InitialVariantWeight"),
         }
         variants.append({key: value for key, value in described.items() if value is not None})
-        if variant.get("ModelName"):
-            draft.flows_in(sibling_ref(arn, NodeKind.MODEL, variant["ModelName"]), EdgeType.CONTRIBUTED_TO, name)
-    capture = (config.data_capture_config or {}).get("DestinationS3Uri")
-    draft.note(variants=variants, data_capture_uri=capture)
+        if model_name:
+            draft.flows_in(sibling_ref(arn, NodeKind.MODEL, model_name), EdgeType.CONTRIBUTED_TO, name)
+    draft.note(variants=variants, data_capture_uri=take_text(config.data_capture_config, "DestinationS3Uri"))
 
 
 def endpoint(draft: FactDraft, found: Endpoint, arn: str) -> None:
     """Add what an endpoint says; which config it serves is exclusive: a later one ends the earlier one's time."""
-    pending = found.pending_deployment_summary or {}
     images = [
-        {"specified": image.get("SpecifiedImage"), "resolved": image.get("ResolvedImage")}
+        {"specified": take_text(image, "SpecifiedImage"), "resolved": take_text(image, "ResolvedImage")}
         for variant in found.production_variants or ()
-        for image in variant.get("DeployedImages") or ()
+        for image in each(variant, "DeployedImages")
     ]
     draft.note(
         config=found.endpoint_config_name,
-        pending_config=pending.get("EndpointConfigName"),
+        pending_config=take_text(found.pending_deployment_summary, "EndpointConfigName"),
         variants=plain([_served(variant) for variant in found.production_variants or ()]),
         deployed_images=images,
     )
@@ -135,7 +138,7 @@ def endpoint(draft: FactDraft, found: Endpoint, arn: str) -> None:
         )
 
 
-def _served(variant: dict[str, object]) -> dict[str, object]:
+def _served(variant: Section) -> dict[str, object]:
     names = {
         "VariantName": "name",
         "CurrentWeight": "weight",
@@ -143,23 +146,28 @@ def _served(variant: dict[str, object]) -> dict[str, object]:
         "CurrentInstanceCount": "instance_count",
         "DesiredInstanceCount": "desired_instance_count",
     }
-    return {ours: variant[aws] for aws, ours in names.items() if variant.get(aws) is not None}
+    return {ours: value for aws, ours in names.items() if (value := take(variant, aws)) is not None}
 
 
 def feature_group(draft: FactDraft, group: FeatureGroup, _arn: str) -> None:
     """Add what a feature group says."""
-    offline = group.offline_store_config or {}
-    storage = offline.get("S3StorageConfig") or {}
-    table = offline.get("DataCatalogConfig") or {}
+    offline = group.offline_store_config
     draft.note(
         record_identifier=group.record_identifier_feature_name,
         event_time_feature=group.event_time_feature_name,
         features={
-            str(feature.get("FeatureName")): feature.get("FeatureType") for feature in group.feature_definitions or ()
+            name: take_text(feature, "FeatureType")
+            for feature in group.feature_definitions or ()
+            if (name := take_text(feature, "FeatureName"))
         },
-        online=(group.online_store_config or {}).get("EnableOnlineStore"),
-        offline_uri=storage.get("ResolvedOutputS3Uri") or storage.get("S3Uri"),
-        offline_status=(group.offline_store_status or {}).get("Status"),
-        table="/".join(str(table[part]) for part in ("Catalog", "Database", "TableName") if table.get(part)),
+        online=take(group.online_store_config, "EnableOnlineStore"),
+        offline_uri=take_text(offline, "S3StorageConfig", "ResolvedOutputS3Uri")
+        or take_text(offline, "S3StorageConfig", "S3Uri"),
+        offline_status=take_text(group.offline_store_status, "Status"),
+        table="/".join(
+            word
+            for part in ("Catalog", "Database", "TableName")
+            if (word := take_text(offline, "DataCatalogConfig", part))
+        ),
         description=group.description,
     )

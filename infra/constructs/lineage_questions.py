@@ -12,6 +12,7 @@ from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LOG_INDEX, REVERSE_INDEX, LineageStorage
 from infra.constructs.queues import DeadLetterQueue
+from infra.constructs.schedules import ScheduleRole
 
 
 class LineageQuestions(Construct):
@@ -47,6 +48,19 @@ class LineageQuestions(Construct):
                 storage.allow_key(writes=True),
             ],
         )
+        starting = ScheduleRole(
+            self,
+            "Starting",
+            statements=[
+                iam.PolicyStatement(
+                    sid="StartCompaction",
+                    actions=["lambda:InvokeFunction"],
+                    resources=[compacting.function.function_arn],
+                ),
+                self.dead_letters.allow_sending(),
+                storage.allow_key(writes=True),
+            ],
+        )
         scheduler.Schedule(
             self,
             "Compaction",
@@ -56,6 +70,7 @@ class LineageQuestions(Construct):
                 compacting.function,
                 input=scheduler.ScheduleTargetInput.from_object({}),
                 dead_letter_queue=self.dead_letters.queue,
+                role=starting.role,
             ),
         )
         self.query = PythonFunction(

@@ -13,6 +13,7 @@ from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
+from infra.constructs.schedules import ScheduleRole
 from infra.constructs.sources import allow_describing, allow_listing, allow_snapshots
 
 _TIMEOUT = cdk.Duration.minutes(10)
@@ -29,6 +30,17 @@ class LineageReconciliation(Construct):
         self.queue = WorkQueue(
             self, "Sweeps", key=storage.key, dead_letters=self.dead_letters, function_timeout=_TIMEOUT
         )
+        starting = ScheduleRole(
+            self,
+            "Starting",
+            statements=[
+                iam.PolicyStatement(
+                    sid="StartSweep", actions=["sqs:SendMessage"], resources=[self.queue.queue.queue_arn]
+                ),
+                self.dead_letters.allow_sending(),
+                storage.allow_key(writes=True),
+            ],
+        )
         scheduler.Schedule(
             self,
             "Schedule",
@@ -40,6 +52,7 @@ class LineageReconciliation(Construct):
                 self.queue.queue,
                 input=scheduler.ScheduleTargetInput.from_object({}),
                 dead_letter_queue=self.dead_letters.queue,
+                role=starting.role,
             ),
         )
         reconciling = PythonFunction(

@@ -1,0 +1,119 @@
+"""What each function is told and may do, against its own settings and the list that a reviewer reads."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hallmark.runtime.settings import Settings
+
+Resources = Mapping[str, Mapping[str, Any]]
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "handler.py").exists())
+COMMON_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+
+# Every statement of every function's role: what it may do, in one word each. Removing or adding one fails here; that
+# the app works with these and no more is shown by the tests in tests/e2e, which run with IAM enforced.
+STATEMENTS = {
+    "record_lineage": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "RecordFacts", "UseKey", "KeepManifests"),
+        *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
+    ],
+    "announce_lineage": [
+        *("WriteOwnLog", "ReadTableStream", "ListStreams", "PublishFacts", "SendDeadLetters", "UseKey"),
+    ],
+    "reconcile_lineage": [
+        *("WriteOwnLog", "ReceiveWork", "ContinueSweep", "SendDeadLetters", "RecordFacts", "QueryLineage"),
+        *("ReadCursor", "PublishReport", "UseKey", "KeepManifests", "ListSageMaker", "ListBedrock"),
+        *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
+    ],
+    "mirror_lineage": [
+        *(
+            "WriteOwnLog",
+            "ReceiveWork",
+            "SendDeadLetters",
+            "ReadFactsAndBudget",
+            "UseKey",
+            "AddToLineage",
+            "FindLineage",
+        ),
+    ],
+    "compact_lineage": ["WriteOwnLog", "QueryLineage", "WriteGraph", "TellMissingFromDenied", "UseKey"],
+    "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
+}
+
+
+def function_of(resources: Resources, name: str) -> Mapping[str, Any]:
+    return next(
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
+    )
+
+
+def handler_of(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{name}_handler", ROOT / "functions" / name / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_function_of_the_repository_is_deployed(resources: Resources) -> None:
+    deployed = {
+        resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+    assert deployed == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_told_what_its_settings_ask_for_and_nothing_else(resources: Resources, name: str) -> None:
+    module = handler_of(name)
+    (model,) = (
+        item
+        for _, item in inspect.getmembers(module, inspect.isclass)
+        if issubclass(item, Settings) and item is not Settings and item.__module__ == module.__name__
+    )
+    told = set(function_of(resources, name)["Environment"]["Variables"]) - COMMON_VARIABLES
+
+    assert {field.upper() for field, info in model.model_fields.items() if info.is_required()} <= told
+    assert told <= {field.upper() for field in model.model_fields}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_allows_what_is_listed_and_nothing_else(resources: Resources, name: str) -> None:
+    role = function_of(resources, name)["Role"]["Fn::GetAtt"][0]
+    allowed = [
+        statement["Sid"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::IAM::Policy" and {"Ref": role} in resource["Properties"]["Roles"]
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+    assert sorted(allowed) == sorted(STATEMENTS[name])
+    assert "ManagedPolicyArns" not in resources[role]["Properties"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_handler_is_named_like_its_folder_its_construct_and_its_log(resources: Resources, name: str) -> None:
+    logical = next(
+        key
+        for key, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::Function" and resource["Properties"] is function_of(resources, name)
+    )
+
+    assert "".join(word.capitalize() for word in name.split("_")) in logical

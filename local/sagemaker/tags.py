@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from local.sagemaker.contract import Call, Description, Operation
-from local.sagemaker.foundation import Foundation, not_found
+from local.sagemaker.foundation import Foundation, invalid
 from local.sagemaker.listing import page
 from local.sagemaker.resources import Resource, tags_of
 
+MAX_TAGS = 50  # API reference, AddTags: "Array Members: Maximum number of 50 items"
 _PAGE = 50  # "MaxResults … default 50" (API reference, ListTags)
 
 
@@ -23,7 +24,10 @@ class Tagging:
     def _add(self, call: Call) -> Description:
         resource = self._find(call)
         with self._store.lock:
-            resource.tags.update(tags_of(call.parameters))
+            tags = resource.tags | tags_of(call.parameters)
+            if len(tags) > MAX_TAGS:
+                raise invalid(f"{resource.arn} would have {len(tags)} tags; at most {MAX_TAGS} are allowed")
+            resource.tags.update(tags)
         return {"Tags": _listed(resource)}
 
     def _list(self, call: Call) -> Description:
@@ -41,7 +45,7 @@ class Tagging:
         arn = call.parameters["ResourceArn"]
         resource = self._store.find_arn(arn)
         if resource is None:
-            raise not_found(f"The resource {arn} does not exist")
+            raise invalid(f"Resource {arn} does not exist.")
         return resource
 
 

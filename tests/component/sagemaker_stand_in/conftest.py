@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.sagemaker.contract import ResourceChanged
@@ -143,6 +144,19 @@ class Cloud:
         with self._changed:
             assert self._changed.wait_for(reached, _PATIENCE_SECONDS), found[-1]
         return found[-1]
+
+    def wait_until_gone(self, describe: Callable[[], object]) -> None:
+        """Wait until ``describe`` is refused."""
+
+        def is_gone() -> bool:
+            try:
+                describe()
+            except ClientError:
+                return True
+            return False
+
+        with self._changed:
+            assert self._changed.wait_for(is_gone, _PATIENCE_SECONDS)
 
     def wait_for_training(self, name: str) -> Mapping[str, Any]:
         return self.wait(

@@ -1,7 +1,7 @@
 """Measure against peers: ``python -m benchmarks [AREA]`` prints one JSON object a line.
 
-Each line has area, name, ours, peer, unit, ratio, goal and met; both sides were measured in this run unless ``peer_source``
-names where a published figure comes from.
+Each line has area, name, ours, peer, unit, ratio, goal and met; both sides were measured in this run, unless
+``peer_source`` names where a published figure comes from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 from benchmarks.recording import run as recording
 from benchmarks.traversal import run as traversal
 
-AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {"lineage": (recording, traversal)}
+from benchmarks.throughput import run as throughput
+
+AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {"lineage": (recording, traversal, throughput)}
 
 
 def main(arguments: list[str]) -> int:

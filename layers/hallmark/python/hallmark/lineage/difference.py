@@ -103,7 +103,7 @@ def _add(found: Sections, section: Section, field: str, value: Any) -> None:
 
 
 def _content(use: Mapping[str, Any]) -> str:
-    """Return what data was, wherever it lay: digest, number of objects, bytes; the place, where nothing else is known."""
+    """Return what data was, wherever it lay: digest, number of objects, bytes; its place, where no more is known."""
     if use.get("digest"):
         digest = str(use["digest"]).removeprefix("sha256:")[:_SHORT_DIGEST]
         return f"{digest} ({use['objects']} objects, {use['bytes']:,} bytes)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,10 +21,11 @@ from types import FrameType
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.rule import Rule
 
-from examples.wine_cultivars.workflow import ENDPOINT, GROUP, Workflow
+from examples.wine_cultivars.workflow import ENDPOINT, GROUP, PREFIX, Workflow, WorkflowError
 from local.cloud import CloudStartError, LocalCloud
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
 from local.port_owner import PortInUseError
@@ -55,7 +57,7 @@ class Demonstration:
             self._ship(cloud)
             self._await_record(cloud, outputs)
             self._ask(cloud)
-            self._report(cloud, outputs)
+            self._report(cloud, outputs, keep=keep)
             if keep:
                 self._keep(cloud)
         finally:
@@ -91,14 +93,15 @@ class Demonstration:
             await_record(cloud, outputs)
 
     def _ask(self, cloud: LocalCloud) -> None:
-        raw = f"s3://sagemaker-{cloud.region}-{cloud.account}/wine-cultivars/raw"
+        raw = raw_uri(cloud)
         questions: list[Sequence[str]] = [
             ("trace", f"endpoint:{ENDPOINT}", "--up"),
             ("show", f"endpoint:{ENDPOINT}"),
             ("diff", f"{GROUP}:1", f"{GROUP}:2"),
             ("impact", raw),
-            ("graph", f"endpoint:{ENDPOINT}", "-o", str(OUTPUT / "lineage.svg")),
-            ("graph", f"endpoint:{ENDPOINT}", "-o", str(OUTPUT / "lineage.html")),
+            ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.svg")),
+            ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.html")),
+            ("graph", raw, "--down", "-o", str(OUTPUT / "impact.html")),
             ("dead-letters",),
         ]
         with self._part("ask"):
@@ -116,27 +119,32 @@ class Demonstration:
         if done.returncode:
             raise SystemExit(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
 
-    def _report(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    def _report(self, cloud: LocalCloud, outputs: dict[str, str], *, keep: bool) -> None:
         self._screen.print(Rule("timings", align="left", style="cyan"))
         for name, seconds in self._seconds.items():
             self._screen.print(f"  {seconds:6.1f} s  {name}")
         self._screen.print(f"  {sum(self._seconds.values()):6.1f} s  together")
         count = cloud.client("dynamodb").scan(TableName=outputs["LineageTableName"], Select="COUNT")["Count"]
-        self._screen.print(
-            f"\n{count} items in the lineage table. Pictures: {OUTPUT}/lineage.svg, {OUTPUT}/lineage.html"
-        )
-        self._screen.print(
-            "To ask further questions: [bold]make demo KEEP=1[/], then follow what it prints at the end."
-        )
+        self._screen.print(f"\n{count} items in the lineage table. Pictures, to be opened in a browser:")
+        for name in ("lineage.svg", "lineage.html", "impact.html"):
+            self._screen.print(f"  {OUTPUT / name}", soft_wrap=True)
+        if not keep:
+            self._screen.print("To ask further questions: [bold]make demo KEEP=1[/], then follow what it prints.")
 
     def _keep(self, cloud: LocalCloud) -> None:
         self._screen.print(Rule("the local cloud runs on; Ctrl-C stops it", style="green"))
         self._screen.print("In another terminal:\n")
         for name, value in cloud.environment().items():
-            self._screen.print(f"  export {name}={value}", soft_wrap=True)
-        self._screen.print(
-            "  source .venv/bin/activate\n  hallmark list\n  hallmark trace endpoint:wine-cultivars-live --up"
-        )
+            self._screen.print(f"export {name}={shlex.quote(value)}", soft_wrap=True)
+        for line in (
+            "source .venv/bin/activate",
+            "hallmark list",
+            f"hallmark trace endpoint:{ENDPOINT} --up --as-of 1m",
+            f"hallmark show {GROUP}:2",
+            f"hallmark path {raw_uri(cloud)} endpoint:{ENDPOINT}",
+            "hallmark --help",
+        ):
+            self._screen.print(line, soft_wrap=True)
         threading.Event().wait()
 
     @contextmanager
@@ -152,6 +160,11 @@ class Demonstration:
 def _said(screen: Console, name: str) -> Iterator[None]:
     screen.print(f"… {name}")
     yield
+
+
+def raw_uri(cloud: LocalCloud) -> str:
+    """Return where the example's raw data lies."""
+    return f"s3://sagemaker-{cloud.region}-{cloud.account}/{PREFIX}/raw"
 
 
 def make_role(cloud: LocalCloud) -> str:
@@ -171,8 +184,8 @@ def make_role(cloud: LocalCloud) -> str:
         ],
     }
     iam = cloud.client("iam")
-    role = iam.create_role(RoleName="wine-cultivars", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-    iam.put_role_policy(RoleName="wine-cultivars", PolicyName="data", PolicyDocument=json.dumps(allowed))
+    role = iam.create_role(RoleName=PREFIX, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName=PREFIX, PolicyName="data", PolicyDocument=json.dumps(allowed))
     return str(role["Arn"])
 
 
@@ -184,14 +197,13 @@ def await_record(cloud: LocalCloud, outputs: dict[str, str], version: int = 2) -
     """
     deadline = time.monotonic() + _RECORDED_SECONDS
     client = cloud.client("lambda")
-    question = {"ask": "path", "source": f"s3://sagemaker-{cloud.region}-{cloud.account}/wine-cultivars/raw"}
-    question["target"] = f"endpoint-config:wine-cultivars-v{version}"
+    question = {"ask": "path", "source": raw_uri(cloud), "target": f"endpoint-config:{PREFIX}-v{version}"}
     while True:
         answers = [
             _asked(client, outputs, question),
             _asked(client, outputs, {"ask": "show", "node": f"endpoint:{ENDPOINT}"}),
         ]
-        served = [edge for edge in answers[1].get("upstream", []) if f"/wine-cultivars-v{version}" in edge["source"]]
+        served = [edge for edge in answers[1].get("upstream", []) if f"/{PREFIX}-v{version}" in edge["source"]]
         if answers[0].get("nodes") and served:
             return
         if time.monotonic() > deadline:
@@ -223,7 +235,10 @@ def main() -> int:
     except KeyboardInterrupt:
         screen.print("\nstopped")
         return 130
-    except (DeploymentError, PortInUseError, CloudStartError, FileNotFoundError) as error:
+    except (
+        *(DeploymentError, PortInUseError, CloudStartError, FileNotFoundError),
+        *(WorkflowError, ClientError),
+    ) as error:
         screen.print(str(error), style="red", markup=False)
         return 1
     return 0

@@ -29,6 +29,10 @@ class NotAnnouncedError(HallmarkError):
     """EventBridge will never take what tells of a fact."""
 
 
+TOLD = ("approval_status", "previous_approval_status", "stage", "updated_fields", "config", "pending_config")
+"""Attributes of the subject that its announcement carries."""
+
+
 @cache
 def settings() -> AnnouncementSettings:
     """Read the settings once per execution environment."""
@@ -53,9 +57,8 @@ def announcement(recorded: RecordedFact) -> LineageRecorded:
         origin=fact.origin.value,
         recorded_at=recorded.recorded_at,
         occurred_at=subject.at,
-        approval_status=subject.attributes.get("approval_status"),
-        stage=subject.attributes.get("stage"),
         edges=len(fact.edges),
+        **{name: subject.attributes[name] for name in TOLD if subject.attributes.get(name)},
     )
 
 

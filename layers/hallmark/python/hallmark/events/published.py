@@ -41,7 +41,13 @@ class LineageRecorded(_Published):
     recorded_at: datetime
     occurred_at: datetime | None = None
     approval_status: str | None = None
+    previous_approval_status: str | None = None
     stage: str | None = None
+    updated_fields: list[str] | None = None
+    """Of a model package: what this change was about, as SageMaker told it. Act on an approval only where
+    ``ModelApprovalStatus`` is among them: any later change of an approved package tells of the approval again."""
+    config: str | None = None
+    pending_config: str | None = None
     edges: int
     """How many edges the fact asserts."""
 

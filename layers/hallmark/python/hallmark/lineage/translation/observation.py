@@ -206,6 +206,9 @@ _LATE = timedelta(seconds=10)
 """An event that is later than this after the last change that it tells of, tells of another one."""
 
 
+_SECOND = timedelta(seconds=1)
+
+
 class Subject(NamedTuple):
     """Which resource an event tells of."""
 
@@ -353,7 +356,8 @@ def _keep_earlier(told: FactDraft, described: FactDraft) -> None:
         described.status,
         *(described.attributes.get(name) for name in watched),
     )
-    if same and told.at >= described.at:
+    # Some events write their times in whole seconds: within one, the event and Describe tell of the same moment.
+    if same and (told.at >= described.at or described.at - told.at < _SECOND):
         return
     if not same or told.at != described.at:
         node = described.subject if told.subject.born is None else told.subject

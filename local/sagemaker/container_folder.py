@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from local.sagemaker.foundation import Foundation
+from local.sagemaker.mount_namespace import in_namespace, is_available
 from local.sagemaker.resources import Resource
 from local.sagemaker.runner import ContainerCommand, map_paths
 
@@ -18,9 +19,15 @@ MAX_REASON = 1024  # API reference, FailureReason and ExitMessage
 
 @dataclass(frozen=True)
 class ContainerFolder:
-    """The scratch folder of one job; ``root`` stands for the container's ``/``."""
+    """The scratch folder of one job.
+
+    Attributes:
+        root: What stands for the container's ``/``.
+        is_mounted: Whether the container's process sees ``/opt/ml`` there, so that nothing needs to be replaced.
+    """
 
     root: Path
+    is_mounted: bool = False
 
     @classmethod
     def of(cls, foundation: Foundation, resource: Resource) -> ContainerFolder:
@@ -31,7 +38,8 @@ class ContainerFolder:
         earlier = len(list(place.glob(f"{resource.name}*")))
         root = place / (resource.name if not earlier else f"{resource.name}.{earlier}")
         (root / "opt" / "ml").mkdir(parents=True)
-        return cls(root)
+        settings = foundation.settings
+        return cls(root, settings.mount_folder and is_available(settings.scratch))
 
     def path(self, container_path: str) -> Path:
         """Return the host's path for an absolute path in the container."""
@@ -56,9 +64,12 @@ class ContainerFolder:
     def command(
         self, arguments: list[str], environment: Mapping[str, str], working_directory: str = "/opt/ml"
     ) -> ContainerCommand:
-        """Return what runs on the host; ``/opt/ml`` in arguments and environment is replaced by its place there."""
+        """Return what runs on the host, with ``/opt/ml`` mounted, or replaced in arguments and environment."""
         folder = self.path(working_directory)
         folder.mkdir(parents=True, exist_ok=True)
+        if self.is_mounted:
+            mounted = in_namespace(arguments, self.root, working_directory)
+            return ContainerCommand(mounted, environment, folder, self.log)
         return ContainerCommand(
             arguments=[map_paths(argument, self.root) for argument in arguments],
             environment={name: map_paths(value, self.root) for name, value in environment.items()},

@@ -483,7 +483,9 @@ class EventPublisher:
     def __init__(self, publish: Publish, quirks: EventQuirks) -> None:
         self._publish = publish
         self._quirks = quirks
+        # Two sources of chance, as two threads choose: what is sent is the same for the same seed, whatever the timing.
         self._random = random.Random(quirks.seed)  # noqa: S311 - chooses shapes, guards nothing
+        self._order = random.Random(quirks.seed)  # noqa: S311 - likewise
         self._packages: dict[str, Description] = {}
         self._lock = threading.Lock()
         self._queue: queue.Queue[tuple[dict[str, Any], str, str] | None] = queue.Queue()
@@ -549,7 +551,7 @@ class EventPublisher:
                 if item is None:
                     self._send_all(held)
                     return
-                if not held and not self._queue.empty() and self._random.random() < self._quirks.reorder:
+                if not held and not self._queue.empty() and self._order.random() < self._quirks.reorder:
                     held.append(item)
                     continue
                 self._send_all([item, *held])

@@ -191,6 +191,10 @@ class ModelRegistry:
                 missing[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
                 continue
             known = self._store.describe(package)
+            if "InferenceSpecification" not in known:  # a summary must have one
+                message = f"{arn} has no InferenceSpecification: use DescribeModelPackage"
+                missing[arn] = {"ErrorCode": "ValidationException", "ErrorResponse": message}
+                continue
             found[arn] = self._foundation.summary("BatchDescribeModelPackageSummary", known)
         return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": missing}
 

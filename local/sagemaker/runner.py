@@ -132,7 +132,7 @@ class Container:
             ending = Ending.TIMED_OUT
         if ending is Ending.EXITED:
             return ending
-        self._signal_group(process, signal.SIGTERM)
+        process.terminate()  # the first process alone, as a container engine does
         patience = time.monotonic() + self._grace
         while not self._ended:
             try:

@@ -20,6 +20,7 @@ from local.sagemaker.contract import Call, Description, Listener, Operation, Ser
 from local.sagemaker.endpoint_configs import EndpointConfigs
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.events import EventPublisher, Publish
+from local.sagemaker.experiments import Experiments
 from local.sagemaker.feature_groups import FeatureGroups
 from local.sagemaker.foundation import Foundation, RoleEnvironment, S3Clients
 from local.sagemaker.generic_jobs import GenericJobs
@@ -110,6 +111,7 @@ class SageMakerService:
             FeatureGroups(self.foundation),
             ModelCards(self.foundation),
             GenericJobs(self.foundation),
+            Experiments(self.foundation),
             LabelingJobs(),
             Pipelines(StepParts(self.foundation, training, processing, tuning, transform, models, registry)),
             Tagging(self.foundation),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import select
 import tarfile
 import threading
 import time
@@ -194,10 +196,16 @@ class Cloud:
         raise AssertionError(f"{log} has no line that begins with {beginning}")
 
     @staticmethod
-    def is_running(process_id: int) -> bool:
-        """Tell whether a process runs; one that is dead and not yet collected does not."""
-        state = Path(f"/proc/{process_id}/stat")
-        return state.is_file() and state.read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    def watch(process_id: int) -> Callable[[], bool]:
+        """Return a function that tells whether a process has ended, or does so within seconds."""
+        descriptor = os.pidfd_open(process_id)
+
+        def has_ended() -> bool:
+            ended, _, _ = select.select([descriptor], [], [], 5)  # readable when the process has ended
+            os.close(descriptor)
+            return bool(ended)
+
+        return has_ended
 
     def events(self, detail_type: str | None = None) -> list[dict[str, Any]]:
         """Return the entries published so far, ``Detail`` read."""

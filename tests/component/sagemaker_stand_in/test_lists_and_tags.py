@@ -156,11 +156,11 @@ def test_a_request_that_cannot_be_read_gets_aws_s_error(
 def test_reset_forgets_everything_and_ends_what_runs(cloud: Any) -> None:
     make_models(cloud, "m")
     cloud.train("long", "echo up $$; while :; do sleep 0.01; done")
-    process = int(cloud.wait_for_line("training-job", "long", "up").split()[1])
+    has_ended = cloud.watch(int(cloud.wait_for_line("training-job", "long", "up").split()[1]))
 
     cloud.service.reset()
 
-    assert not cloud.is_running(process)
+    assert has_ended()
     assert names(cloud) == []
     assert cloud.client.list_training_jobs()["TrainingJobSummaries"] == []
     assert not cloud.service.foundation.settings.scratch.exists()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local.sagemaker.mount_namespace import is_available
 
 INPUT = {"S3DataType": "S3Prefix", "S3InputMode": "File", "LocalPath": "/opt/ml/processing/input"}
 OUTPUT = {"LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
@@ -57,6 +60,37 @@ def test_arguments_and_variables_name_the_same_folder_as_the_inputs(cloud: Any) 
     assert cloud.read("s3://data/clean/seen") == b"here!\n"
 
 
+def test_a_script_may_name_its_folders_in_its_text_where_the_machine_can_mount_them(cloud: Any) -> None:
+    if not is_available(cloud.service.foundation.settings.scratch):
+        pytest.skip("this machine grants no mount namespace")
+    cloud.put("raw/x.txt", "here")
+    script = cloud.put(
+        "code/copy.py",
+        "import pathlib, shutil, os\n"
+        "shutil.copy('/opt/ml/processing/input/x.txt', '/opt/ml/processing/output/y.txt')\n"
+        "pathlib.Path('/opt/ml/processing/output/cwd').write_text(os.getcwd())\n",
+    )
+    more = inputs_and_outputs(cloud)
+    code = {**INPUT, "S3Uri": script, "LocalPath": "/opt/ml/processing/input/code"}
+    more["ProcessingInputs"].append({"InputName": "code", "S3Input": code})
+
+    cloud.process(
+        "named",
+        "",
+        AppSpecification={
+            "ImageUri": cloud.image,
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/copy.py"],
+        },
+        **more,
+    )
+
+    job = cloud.wait_for_processing("named")
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert cloud.read("s3://data/clean/y.txt") == b"here"
+    assert cloud.read("s3://data/clean/cwd") == b"/opt/ml/processing"
+    assert not Path("/opt/ml").exists()
+
+
 def test_describe_echoes_the_request(cloud: Any) -> None:
     cloud.put("raw/x", "")
     request = {
@@ -72,6 +106,21 @@ def test_describe_echoes_the_request(cloud: Any) -> None:
 
     assert {name: job[name] for name in request} == request
     assert job["RoleArn"] == cloud.role
+
+
+@pytest.mark.parametrize("mount_folder", [True, False])
+def test_two_jobs_at_once_see_their_own_folders(make_cloud: Any, mount_folder: bool) -> None:
+    cloud = make_cloud(mount_folder=mount_folder)
+    for name in ("one", "two"):
+        output = {**OUTPUT, "S3Uri": f"s3://{cloud.bucket}/{name}"}
+        cloud.process(
+            name,
+            f"echo {name} > /opt/ml/processing/output/me; sleep 0.2; ls /opt/ml/processing/output > /opt/ml/output.txt",
+            ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": output}]},
+        )
+
+    assert {cloud.wait_for_processing(name)["ProcessingJobStatus"] for name in ("one", "two")} == {"Completed"}
+    assert [cloud.read(f"s3://data/{name}/me").strip() for name in ("one", "two")] == [b"one", b"two"]
 
 
 @pytest.mark.parametrize(
@@ -184,12 +233,12 @@ def test_a_job_that_has_ended_cannot_be_stopped(cloud: Any) -> None:
 
 def test_no_process_outlives_the_service(cloud: Any) -> None:
     cloud.process("orphan", "trap '' TERM; sleep 60 & echo up $$ $!; wait")
-    processes = [int(number) for number in cloud.wait_for_line("processing-job", "orphan", "up").split()[1:]]
-    assert [cloud.is_running(process) for process in processes] == [True, True]
+    line = cloud.wait_for_line("processing-job", "orphan", "up")
+    have_ended = [cloud.watch(int(number)) for number in line.split()[1:]]
 
     cloud.service.close()
 
-    assert [cloud.is_running(process) for process in processes] == [False, False]
+    assert [has_ended() for has_ended in have_ended] == [True, True]
 
 
 def test_a_manifest_names_the_files(cloud: Any) -> None:

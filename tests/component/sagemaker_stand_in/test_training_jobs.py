@@ -95,7 +95,9 @@ def test_a_script_that_raises_fails_the_job_as_the_framework_containers_say_it(c
     assert cloud.keys("out/broken/") == []
 
 
-def test_a_container_finds_its_configuration_where_sagemaker_puts_it(cloud: Any) -> None:
+@pytest.mark.parametrize("mount_folder", [True, False])
+def test_a_container_finds_its_configuration_where_sagemaker_puts_it(make_cloud: Any, mount_folder: bool) -> None:
+    cloud = make_cloud(mount_folder=mount_folder)
     uri = cloud.put("in/rows.csv", "1")
     cloud.train(
         "config",
@@ -114,7 +116,7 @@ def test_a_container_finds_its_configuration_where_sagemaker_puts_it(cloud: Any)
     assert files["rows.csv"] == "1"
     variables = dict(line.split("=", 1) for line in files["env"].splitlines() if "=" in line)
     assert variables["COLOUR"] == "blue"
-    assert variables["PLACE"].endswith("/training-job/config/opt/ml/model")
+    assert variables["PLACE"].endswith("/opt/ml/model")
     assert variables["TRAINING_JOB_ARN"] == job["TrainingJobArn"]
     assert variables["AWS_REGION"] == cloud.region
 

@@ -85,6 +85,7 @@ def begin(sweep: Sweep, now: datetime) -> Sweep | None:
     begun = sweep.model_copy(update={"started_at": now})
     if (sweep.is_routine or sweep.full) and not cursors().take_lease(now, by_force=sweep.full):
         logger.info("a sweep is under way: this one is left out")
+        metrics.add_metric(name="SweepsLeftOut", unit=MetricUnit.Count, value=1)
         return None
     return begun
 
@@ -112,6 +113,7 @@ def go_on(body: str, allowance: Allowance) -> None:
     if done.kinds:
         cursors().keep_lease(begun.started_at, datetime.now(UTC))
         queue().go_on_with(done)
+        metrics.add_metric(name="SweepsContinued", unit=MetricUnit.Count, value=1)
     else:
         finish(done)
 

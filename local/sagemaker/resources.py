@@ -102,12 +102,6 @@ class ResourceStore:
         with self.lock:
             return list(self._named(call.account, call.region, kind).values())
 
-    def all(self, call: Call) -> list[Resource]:
-        """Return every resource in the caller's account and Region."""
-        with self.lock:
-            places = [key for key in self._resources if key[:2] == (call.account, call.region)]
-            return [resource for key in places for resource in self._resources[key].values()]
-
     def update(self, resource: Resource, change: Change, *, silent: bool = False) -> bool:
         """Change members of the description and tell the listeners.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
@@ -44,7 +43,6 @@ from local.sagemaker.tuning import TuningJobs
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET = "x-amz-target"
-_LOGGER = logging.getLogger(__name__)
 
 
 @cache

@@ -7,6 +7,7 @@ where they came from. Nothing is prepared: every line on the screen was recorded
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,6 +38,15 @@ OUTPUT = Path("build/demo")
 _RECORDED_SECONDS = 90.0
 _POLL_SECONDS = 0.5
 _MINIMUM_WIDTH = 100
+_LAST_PORT = 65_535
+
+
+class DemonstrationError(RuntimeError):
+    """The demonstration cannot go on; the message says what to do."""
+
+
+_OBSTACLES = (DemonstrationError, DeploymentError, CloudStartError, WorkflowError, ClientError, FileNotFoundError)
+"""What may stand in its way, with a message for a person."""
 
 
 class Demonstration:
@@ -49,9 +59,8 @@ class Demonstration:
 
     def run(self, *, keep: bool) -> None:
         """Run all parts; with ``keep`` the cloud runs on until it is interrupted."""
-        port = int(os.environ.get("PORT", "0"))
         with self._part("start the local cloud"):
-            cloud = LocalCloud(CloudSettings(port=port)).start()
+            cloud = LocalCloud(CloudSettings(port=wanted_port())).start()
         try:
             outputs = self._deploy(cloud)
             self._ship(cloud)
@@ -61,7 +70,10 @@ class Demonstration:
             if keep:
                 self._keep(cloud)
         finally:
-            cloud.stop()
+            # Whatever is still under way is cut off, and would say so.
+            logging.disable(logging.CRITICAL)
+            with self._screen.status("stopping") if self._screen.is_terminal else nullcontext():
+                cloud.stop()
 
     def _deploy(self, cloud: LocalCloud) -> dict[str, str]:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
@@ -117,7 +129,7 @@ class Demonstration:
             variables["FORCE_COLOR"] = "1"
         done = subprocess.run(command, cwd=self._root, env=variables, check=False)
         if done.returncode:
-            raise SystemExit(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
+            raise DemonstrationError(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
 
     def _report(self, cloud: LocalCloud, outputs: dict[str, str], *, keep: bool) -> None:
         self._screen.print(Rule("timings", align="left", style="cyan"))
@@ -145,7 +157,8 @@ class Demonstration:
             "hallmark --help",
         ):
             self._screen.print(line, soft_wrap=True)
-        threading.Event().wait()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -160,6 +173,27 @@ class Demonstration:
 def _said(screen: Console, name: str) -> Iterator[None]:
     screen.print(f"… {name}")
     yield
+
+
+def wanted_port() -> int:
+    """Return the port of the variable PORT; 0, for a free one, where it is not set.
+
+    Raises:
+        DemonstrationError: It is no port.
+    """
+    text = os.environ.get("PORT") or "0"
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise DemonstrationError(f"PORT is {text!r}: give a TCP port from 1 to {_LAST_PORT}, or leave it out")
+    return int(text)
+
+
+def log_to_file(path: Path) -> None:
+    """Keep what libraries and the emulator log away from the screen, in a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The emulator leaves logging alone where it is set up already.
+    logging.basicConfig(
+        filename=path, filemode="w", level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
 
 
 def raw_uri(cloud: LocalCloud) -> str:
@@ -193,7 +227,7 @@ def await_record(cloud: LocalCloud, outputs: dict[str, str], version: int = 2) -
     """Wait until a version's deployment is in the graph, down to the raw data.
 
     Raises:
-        SystemExit: It is not recorded in time; says what is in the dead letters.
+        DemonstrationError: It is not recorded in time; says what the last answers were.
     """
     deadline = time.monotonic() + _RECORDED_SECONDS
     client = cloud.client("lambda")
@@ -207,9 +241,9 @@ def await_record(cloud: LocalCloud, outputs: dict[str, str], version: int = 2) -
         if answers[0].get("nodes") and served:
             return
         if time.monotonic() > deadline:
-            raise SystemExit(
+            raise DemonstrationError(
                 f"the lineage of version {version} was not recorded within {_RECORDED_SECONDS:.0f} s; "
-                f"`hallmark dead-letters` says more: {json.dumps(answers)[:2000]}"
+                f"{OUTPUT}/cloud.log may say why; the last answers: {json.dumps(answers)[:1000]}"
             )
         time.sleep(_POLL_SECONDS)
 
@@ -218,7 +252,7 @@ def _asked(client: Any, outputs: dict[str, str], question: dict[str, str]) -> di
     answer = client.invoke(FunctionName=outputs["QueryLineageFunctionName"], Payload=json.dumps(question).encode())
     payload: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise SystemExit(f"query_lineage failed: {payload.get('errorMessage', payload)}")
+        raise DemonstrationError(f"query_lineage failed: {payload.get('errorMessage', payload)}")
     return payload
 
 
@@ -231,14 +265,16 @@ def main() -> int:
     screen = Console(highlight=False)
     signal.signal(signal.SIGTERM, _interrupted)
     try:
-        Demonstration(screen, checkout_directory()).run(keep=bool(os.environ.get("KEEP")))
+        root = checkout_directory()
+        log_to_file(root / OUTPUT / "cloud.log")
+        Demonstration(screen, root).run(keep=bool(os.environ.get("KEEP")))
     except KeyboardInterrupt:
         screen.print("\nstopped")
         return 130
-    except (
-        *(DeploymentError, PortInUseError, CloudStartError, FileNotFoundError),
-        *(WorkflowError, ClientError),
-    ) as error:
+    except PortInUseError:
+        screen.print(f"port {os.environ['PORT']} is in use: choose another PORT, or leave it out to take a free one")
+        return 1
+    except _OBSTACLES as error:
         screen.print(str(error), style="red", markup=False)
         return 1
     return 0

@@ -25,7 +25,6 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from sklearn.datasets import load_wine
 
 from examples.wine_cultivars.features import MEASUREMENTS
 
@@ -434,6 +433,8 @@ _PATHS = {
 
 def raw_batch(batch: int) -> str:
     """Return every third wine, from number ``batch`` on, as CSV with a header."""
+    from sklearn.datasets import load_wine  # noqa: PLC0415 - it takes seconds to import, and is needed here alone
+
     wine = load_wine()
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import NodeSummary
 
 Shape = Literal["cylinder", "box", "hexagon", "pill", "note", "tag"]
 
@@ -94,6 +95,13 @@ PASSING_STATUSES = frozenset(
 def look_of(kind: NodeKind) -> Look:
     """Return how a kind looks."""
     return _LOOKS[kind]
+
+
+def label_of(node: NodeSummary) -> str:
+    """Return a node's label; of a person's or role's ARN the end, since the account is that of all the others."""
+    if node.kind is NodeKind.USER and node.label.startswith("arn:"):
+        return node.label.rpartition(":")[2]
+    return node.label
 
 
 def prominence(kind: NodeKind) -> int:

@@ -263,7 +263,7 @@ def graph(
         complete, start = complete and answer.complete, answer.start.key
     words = "Lineage of" if len(directions) > 1 else "Origin of" if Direction.UP in directions else "What came of"
     when = f", as of {screens.moment(_time(as_of))} UTC" if as_of else ""
-    title = f"{words} {nodes[start].label}{when}"
+    title = f"{words} {nodes[start].label}{', with its history' if history else ''}{when}"
     scene = compose(title, nodes.values(), edges, start, cut=not complete, fold=not unfolded)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

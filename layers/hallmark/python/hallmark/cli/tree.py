@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from hallmark.cli.looks import look_of, prominence, status_colour
+from hallmark.cli.looks import label_of, look_of, prominence, status_colour
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import Direction, NodeSummary, TraceAnswer, TracedNode
 
@@ -151,7 +151,8 @@ def node_line(line: TreeLine, width: int, *, plain: bool) -> Text:
     node, look = line.node, look_of(line.node.kind)
     status = "Deleted" if node.deleted else node.status or ""
     name_style = "dim" if line.note == "↑ shown above" or line.past else "bold"
-    role = "" if line.role.lower() in f"{node.label} {look.word}".lower() else line.role
+    name = label_of(node)
+    role = "" if line.role.lower() in f"{name} {look.word}".lower() else line.role
     parts = [
         (f"  {look.word}", "dim"),
         (f"  {status}" if status else "", status_colour(status)),
@@ -163,9 +164,9 @@ def node_line(line: TreeLine, width: int, *, plain: bool) -> Text:
     room = width - 2
     droppable = [text for text in texts if text.plain.strip() in {_plain(f"({role})", plain=plain), look.word}]
     for text in reversed(droppable):
-        if sum(part.cell_len for part in texts) + min(Text(node.label).cell_len, _LEAST_LABEL * 2) > room:
+        if sum(part.cell_len for part in texts) + min(Text(name).cell_len, _LEAST_LABEL * 2) > room:
             texts.remove(text)
-    label = shortened(node.label, max(room - sum(part.cell_len for part in texts), _LEAST_LABEL))
+    label = shortened(name, max(room - sum(part.cell_len for part in texts), _LEAST_LABEL))
     symbol = look.letter if plain else look.symbol
     return Text.assemble((f"{symbol} ", look.family.colour), (_plain(label, plain=plain), name_style), *texts)
 

@@ -14,7 +14,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-COLUMN_GAP = 64.0
+COLUMN_GAP = 48.0
 ROW_GAP = 18.0
 _BEND_GAP = 10.0
 _BEND_HEIGHT = 4.0
@@ -251,7 +251,7 @@ class _Grid:
             width = max((self._sizes[vertex].width for vertex in row if vertex < len(self._sizes)), default=0.0)
             found.append((x, width))
             busy = sum(len(self._right[vertex]) for vertex in row)
-            x += width + COLUMN_GAP + min(2.0 * busy, COLUMN_GAP)
+            x += width + COLUMN_GAP + min(1.5 * busy, COLUMN_GAP)
         return found
 
     def ways(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hallmark.cli.looks import look_of
+from hallmark.cli.looks import label_of, look_of
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import NodeSummary, TracedEdge
 
@@ -23,6 +23,7 @@ _SILENT_ROLES = frozenset(
         "model-data",
         "package",
         "config",
+        "created-by",
         "version",
         "part",
         "gathered",
@@ -61,7 +62,7 @@ class Figure:
         node = self.members[0]
         if node.kind is NodeKind.DATASET:
             return node.label.rstrip("/").rpartition("/")[2] or node.label
-        return node.label
+        return label_of(node)
 
     @property
     def status(self) -> str:

@@ -17,8 +17,8 @@ from hallmark.lineage.model import NodeKind
 
 _HEIGHT = 44.0
 _LABEL, _DETAIL, _ROLE, _TITLE = 12.5, 10.0, 9.5, 16.0
-_LEAST_TEXT, _MOST_TEXT = 70.0, 190.0
-_PADDING = 14.0
+_LEAST_TEXT, _MOST_TEXT = 64.0, 166.0
+_PADDING = 12.0
 _MARGIN = 28.0
 _HEAD = 46.0
 _LEAST_WIDTH = 640.0

@@ -5,10 +5,12 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 # Node 20 still runs the CDK; its own warning about the end of Node's support would hide ours.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
 AREA ?=
 TESTS ?= tests
+# Two processes; the tests of one file stay together, so that what they share is made once.
+PARALLEL ?= -n 2 --dist loadfile
 
 .PHONY: help
 help: ## List the words
@@ -46,7 +48,7 @@ synth: setup layers ## Write the CloudFormation templates to cdk.out, offline
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: test
 test: setup ## Run the tests (TESTS=tests/unit for a part)
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest $(PARALLEL) $(TESTS)
 
 .PHONY: check
 check: setup layers ## All that CI checks: format, lint, types, imports, templates, tests
@@ -56,7 +58,7 @@ check: setup layers ## All that CI checks: format, lint, types, imports, templat
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory synth
 	$(BIN)/cfn-lint cdk.out/*.template.json
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest $(PARALLEL) $(TESTS)
 
 .PHONY: bench
 bench: setup ## Measure against peers, one JSON object a line (AREA=lineage for one area)

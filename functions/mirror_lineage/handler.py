@@ -19,6 +19,8 @@ from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
 
 _KINDS = {kind.value: kind for kind in NodeKind}
+_RESERVE_SECONDS = 10
+"""Kept for what follows the facts: dead letters, metrics, the answer."""
 
 
 class MirrorSettings(Settings):
@@ -72,16 +74,27 @@ def mirror_fact(body: str) -> Mirrored:
     return done
 
 
+def refuse(body: str, error: Exception) -> None:
+    """Keep a message as a dead letter."""
+    DeadLetters(settings().dead_letter_queue_url, client("sqs"), "mirror_lineage").send(body, error)
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Mirror each message of a batch."""
-    dead_letters = DeadLetters(settings().dead_letter_queue_url, client("sqs"), "mirror_lineage")
-    outcome = work_off(event["Records"], mirror_fact, dead_letters.send, maximum_receives=settings().maximum_receives)
+    outcome = work_off(
+        event["Records"],
+        mirror_fact,
+        refuse,
+        maximum_receives=settings().maximum_receives,
+        seconds=context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS,
+    )
     made = sum(done.artifacts + done.associations for done in outcome.results)
-    metrics.add_metric(name="MirrorEntities", unit=MetricUnit.Count, value=made)
     spent = sum(done.spent for done in outcome.results)
+    metrics.add_metric(name="MirrorEntities", unit=MetricUnit.Count, value=made)
     metrics.add_metric(name="MirrorBudgetSpent", unit=MetricUnit.Count, value=spent)
+    metrics.add_metric(name="MessagesRefused", unit=MetricUnit.Count, value=outcome.refused)
     if made or spent:
         metrics.add_metric(name="MirrorHeadroom", unit=MetricUnit.Count, value=min(budget().left().values()))
     return outcome.response

@@ -24,6 +24,8 @@ from hallmark.runtime.settings import Settings
 
 _RESERVE_MILLISECONDS = 90_000
 """A resource begun with less time left might not be finished: the snapshot of a large dataset takes some seconds."""
+_REST_SECONDS = 10
+"""Kept for what follows the sweep, should a resource take longer than that: dead letters, metrics, the answer."""
 _TALLIES = ("listed", "skipped", "recorded", "failed")
 
 
@@ -118,6 +120,11 @@ def go_on(body: str, allowance: Allowance) -> None:
         finish(done)
 
 
+def refuse(body: str, error: Exception) -> None:
+    """Keep a message as a dead letter."""
+    DeadLetters(settings().dead_letter_queue_url, client("sqs"), "reconcile_lineage").send(body, error)
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -127,10 +134,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         describes=settings().reconciliation_describe_limit,
         requests=settings().reconciliation_request_budget,
     )
-    dead_letters = DeadLetters(settings().dead_letter_queue_url, client("sqs"), "reconcile_lineage")
-    return work_off(
+    outcome = work_off(
         event["Records"],
         lambda body: go_on(body, allowance),
-        dead_letters.send,
+        refuse,
         maximum_receives=settings().maximum_receives,
-    ).response
+        seconds=context.get_remaining_time_in_millis() / 1000 - _REST_SECONDS,
+    )
+    metrics.add_metric(name="MessagesRefused", unit=MetricUnit.Count, value=outcome.refused)
+    return outcome.response

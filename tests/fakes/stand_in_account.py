@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import tarfile
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -25,7 +27,6 @@ from local.sagemaker.contract import ResourceChanged
 from local.sagemaker.lineage import AutomaticLineage
 from local.sagemaker.service import SageMakerService
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
-from tests.fakes.lineage_table import create_lineage_table
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -33,6 +34,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/ml"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/training:1"
 DATA, MANIFESTS, TABLE = "data", "manifests", "lineage"
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+_FUNCTIONS = Path(__file__).parents[2] / "functions"
 _PATIENCE_SECONDS = 30.0
 _NO_BEDROCK: dict[str, Any] = {"modelCustomizationJobSummaries": [], "invocationJobSummaries": []}
 
@@ -84,7 +86,7 @@ class StandInAccount:
         self.queues = Queues(
             *(self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("sweeps", "dead-letters"))
         )
-        create_lineage_table(boto3.client("dynamodb"), TABLE)
+        create_table()
 
     # --- what the product's clients meet ---
 
@@ -302,6 +304,58 @@ class StandInAccount:
             for message in answer["Messages"]:
                 self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             found += answer["Messages"]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a handler is told of its invocation."""
+
+    remaining_seconds: float = 600
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:function"
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self.remaining_seconds * 1000)
+
+
+def load_handler(name: str) -> ModuleType:
+    """Load a function as a new execution environment does: nothing is cached yet."""
+    spec = importlib.util.spec_from_file_location(f"{name}_handler", _FUNCTIONS / name / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def create_table(name: str = TABLE) -> None:
+    """Create an empty lineage table, with the keys and indexes that the stack gives it."""
+    names = ("pk", "sk", "target", "log_shard", "log_at")
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": sort, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for index, partition, sort in (("reverse", "target", "sk"), ("log", "log_shard", "log_at"))
+        ],
+    )
+
+
+def empty_table(name: str = TABLE) -> None:
+    """Empty the lineage table."""
+    boto3.client("dynamodb").delete_table(TableName=name)
+    create_table(name)
 
 
 def channel(uri: str, name: str = "train") -> dict[str, Any]:

@@ -15,11 +15,17 @@ from hallmark.aws.clients import client
 from hallmark.aws.sweep_cursors import LEASE, DynamoSweepCursors
 from hallmark.lineage.folding import fold
 from hallmark.lineage.reconciliation import SWEPT, KindCursor
-from tests.fakes.lambda_functions import Context, load_function
-from tests.fakes.lineage_table import create_lineage_table
-from tests.fakes.stand_in_account import ACCOUNT, REGION, TABLE, StandInAccount, sqs_event
+from tests.fakes.stand_in_account import (
+    ACCOUNT,
+    REGION,
+    TABLE,
+    Invocation,
+    StandInAccount,
+    empty_table,
+    load_handler,
+    sqs_event,
+)
 
-LONG = Context(function_name="reconcile_lineage", remaining_seconds=600)
 PREFIX = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -38,25 +44,19 @@ def reports(account: StandInAccount) -> Iterator[str]:
     account.sqs.delete_queue(QueueUrl=url)
 
 
-def empty_the_record() -> None:
-    dynamodb = boto3.client("dynamodb")
-    dynamodb.delete_table(TableName=TABLE)
-    create_lineage_table(dynamodb, TABLE)
-
-
 @pytest.fixture
 def function(account: StandInAccount) -> ModuleType:
     """A new execution environment over an empty record."""
-    empty_the_record()
+    empty_table()
     for queue in (account.queues.sweeps, account.queues.dead_letters):
         account.take(queue)
     account.calls.clear()
     account.refuse = lambda _operation, _request: None
-    return load_function("reconcile_lineage")
+    return load_handler("reconcile_lineage")
 
 
 def run(function: ModuleType, *bodies: str, receives: int = 1) -> list[str]:
-    response = function.handler(sqs_event(*bodies, receives=receives), LONG)
+    response = function.handler(sqs_event(*bodies, receives=receives), Invocation())
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
@@ -101,18 +101,18 @@ def test_a_sweep_in_many_invocations_records_the_same(
 ) -> None:
     run_to_the_end(function, account, "{}")
     at_once = {recorded.fact.id for recorded in account.table().since(None)}
-    empty_the_record()
+    empty_table()
     monkeypatch.setenv("RECONCILIATION_DESCRIBE_LIMIT", "2")
     monkeypatch.setenv("RECONCILIATION_REQUEST_BUDGET", "7")
 
-    invocations = run_to_the_end(load_function("reconcile_lineage"), account, "{}")
+    invocations = run_to_the_end(load_handler("reconcile_lineage"), account, "{}")
 
     assert invocations > 5
     assert {recorded.fact.id for recorded in account.table().since(None)} == at_once
 
 
 def test_a_sweep_whose_time_is_over_goes_on_in_another_message(account: StandInAccount, function: ModuleType) -> None:
-    short = Context(function_name="reconcile_lineage", remaining_seconds=60)
+    short = Invocation(remaining_seconds=60)
 
     response = function.handler(sqs_event("{}"), short)
 
@@ -127,7 +127,7 @@ def test_the_schedule_starts_no_second_sweep_while_one_is_under_way(
     account: StandInAccount, function: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECONCILIATION_DESCRIBE_LIMIT", "2")
-    function = load_function("reconcile_lineage")
+    function = load_handler("reconcile_lineage")
     run(function, "{}")
     (first,) = account.take(account.queues.sweeps)
     account.calls.clear()
@@ -145,7 +145,7 @@ def test_a_sweep_that_somebody_asked_for_runs_beside_the_one_of_the_schedule(
     account: StandInAccount, function: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECONCILIATION_DESCRIBE_LIMIT", "2")
-    limited = load_function("reconcile_lineage")
+    limited = load_handler("reconcile_lineage")
     run(limited, "{}")
     monkeypatch.delenv("RECONCILIATION_DESCRIBE_LIMIT")
 

@@ -42,7 +42,6 @@ _CAUSES: Mapping[NodeKind, str] = {
 _ENDED = {"Completed", "Failed", "Stopped"}
 _WITH_OUTPUT = {"Completed", "Stopped"}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_SOURCE_URI_LENGTH = 2048
 _NAME_LENGTH = 120
 _PROPERTY_LENGTH = 4096
 _METADATA_LENGTH = 1024
@@ -307,7 +306,7 @@ def _of_job(fact: Fact, arn: str) -> Iterator[Link]:
     if image.get("digest") and "@" not in image["uri"]:
         node = image_ref(image["uri"], image["digest"])
         properties = {"digest": image["digest"], "image": image["uri"]}
-        yield from _links(_artifact(node.id, "Image", properties), component, EdgeType.CONTRIBUTED_TO)
+        yield Link(_artifact(node.id, "Image", properties), component, EdgeType.CONTRIBUTED_TO)
     yield from _of_commit(attributes.get("code"), component)
     for edge in fact.edges:
         yield from _of_edge(edge, fact.subject, component)
@@ -336,12 +335,12 @@ def _of_content(
     kind = "Model" if produced and use["role"] == "model" else "DataSet"
     content = _artifact(snapshot_uri(uri, digest), kind, properties, metadata)
     if produced:
-        yield from _links(component, content, EdgeType.PRODUCED)
+        yield Link(component, content, EdgeType.PRODUCED)
     else:
-        yield from _links(content, component, EdgeType.CONTRIBUTED_TO)
+        yield Link(content, component, EdgeType.CONTRIBUTED_TO)
     # SageMaker tracks an address as it was given to the API, with or without a slash at its end.
     addresses = (uri, f"{uri}/") if uri.startswith("s3://") else (uri,)
-    yield from _links(Own(addresses, is_awaited), content, EdgeType.DERIVED_FROM)
+    yield Link(Own(addresses, is_awaited), content, EdgeType.DERIVED_FROM)
 
 
 def _of_commit(code: Mapping[str, Any] | None, component: Component) -> Iterator[Link]:
@@ -352,7 +351,7 @@ def _of_commit(code: Mapping[str, Any] | None, component: Component) -> Iterator
     properties = {"commit": commit, **({"repository": repository} if repository else {})}
     metadata = {"CommitId": commit, **({"Repository": repository} if repository else {})}
     source = _artifact(f"git:{repository}@{commit}", "SourceCode", properties, metadata)
-    yield from _links(source, component, EdgeType.CONTRIBUTED_TO)
+    yield Link(source, component, EdgeType.CONTRIBUTED_TO)
 
 
 def _of_edge(edge: Edge, subject: NodeRef, component: Component) -> Iterator[Link]:
@@ -362,9 +361,9 @@ def _of_edge(edge: Edge, subject: NodeRef, component: Component) -> Iterator[Lin
         return
     artifact = _artifact(other.id, _CAUSES[other.kind], {})
     if edge.target == subject:
-        yield from _links(artifact, component, edge.type)
+        yield Link(artifact, component, edge.type)
     else:
-        yield from _links(component, artifact, edge.type)
+        yield Link(component, artifact, edge.type)
 
 
 def _plan_package(fact: Fact, arn: str) -> Plan:
@@ -377,7 +376,8 @@ def _plan_package(fact: Fact, arn: str) -> Plan:
         if edge.role == "model-data" and edge.source.kind is NodeKind.DATASET_VERSION:
             uri, _, digest = edge.source.id.partition("#")
             properties = {"digest": digest, "dataset": uri, "version": edge.source.id}
-            links += _links(_artifact(snapshot_uri(uri, digest), "Model", properties), own, EdgeType.CONTRIBUTED_TO)
+            content = _artifact(snapshot_uri(uri, digest), "Model", properties)
+            links.append(Link(content, own, EdgeType.CONTRIBUTED_TO))
             digests.append(digest)
     code = attributes.get("code") or {}
     known = {
@@ -395,7 +395,7 @@ def _of_model(fact: Fact) -> Iterator[Link]:
     model = _artifact(fact.subject.id, _CAUSES[NodeKind.MODEL], {})
     for edge in fact.edges:
         if edge.target == fact.subject and edge.source.kind is NodeKind.MODEL_PACKAGE:
-            yield from _links(Own((edge.source.id,)), model, edge.type)
+            yield Link(Own((edge.source.id,)), model, edge.type)
 
 
 def _distinct(links: Iterable[Link]) -> list[Link]:
@@ -412,12 +412,6 @@ def _address(end: End) -> str:
 def snapshot_uri(uri: str, digest: str) -> str:
     """Return the address of a content: ``s3://bucket/key#sha256=…``; the same content has one artifact."""
     return f"{uri}#{digest.replace(':', '=')}"
-
-
-def _links(source: End, target: End, kind: EdgeType) -> Iterator[Link]:
-    """Yield the association, unless an end has an address that is longer than SageMaker takes."""
-    if not any(isinstance(end, NewArtifact) and len(end.source_uri) > _SOURCE_URI_LENGTH for end in (source, target)):
-        yield Link(source, target, kind)
 
 
 def _metadata(fact: Fact, arn: str) -> dict[str, str]:

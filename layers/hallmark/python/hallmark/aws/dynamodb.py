@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.clients import DYNAMODB_SECONDS
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.lineage.model import Edge, Fact, NodeState, RecordedFact, canonical_json
+from hallmark.lineage.model import CanonicalFact, Edge, Fact, NodeState, RecordedFact, canonical_fact
 from hallmark.lineage.ports import RecordedEdge, RecordedState
 
 LOG_SHARDS = 4
@@ -83,17 +83,17 @@ class DynamoLineageTable:
             InvalidInputError: The fact does not fit the table, even compressed.
             UnavailableError: DynamoDB did not take it now.
         """
-        fact_key = _fact_key(fact.id)
+        content = canonical_fact(fact)
+        fact_key = _fact_key(content.id)
         if fact_key in self._seen:
             return False
-        begun = monotonic()
-        content = fact.model_dump(mode="json")
-        parts = self._parts(content, _stamp(recorded_at), fact)
-        *earlier, last = _transactions({key: write for key, write in parts.items() if key not in self._seen})
+        begun, when = monotonic(), _stamp(recorded_at)
+        parts = self._parts(fact, content, when)
+        *earlier, last = _transactions(parts)
         for transaction in earlier:
-            self._transact(transaction, begun, fact)
-        last[fact_key] = self._put_fact(fact_key, fact, canonical_json(content), _stamp(recorded_at))
-        new = self._transact(last, begun, fact)
+            self._transact(transaction, begun, fact, fact_key)
+        last[fact_key] = self._put_fact(fact_key, fact, content, when)
+        new = self._transact(last, begun, fact, fact_key)
         if len(self._seen) > _REMEMBERED_KEYS:
             self._seen.clear()
         self._seen.update(parts, (fact_key,))
@@ -182,7 +182,7 @@ class DynamoLineageTable:
 
     # --- writing ---
 
-    def _transact(self, writes: Mapping[_Key, _Write], begun: float, fact: Fact) -> bool:
+    def _transact(self, writes: Mapping[_Key, _Write], begun: float, fact: Fact, fact_key: _Key) -> bool:
         """Write all or nothing; False where the fact is there already.
 
         Where other transactions are in the way, what they have written meanwhile is left out of the next attempt.
@@ -207,24 +207,24 @@ class DynamoLineageTable:
             else:
                 return True
             present = self._present(list(left))
-            if _fact_key(fact.id) in present:
+            if fact_key in present:
                 return False
             left = {key: write for key, write in left.items() if key not in present}
             if not left:
                 return True
         raise UnavailableError("recording a fact: other transactions were in the way each time")
 
-    def _parts(self, content: Mapping[str, Any], when: str, fact: Fact) -> dict[_Key, _Write]:
-        """Return the writes of states and edges; what a fact says twice is written once."""
+    def _parts(self, fact: Fact, content: CanonicalFact, when: str) -> dict[_Key, _Write]:
+        """Return the writes of the states and edges that were not seen; what a fact says twice is written once."""
         parts: dict[_Key, _Write] = {}
-        for state in content["states"]:
-            body = canonical_json(state)
-            key = _Key(_node_key(state["node"]["id"]), f"STATE#{sha256(body).hexdigest()}")
-            parts[key] = self._first_one_wins(key, body, when, fact)
-        for edge in content["edges"]:
-            body = canonical_json(edge)
-            key = _Key(_node_key(edge["source"]["id"]), f"EDGE#{sha256(body).hexdigest()}")
-            parts[key] = self._first_one_wins(key, body, when, fact, _node_key(edge["target"]["id"]))
+        for state, body in zip(fact.states, content.states, strict=True):
+            key = _Key(_node_key(state.node.id), f"STATE#{sha256(body).hexdigest()}")
+            if key not in self._seen:
+                parts[key] = self._first_one_wins(key, body, when, fact)
+        for edge, body in zip(fact.edges, content.edges, strict=True):
+            key = _Key(_node_key(edge.source.id), f"EDGE#{sha256(body).hexdigest()}")
+            if key not in self._seen:
+                parts[key] = self._first_one_wins(key, body, when, fact, _node_key(edge.target.id))
         return parts
 
     def _first_one_wins(self, key: _Key, body: bytes, when: str, fact: Fact, target: str | None = None) -> _Write:
@@ -241,14 +241,14 @@ class DynamoLineageTable:
         }
         return _Write({"Update": update}, _size(values[":body"]))
 
-    def _put_fact(self, key: _Key, fact: Fact, body: bytes, when: str) -> _Write:
-        packed = _packed(body, fact)
+    def _put_fact(self, key: _Key, fact: Fact, content: CanonicalFact, when: str) -> _Write:
+        packed = _packed(content.body, fact)
         item = {
             **key.item,
             "body": packed,
             "recorded_at": {"S": when},
-            "log_shard": {"S": f"LOG#{int(fact.id[:4], 16) % LOG_SHARDS}"},
-            "log_at": {"S": f"{when}#{fact.id}"},
+            "log_shard": {"S": f"LOG#{int(content.id[:4], 16) % LOG_SHARDS}"},
+            "log_at": {"S": f"{when}#{content.id}"},
         }
         put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         return _Write({"Put": put}, _size(packed))

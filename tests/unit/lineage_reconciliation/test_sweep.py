@@ -7,7 +7,14 @@ import pytest
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.folding import fold
 from hallmark.lineage.model import Fact, Origin
-from hallmark.lineage.reconciliation import FAILURES_IN_A_ROW, INTERRUPTIONS, OVERLAP, SWEPT, read_sweep
+from hallmark.lineage.reconciliation import (
+    FAILURES_IN_A_ROW,
+    INTERRUPTIONS,
+    OVERLAP,
+    PRESENT_LIMIT,
+    SWEPT,
+    read_sweep,
+)
 from tests.fakes.listed_account import (
     EXECUTION,
     PREFIX,
@@ -242,6 +249,45 @@ def test_what_is_interrupted_goes_on_behind_what_has_failed(desk: Desk) -> None:
     assert done.counts["training-job"].recorded == 5
     assert len(desk.account.called("describe")) == FAILURES_IN_A_ROW + 5
     assert [arn.rpartition("/")[2] for arn in desk.cursors.read("training-job").unsettled] == list(refused)
+
+
+def test_what_an_earlier_sweep_left_is_tried_once_by_each_later_one(desk: Desk) -> None:
+    arns = [desk.account.add(training_job(f"train-{number:02}")) for number in range(FAILURES_IN_A_ROW + 2)]
+    desk.sweep()
+    desk.cursors.kept["training-job"] = desk.cursors.read("training-job")._replace(unsettled=tuple(arns))
+    desk.account.refuse = unavailable("describe")
+    desk.account.calls.clear()
+    desk.later(days=10)
+
+    desk.sweep()
+
+    assert desk.account.called("describe") == arns
+    assert desk.cursors.read("training-job").unsettled == tuple(arns)
+
+
+def test_a_message_holds_what_was_seen_of_one_page_only(desk: Desk) -> None:
+    fill(desk)
+
+    desk.sweep(describes=1)
+
+    positions = [position for text in desk.messages for position in read_sweep(text).positions.values()]
+    assert positions
+    assert all(len(position.seen) <= desk.account.page_size for position in positions)
+
+
+def test_endpoints_that_are_too_many_to_remember_are_not_watched(desk: Desk) -> None:
+    desk.account.page_size = 100
+    arns = [desk.account.add(endpoint(f"live-{number}")) for number in range(PRESENT_LIMIT + 1)]
+    desk.sweep()
+    del desk.account.resources[arns[0]]
+
+    desk.sweep()
+
+    assert desk.cursors.read("endpoint").present is not None
+    assert fold(desk.store.states(arns[0])).status == "InService"
+    del desk.account.resources[arns[1]]
+    desk.sweep()
+    assert fold(desk.store.states(arns[1])).status == "Deleted"
 
 
 def test_a_listing_whose_token_has_expired_begins_again(desk: Desk) -> None:

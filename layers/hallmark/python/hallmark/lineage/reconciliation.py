@@ -157,7 +157,7 @@ class Allowance:
 class Counts(BaseModel):
     """What became of the resources of one kind."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     listed: int = 0
     skipped: int = 0
@@ -168,7 +168,7 @@ class Counts(BaseModel):
 class Position(BaseModel):
     """How far a sweep has come with one kind."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     since: Instant | None = None
     left: tuple[str, ...] = ()
@@ -186,7 +186,7 @@ class Position(BaseModel):
 class Sweep(BaseModel):
     """A sweep and how far it has come: the body of the message that starts or continues it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     since: Instant | None = None
     """Look at what changed since then; None: since the last finished sweep, kind by kind."""

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.recording import run as recording
-from benchmarks.traversal import run as traversal
-
 from benchmarks.throughput import run as throughput
+from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {"lineage": (recording, traversal, throughput)}
 

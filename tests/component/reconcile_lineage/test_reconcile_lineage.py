@@ -185,7 +185,7 @@ def test_what_the_role_may_not_do_is_reported_and_stops_nothing_else(
 
     run_to_the_end(function, account, "{}")
 
-    assert account.pauses == [60, 120, 240, 480, 900]
+    assert account.pauses == []
     (report,) = (json.loads(message["Body"])["detail"] for message in account.take(reports))
     assert {kind: count for kind, count in report["failed"].items() if count} == {"training-job": 1, "model": 1}
     assert report["recorded"]["endpoint"] == 1
@@ -195,6 +195,20 @@ def test_what_the_role_may_not_do_is_reported_and_stops_nothing_else(
     run_to_the_end(function, account, "{}")
 
     assert fold(account.table().states(f"{PREFIX}:training-job/fit")).status == "Completed"
+    assert account.table().states(f"{PREFIX}:model/churn-1")
+
+
+def test_a_listing_that_fails_for_a_passing_reason_is_asked_for_again_after_a_while(
+    account: StandInAccount, function: ModuleType
+) -> None:
+    # Passing, but nothing that botocore tries again by itself.
+    answers = iter([("ExpiredTokenException", 400), ("ExpiredTokenException", 400)])
+    account.refuse = lambda operation, _request: next(answers, None) if operation == "ListModels" else None
+    account.pauses.clear()
+
+    run_to_the_end(function, account, "{}")
+
+    assert account.pauses == [60, 120]
     assert account.table().states(f"{PREFIX}:model/churn-1")
 
 

@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from hallmark.aws.resource_listing import JOB_CATEGORIES, LISTINGS, LONGEST_RUN, PAGE_SIZE, AwsResources, Listing
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.reconciliation import SWEPT
+from hallmark.lineage.reconciliation import SWEPT, ListingRefusedError
 from hallmark.lineage.translation import draft_fact
 
 SINCE = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
@@ -277,11 +277,11 @@ def test_a_token_that_is_no_longer_valid_is_told_from_a_listing_that_is_refused(
         resources.page("model", None, "old")
 
     sagemaker.add_client_error("list_models", "AccessDeniedException", "not authorized to perform", 400)
-    with pytest.raises(UnavailableError, match="not authorized"):
+    with pytest.raises(ListingRefusedError, match="not authorized"):
         resources.page("model", None, "old")
 
     sagemaker.add_client_error("list_models", "ValidationException", "something else")
-    with pytest.raises(UnavailableError, match="something else"):
+    with pytest.raises(ListingRefusedError, match="something else"):
         resources.page("model", None, None)
 
 
@@ -321,6 +321,15 @@ def test_a_listed_step_says_what_its_event_says(sagemaker: Stubber, resources: A
         told.attributes,
         told.edges,
     )
+
+
+def test_steps_that_may_not_be_listed_leave_their_execution_for_later(
+    sagemaker: Stubber, resources: AwsResources
+) -> None:
+    sagemaker.add_client_error("list_pipeline_execution_steps", "AccessDeniedException", "not authorized", 400)
+
+    with pytest.raises(UnavailableError, match="not authorized"):
+        list(resources.steps(execution("churn", "now")["PipelineExecutionArn"]))
 
 
 def test_a_step_that_was_taken_from_the_cache_says_from_where(sagemaker: Stubber, resources: AwsResources) -> None:

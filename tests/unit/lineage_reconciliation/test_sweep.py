@@ -13,6 +13,7 @@ from hallmark.lineage.reconciliation import (
     OVERLAP,
     PRESENT_LIMIT,
     SWEPT,
+    ListingRefusedError,
     read_sweep,
 )
 from tests.fakes.listed_account import (
@@ -224,6 +225,23 @@ def test_a_kind_that_is_refused_is_put_behind_the_others_and_given_up_in_the_end
     assert "training-job was given up" in sweep.reasons[0]
     assert desk.cursors.read("training-job") == cursor
     assert desk.cursors.read("endpoint").started_at == desk.now
+
+
+def test_a_kind_that_may_not_be_listed_is_given_up_at_once(desk: Desk) -> None:
+    fill(desk)
+
+    def refuse(call: str, what: str) -> None:
+        if (call, what) == ("list", "training-job"):
+            raise ListingRefusedError("list_training_jobs: AccessDeniedException")
+
+    desk.account.refuse = refuse
+
+    done = desk.step(desk.begin())
+
+    assert (done.kinds, done.wait_seconds) == ((), 0)
+    assert (done.counts["training-job"].failed, done.counts["endpoint"].recorded) == (1, 1)
+    assert done.reasons == ("training-job was given up: list_training_jobs: AccessDeniedException",)
+    assert "training-job" not in desk.cursors.kept
 
 
 def test_a_kind_that_nobody_may_describe_costs_a_bounded_number_of_requests(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.clients import client
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.lineage.reconciliation import Listed, Page
+from hallmark.lineage.reconciliation import Listed, ListingRefusedError, Page
 
 LONGEST_RUN = timedelta(days=30)
 """How long before a change the run that changed may have begun, where a listing can be asked for beginnings only.
@@ -189,7 +189,8 @@ class AwsResources:
 
         Raises:
             InvalidInputError: The token is no longer valid.
-            UnavailableError: AWS did not answer, or refuses.
+            ListingRefusedError: The permission is missing, or this Region does not have the operation.
+            UnavailableError: AWS did not answer.
         """
         listing = LISTINGS[resource]
         if resource == "pipeline-execution":
@@ -206,7 +207,10 @@ class AwsResources:
         """
         request: dict[str, Any] = {"PipelineExecutionArn": execution_arn, "MaxResults": PAGE_SIZE}
         while True:
-            answer = self._call("sagemaker", "list_pipeline_execution_steps", request)
+            try:
+                answer = self._call("sagemaker", "list_pipeline_execution_steps", request)
+            except ListingRefusedError as error:
+                raise UnavailableError(str(error)) from error
             for step in answer.get("PipelineExecutionSteps", []):
                 yield _step_detail(execution_arn, step)
             if "NextToken" not in answer:
@@ -280,7 +284,7 @@ class AwsResources:
             # SageMaker and Bedrock say ValidationException of a token that they do not know (any more).
             if token is not None and error_code(error) == "ValidationException":
                 raise InvalidInputError("NextToken", token, f"start {operation} again") from error
-            raise UnavailableError(f"{operation}: {describe_error(error)}") from error
+            raise ListingRefusedError(f"{operation}: {describe_error(error)}") from error
         return answer
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hallmark.errors import InvalidInputError, NotFoundError, UnavailableError
+from hallmark.errors import HallmarkError, InvalidInputError, NotFoundError, UnavailableError
 from hallmark.lineage.folding import fold
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, Fact, Instant, NodeKind, NodeState, Origin
 from hallmark.lineage.ports import NodeReader, RecordedState
@@ -85,6 +85,10 @@ class Page(NamedTuple):
     following: str | None
 
 
+class ListingRefusedError(HallmarkError):
+    """AWS refuses to list a kind, and will until somebody allows it: no use in waiting."""
+
+
 class ResourceLister(Protocol):
     """The account's resources."""
 
@@ -93,7 +97,8 @@ class ResourceLister(Protocol):
 
         Raises:
             InvalidInputError: The token is no longer valid.
-            UnavailableError: AWS did not answer, or refuses.
+            ListingRefusedError: The permission is missing, or this Region does not have the operation.
+            UnavailableError: AWS did not answer.
         """
         ...
 
@@ -257,7 +262,8 @@ def continue_sweep(sweep: Sweep, account: Account, allowance: Allowance) -> Swee
 
     ``kinds`` of the returned sweep is empty once everything has been seen. A resource that fails is counted and does
     not stop the sweep; the next one tries it again. A kind that AWS does not answer for is put behind the others, and
-    given up after some interruptions: then its cursor stays where it was, and the next sweep looks at it from there.
+    given up after some interruptions, one that may not be listed at once: then its cursor stays where it was, and the
+    next sweep looks at it from there.
 
     Raises:
         UnavailableError: The cursors could not be read or written; the same message may be worked off again.
@@ -344,6 +350,8 @@ class _KindSweep:
                     return _End.SPENT
         except InvalidInputError as error:
             return self._restart(error)
+        except ListingRefusedError as error:
+            return self._give_up(error)
         except UnavailableError as error:
             return self._interrupt(error)
 
@@ -444,13 +452,15 @@ class _KindSweep:
         self._move(token=None, seen=(), restarts=self.position.restarts + 1)
         if self.position.restarts <= RESTARTS:
             return self.run(self.position)
-        self._fail(f"{self._resource} was given up: {error}")
-        return _End.REFUSED
+        return self._give_up(error)
 
     def _interrupt(self, error: UnavailableError) -> _End:
         self._move(interruptions=self.position.interruptions + 1)
         if self.position.interruptions <= INTERRUPTIONS and len(self.position.unsettled) < UNSETTLED_LIMIT:
             return _End.INTERRUPTED
+        return self._give_up(error)
+
+    def _give_up(self, error: HallmarkError) -> _End:
         self._fail(f"{self._resource} was given up: {error}")
         return _End.REFUSED
 

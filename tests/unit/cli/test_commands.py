@@ -130,7 +130,17 @@ def test_no_line_of_a_tree_is_wider_than_the_screen(width: int) -> None:
     lines = run(canned(lineage.trace(ENDPOINT)), "trace", ENDPOINT, width=width).lines[1:]
 
     assert max(map(len, lines)) <= width
-    assert len([line for line in lines if "a-training" in line]) == 1
+    assert len([line for line in lines if "a-traini" in line]) == 1
+
+
+def test_a_label_that_is_too_long_keeps_its_end_where_versions_and_digests_are() -> None:
+    lineage = Lineage()
+    start = lineage.node(NodeKind.DATASET_VERSION, f"{'part-' * 40}of-it v3 (1a2b3c4d)")
+    text = run(canned(lineage.trace(start)), "trace", "x", width=60).lines[-1]
+
+    assert len(text) <= 60
+    assert "part-" in text
+    assert "v3 (1a2b3c4d)" in text
 
 
 def test_a_screen_without_colour_gets_no_control_codes_and_one_with_colour_does() -> None:

@@ -46,9 +46,10 @@ def figures(svg: str) -> list[ElementTree.Element]:
 
 
 @pytest.mark.parametrize("children", [4, 40])
-def test_every_node_is_in_exactly_one_figure(children: int) -> None:
-    answer = shipped_twice(children).trace(RAW, Direction.DOWN)
-    scene = compose("", answer.nodes, answer.edges, RAW)
+@pytest.mark.parametrize(("start", "direction"), [(RAW, Direction.DOWN), (ENDPOINT, Direction.UP)])
+def test_every_node_is_in_exactly_one_figure(children: int, start: str, direction: Direction) -> None:
+    answer = shipped_twice(children).trace(start, direction)
+    scene = compose("", answer.nodes, answer.edges, start)
 
     members = [node.key for figure in scene.figures for node in figure.members]
     assert sorted(members) == sorted(node.key for node in answer.nodes)
@@ -72,6 +73,18 @@ def test_a_folded_box_tells_how_many_had_which_status() -> None:
     statuses = {figure.status for figure in scene.figures if figure.kind is NodeKind.TRAINING_JOB and figure.others}
 
     assert statuses == {f"{16 - 2 - KEPT_ALIKE} Completed, 1 Failed"}
+
+
+def test_what_was_asked_about_is_never_folded() -> None:
+    lineage = Lineage()
+    tuning = lineage.node(NodeKind.TUNING_JOB, "tune")
+    jobs = [lineage.node(NodeKind.TRAINING_JOB, f"tune-{number:02d}") for number in range(12)]
+    for job in jobs:
+        lineage.flow(tuning, job, "parent")
+    scene = compose("", lineage.nodes.values(), lineage.edges, jobs[-1])
+
+    assert [figure.label for figure in scene.figures if figure.is_start] == ["tune-11"]
+    assert [figure.others for figure in scene.figures if figure.others] == [11 - KEPT_ALIKE]
 
 
 def test_few_alike_are_all_shown() -> None:

@@ -37,7 +37,7 @@ _READ_SECONDS = 70
 _PEEK_SECONDS = 30
 _MOVE_SECONDS = 120
 _WAIT_SECONDS = 1
-"""Without a wait, SQS asks a part of its servers only, and may find nothing (developer guide, short and long polling)."""
+"""Without a wait, SQS asks a part of its servers only, and may find nothing (developer guide, short polling)."""
 _RECEIVED_AT_ONCE = 10
 """SQS API reference, ReceiveMessage: MaxNumberOfMessages."""
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hallmark.aws.deployed import Waiting
-from hallmark.cli.looks import look_of, status_colour
+from hallmark.cli.looks import look_of, prominence, status_colour
 from hallmark.cli.tree import TreeLine, TreeScreen, node_line, shortened, tree_lines
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
@@ -39,6 +39,7 @@ _NEIGHBOURS_SHOWN = 12
 _SECTIONS = ("data", "code", "environment", "hyperparameters", "metrics", "registry")
 _LISTED_VALUES = 6
 _BODY_LETTERS = 400
+_HEAD_LETTERS = 40
 # Shown in the panel's head, or too long for a person.
 _NOT_LISTED = frozenset({"arn", "name", "manifest", "unrecognised", "event_only"})
 
@@ -69,13 +70,14 @@ def trace_screen(answer: TraceAnswer, *, fold: bool = True) -> RenderableType:
     others = len(answer.nodes) - 1
     steps = max((node.depth for node in answer.nodes), default=0)
     what = "comes from" if answer.direction is Direction.UP else "led to"
+    name = shortened(answer.start.label, _HEAD_LETTERS)
     head = Text.assemble(
-        (answer.start.label, "bold"),
+        (name, "bold"),
         f" {what} {_counted(max(others, 0), 'node')} in {_counted(len(answer.edges), 'flow')}, at most ",
         f"{_counted(steps, 'step')} away",
     )
     if others <= 0:
-        head = Text.assemble((answer.start.label, "bold"), f" {what} nothing that is recorded")
+        head = Text.assemble((name, "bold"), f" {what} nothing that is recorded")
     return Group(head, TreeScreen(tree_lines(answer, fold=fold)))
 
 
@@ -352,7 +354,11 @@ def _brief(value: Any) -> str:
 
 
 def _neighbours(names: Mapping[str, NodeSummary], edges: Sequence[TracedEdge], *, up: bool) -> Iterator[RenderableType]:
-    for edge in edges[:_NEIGHBOURS_SHOWN]:
+    def place(edge: TracedEdge) -> tuple[int, str]:
+        key = edge.source if up else edge.target
+        return (prominence(names[key].kind) if key in names else len(names), key)
+
+    for edge in sorted(edges, key=place)[:_NEIGHBOURS_SHOWN]:
         key = edge.source if up else edge.target
         if key in names:
             yield NodeLine(names[key], edge.role, past=edge.valid_to is not None)
@@ -375,7 +381,7 @@ def dead_letters_screen(queues: Sequence[Waiting]) -> RenderableType:
         said = f"{_counted(queue.messages, 'message')} {'waits' if queue.messages == 1 else 'wait'}"
         parts.append(Text.assemble((queue.queue, "bold"), (f"  {said}", "red")))
         for letter in queue.letters:
-            table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 2))
+            table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
             table.add_column(style="dim", no_wrap=True)
             table.add_column(overflow="fold")
             table.add_row("refused", Text(f"{moment(letter.sent_at)} UTC {letter.function}"))

@@ -36,8 +36,11 @@ def snapshots() -> GraphSnapshots:
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Write a new snapshot where there are new facts."""
     rows = snapshots().load()
+    if snapshots().damage:
+        logger.warning("the snapshot is written anew", damage=snapshots().damage)
     new = rows.add(table().since(rows.watermark))
     size = snapshots().save(rows) if new else 0
     metrics.add_metric(name="FactsCompacted", unit=MetricUnit.Count, value=new)
-    logger.info("graph compacted", facts=rows.facts, new=new, nodes=len(rows), bytes=size)
-    return {"facts": rows.facts, "new": new, "nodes": len(rows), "bytes": size}
+    metrics.add_metric(name="CompactionsOvertaken", unit=MetricUnit.Count, value=int(size is None))
+    logger.info("graph compacted", new=new, nodes=len(rows), bytes=size or 0, overtaken=size is None)
+    return {"new": new, "nodes": len(rows), "bytes": size or 0, "overtaken": size is None}

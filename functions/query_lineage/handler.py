@@ -11,6 +11,7 @@ from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.graph_snapshots import GraphSnapshots
 from hallmark.lineage.answering import Answerer
 from hallmark.lineage.questions import answer_json, read_question
+from hallmark.lineage.refreshing import refresh
 from hallmark.lineage.rows import GraphRows
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
@@ -30,9 +31,15 @@ def table() -> DynamoLineageTable:
 
 
 @cache
+def snapshots() -> GraphSnapshots:
+    """Build the snapshots once per execution environment."""
+    return GraphSnapshots(QuerySettings.from_environment().lineage_bucket_name, client("s3"))
+
+
+@cache
 def rows() -> GraphRows:
     """Load the compact graph once per execution environment; each question adds what was recorded since."""
-    return GraphSnapshots(QuerySettings.from_environment().lineage_bucket_name, client("s3")).load()
+    return snapshots().load()
 
 
 @cache
@@ -46,8 +53,8 @@ def answerer() -> Answerer:
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one question; a question that cannot be understood raises an error with field, value and remedy."""
     question = read_question(event)
-    new = rows().add(table().since(rows().watermark))
+    new = refresh(rows(), table(), snapshots())
     metrics.add_metric(name="FactsLearned", unit=MetricUnit.Count, value=new)
     answer = answer_json(answerer().answer(question))
-    logger.info("question answered", ask=question.ask, answer=answer["answer"], facts=rows().facts)
+    logger.info("question answered", ask=question.ask, answer=answer["answer"], nodes=len(rows()))
     return answer

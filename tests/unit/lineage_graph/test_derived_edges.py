@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hallmark.lineage.columns import to_micros
 from hallmark.lineage.graph import LineageGraph
+from hallmark.lineage.index import GraphSnapshotError
 from hallmark.lineage.model import EdgeType, NodeKind, RecordedFact
 from hallmark.lineage.questions import Direction
-from hallmark.lineage.rows import GraphRows, GraphSnapshotError
+from hallmark.lineage.rows import GraphRows
 from tests.fakes.lineage_facts import edge, fact, minute, node, place, version
 
 JOB = NodeKind.TRAINING_JOB
@@ -22,8 +24,14 @@ def graph_of(*facts: RecordedFact) -> LineageGraph:
 
 def reached(graph: LineageGraph, start: str, direction: Direction, as_of: float | None = None) -> set[str]:
     when = None if as_of is None else round(minute(as_of).timestamp() * 1_000_000)
-    walk = graph.walk(np.array([graph.keys.index(start)]), direction, as_of=when)
-    return {graph.keys[row] for row in walk.nodes.tolist()} - {start}
+    walk = graph.walk(np.array([row_of(graph, start)]), direction, as_of=when)
+    return {graph.key(row) for row in walk.nodes.tolist()} - {start}
+
+
+def row_of(graph: LineageGraph, key: str) -> int:
+    row = graph.find(key)
+    assert row is not None
+    return row
 
 
 def test_a_reference_without_a_birth_goes_to_the_incarnation_of_its_time() -> None:
@@ -97,8 +105,7 @@ def test_versions_are_numbered_by_the_time_when_each_was_first_seen() -> None:
         fact(reader, edge(where, old, EdgeType.ASSOCIATED_WITH, "version", 10), edge(old, reader, at=10), at=1),
     )
 
-    numbers = {graph.keys[row]: number for row, number in graph.version_numbers.items()}
-    assert numbers == {old.key: 1, new.key: 2}
+    assert [graph.version_number(row_of(graph, seen.key)) for seen in (old, new)] == [1, 2]
 
 
 def test_a_part_is_shown_only_where_it_joins_a_maker_and_a_reader() -> None:
@@ -115,7 +122,7 @@ def test_a_part_is_shown_only_where_it_joins_a_maker_and_a_reader() -> None:
     )
 
     assert reached(graph, reader.key, Direction.UP) == {part.key, whole.key, writer.key}
-    assert not graph.known[graph.keys.index(idle.key)]
+    assert graph.find(idle.key) is None
 
 
 def test_what_several_runs_wrote_and_one_read_as_a_whole_leads_to_each_of_them() -> None:
@@ -149,5 +156,4 @@ def test_a_late_status_in_progress_does_not_undo_the_end_of_a_run() -> None:
     job = node(JOB, "a", born=0)
     graph = graph_of(fact(job, at=5), fact(job, status="InProgress", at=9))
 
-    status, _ = graph.status_at(graph.keys.index(job.key), round(minute(99).timestamp() * 1_000_000))
-    assert status == "Completed"
+    assert graph.statuses(np.array([row_of(graph, job.key)])) == [("Completed", to_micros(minute(5)))]

@@ -36,7 +36,7 @@ def graph_of(links: Links, known_at: int | None = None) -> tuple[LineageGraph, d
     rows = GraphRows()
     rows.add(facts_of(links))
     graph = LineageGraph(rows, None if known_at is None else minute(known_at))
-    return graph, {key: row for row, key in enumerate(graph.keys)}
+    return graph, {graph.key(row): row for row in range(graph.count)}
 
 
 def peer_of(links: Links, as_of: int = 99, known_at: int = 99) -> networkx.DiGraph:
@@ -64,7 +64,7 @@ def test_a_walk_reaches_what_networkx_reaches_at_the_same_depth(
     for start in peer:
         walk = graph.walk(np.array([rows[start]]), direction, depth=depth, as_of=micros(as_of))
         found = {
-            graph.keys[row]: distance for row, distance in zip(walk.nodes.tolist(), walk.depths.tolist(), strict=True)
+            graph.key(row): distance for row, distance in zip(walk.nodes.tolist(), walk.depths.tolist(), strict=True)
         }
         assert found == dict(networkx.single_source_shortest_path_length(peer, start, cutoff=depth))
         assert walk.finished
@@ -78,7 +78,7 @@ def test_what_was_not_known_then_is_not_in_the_graph_of_then(links: Links, known
 
     for start in peer:
         walk = graph.walk(np.array([rows[start]]), Direction.DOWN)
-        assert {graph.keys[row] for row in walk.nodes.tolist()} == {start, *networkx.descendants(peer, start)}
+        assert {graph.key(row) for row in walk.nodes.tolist()} == {start, *networkx.descendants(peer, start)}
 
 
 @settings(max_examples=80, deadline=None)

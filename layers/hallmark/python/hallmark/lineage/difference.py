@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hallmark.lineage.folding import FoldedNode
 from hallmark.lineage.graph import LineageGraph
@@ -22,9 +22,24 @@ _REGISTRY_FIELDS = (
     "customer_metadata",
 )
 _CHANGED_KEYS_SHOWN = 20
+_COMPARED_RUNS = 40
+"""Runs of each kind that are read on each side: the nearest to what was asked for."""
+_COMPARED_PLACES = 40
 _SHORT_DIGEST = 12
+_RUN_KINDS = (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB)
 _PLUMBING = ("sagemaker_submit_directory", "sagemaker_program")
 """Hyperparameters of script mode that say where the code is: the code itself is compared."""
+
+
+class Comparison(NamedTuple):
+    """The differences, ordered by section and field, and how many fields are equal in each section.
+
+    ``complete`` is False where not all that lies behind the two sides was compared.
+    """
+
+    differences: list[Difference]
+    equal: dict[str, int]
+    complete: bool
 
 
 def compare(
@@ -32,12 +47,8 @@ def compare(
     folded: Callable[[int], FoldedNode],
     left: Mapping[NodeKind, list[int]],
     right: Mapping[NodeKind, list[int]],
-) -> tuple[list[Difference], dict[str, int]]:
-    """Compare two sets of ancestors, each by kind with the nearest first.
-
-    Returns:
-        The differences, ordered by section and field, and how many fields are equal in each section.
-    """
+) -> Comparison:
+    """Compare two sets of ancestors, each by kind with the nearest first."""
     sides = [_described(folded, side) for side in (left, right)]
     differences: list[Difference] = []
     equal: dict[str, int] = {}
@@ -50,8 +61,12 @@ def compare(
                 differences.append(
                     Difference(section=section, field=field, left=one.get(field), right=other.get(field))
                 )
-    differences += _changed_objects(graph, folded, left, right)
-    return differences, equal
+    changed = _changed_places(graph, left, right)
+    for place, earlier, later in changed[:_COMPARED_PLACES]:
+        differences += _changed_objects(place, folded(earlier), folded(later))
+    runs = max(len(side.get(kind, ())) for side in (left, right) for kind in _RUN_KINDS)
+    complete = runs <= _COMPARED_RUNS and len(changed) <= _COMPARED_PLACES
+    return Comparison(differences, equal, complete)
 
 
 def _described(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, list[int]]) -> Sections:
@@ -71,8 +86,12 @@ def _described(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, li
         chosen = attributes.get("hyperparameters") or {}
         found["hyperparameters"] |= {name: value for name, value in chosen.items() if name not in _PLUMBING}
         found["metrics"] |= attributes.get("metrics") or {}
-    for kind in (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB):
-        for row in origin.get(kind, []):
+    for row in origin.get(NodeKind.TUNING_JOB, [])[:1]:
+        attributes = folded(row).attributes
+        for name in ("objective", "ranges"):
+            _add(found, "hyperparameters", f"tuning {name}", attributes.get(name))
+    for kind in _RUN_KINDS:
+        for row in origin.get(kind, [])[:_COMPARED_RUNS]:
             _add_run(found, kind.value, folded(row).attributes)
     return found
 
@@ -103,46 +122,49 @@ def _add(found: Sections, section: Section, field: str, value: Any) -> None:
 
 
 def _content(use: Mapping[str, Any]) -> str:
-    """Return what data was, wherever it lay: digest, number of objects, bytes; its place, where no more is known."""
+    """Return what data was, wherever it lay: digest, objects, bytes; the place, where nothing else is known."""
     if use.get("digest"):
         digest = str(use["digest"]).removeprefix("sha256:")[:_SHORT_DIGEST]
-        return f"{digest} ({use['objects']} objects, {use['bytes']:,} bytes)"
+        whole = "" if use.get("complete", True) else "the first "
+        return f"{digest} ({whole}{use['objects']} objects, {use['bytes']:,} bytes)"
     return f"{use.get('refused') or 'content not known'}: {use['uri']}"
 
 
-def _changed_objects(
-    graph: LineageGraph,
-    folded: Callable[[int], FoldedNode],
-    left: Mapping[NodeKind, list[int]],
-    right: Mapping[NodeKind, list[int]],
-) -> list[Difference]:
-    """Tell which objects of the same place were added, removed or changed between the two sides."""
-    sides = [_places(graph, side) for side in (left, right)]
-    found = []
-    for place in sorted(sides[0].keys() & sides[1].keys()):
-        one, other = sides[0][place], sides[1][place]
-        if one == other:
-            continue
-        before, after = _manifest(folded(one)), _manifest(folded(other))
-        if before is None or after is None:
-            continue
-        kinds = {
-            "added": sorted(after.keys() - before.keys()),
-            "removed": sorted(before.keys() - after.keys()),
-            "changed": sorted(key for key in before.keys() & after.keys() if before[key] != after[key]),
-        }
-        for change, keys in kinds.items():
-            if keys:
-                shown = ", ".join(key or place.rpartition("/")[2] for key in keys[:_CHANGED_KEYS_SHOWN])
-                found.append(Difference(section="data", field=f"{place}: {change}", left=None, right=shown))
-    return found
+def _changed_places(
+    graph: LineageGraph, left: Mapping[NodeKind, list[int]], right: Mapping[NodeKind, list[int]]
+) -> list[tuple[str, int, int]]:
+    """Return the places that both sides used with different content, and the versions of the two sides."""
+    one, other = _places(graph, left), _places(graph, right)
+    return [(place, one[place], other[place]) for place in sorted(one.keys() & other) if one[place] != other[place]]
+
+
+def _changed_objects(place: str, one: FoldedNode, other: FoldedNode) -> list[Difference]:
+    """Tell which objects of one place were added, removed or changed; nothing, where a listing is kept elsewhere."""
+    before, after = _manifest(one), _manifest(other)
+    if before is None or after is None:
+        return []
+    kinds = {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(key for key in before.keys() & after.keys() if before[key] != after[key]),
+    }
+    return [
+        Difference(section="data", field=f"{place}: {change}", left=None, right=_listed(keys, place))
+        for change, keys in kinds.items()
+        if keys
+    ]
+
+
+def _listed(keys: list[str], place: str) -> str:
+    shown = ", ".join(key or place.rpartition("/")[2] for key in keys[:_CHANGED_KEYS_SHOWN])
+    return shown if len(keys) <= _CHANGED_KEYS_SHOWN else f"{shown} and {len(keys) - _CHANGED_KEYS_SHOWN} more"
 
 
 def _places(graph: LineageGraph, origin: Mapping[NodeKind, list[int]]) -> dict[str, int]:
     """Return the nearest version of each place among the ancestors; parts are told by their whole."""
     found: dict[str, int] = {}
     for row in origin.get(NodeKind.DATASET_VERSION, []):
-        found.setdefault(graph.ids[row].rpartition("#")[0], row)
+        found.setdefault(graph.key(row).rpartition("#")[0], row)
     return {
         place: row
         for place, row in found.items()

@@ -152,7 +152,10 @@ class HistoryEntry(_Frozen):
 
 
 class ShowAnswer(_Frozen):
-    """One node whole. ``replaced``: for an endpoint, which models and packages followed which, in ``history``."""
+    """One node whole; an endpoint's ``history`` also tells which models and packages followed which.
+
+    ``complete`` is False where not all neighbours are listed: trace the node, one edge deep, to get the rest.
+    """
 
     answer: Literal["show"] = "show"
     node: NodeSummary
@@ -162,6 +165,7 @@ class ShowAnswer(_Frozen):
     downstream: tuple[TracedEdge, ...]
     neighbours: tuple[NodeSummary, ...]
     incarnations: tuple[NodeSummary, ...] = ()
+    complete: bool = True
 
 
 class PathAnswer(_Frozen):
@@ -198,13 +202,17 @@ class Difference(_Frozen):
 
 
 class DiffAnswer(_Frozen):
-    """What differs and how many fields are equal, per section."""
+    """What differs and how many fields are equal, per section.
+
+    ``complete`` is False where a side has more runs behind it than were compared: the nearest were.
+    """
 
     answer: Literal["diff"] = "diff"
     left: NodeSummary
     right: NodeSummary
     differences: tuple[Difference, ...]
     equal: dict[str, int]
+    complete: bool = True
 
 
 class ListAnswer(_Listing):
@@ -215,12 +223,16 @@ class ListAnswer(_Listing):
 
 
 class Candidates(_Frozen):
-    """The node could not be told: nothing, or more than one, matches what was asked."""
+    """The node could not be told: nothing, or more than one, matches what was asked.
+
+    ``complete`` is False where more nodes match than are listed.
+    """
 
     answer: Literal["candidates"] = "candidates"
     asked: str
     reason: Literal["unknown", "ambiguous"]
     candidates: tuple[NodeSummary, ...]
+    complete: bool = True
 
 
 Answer = Annotated[
@@ -266,8 +278,9 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         InvalidInputError: It is larger than Lambda returns.
     """
     text = answer.model_dump_json()
-    if len(text) > MAXIMUM_ANSWER_BYTES:
-        raise InvalidInputError("node_budget", f"an answer of {len(text):,} bytes", "ask for fewer nodes a page")
+    size = len(text.encode())
+    if size > MAXIMUM_ANSWER_BYTES:
+        raise InvalidInputError("node_budget", f"an answer of {size:,} bytes", "ask for fewer nodes a page")
     found: dict[str, Any] = json.loads(text)
     return found
 

@@ -1,191 +1,217 @@
-"""All facts as rows of numbers: what the compact graph is made from, and what is kept of it.
+"""All facts as rows: the compact graph of those up to a time, and the rows of those that came since.
 
-Rows are only added. A snapshot is the rows in canonical order, so the same facts give the same bytes, in whatever order
-and however often they were told.
+Rows are only added. The same facts give the same bytes, in whatever order and however often they were told.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zlib
 from array import array
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
-from hallmark.errors import HallmarkError
-from hallmark.lineage.model import EdgeType, NodeKind, NodeRef, RecordedFact
-
-Integers = npt.NDArray[Any]
-
-KINDS = tuple(NodeKind)
-TYPES = tuple(EdgeType)
-KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
-TYPE_CODES = {kind: code for code, kind in enumerate(TYPES)}
-NEVER = np.iinfo(np.int64).min
-"""A time that is not known."""
+from hallmark.lineage.columns import (
+    DTYPES,
+    EDGE_TYPES,
+    KIND_CODES,
+    NAME_OF_ID,
+    NO_NAME,
+    STATE_TYPES,
+    TYPE_CODES,
+    Integers,
+    RawRows,
+    from_micros,
+    to_micros,
+)
+from hallmark.lineage.index import CompactGraph
+from hallmark.lineage.labels import short_name
+from hallmark.lineage.model import NodeRef, NodeState, RecordedFact
 
 REMEMBERED = timedelta(minutes=5)
 """Facts recorded this long before the newest one are remembered by id: the log may tell them again."""
 
-_MAGIC = b"HALLMARKGRAPH2\n"
+_LARGE_EDGES = 50_000
+_LARGE_PART = 10
+_DIGEST_DIGITS = 7
+_DESCRIBED = 1 << (4 * _DIGEST_DIGITS)
 
 
-class GraphSnapshotError(HallmarkError):
-    """A snapshot cannot be read: it is damaged, or of another version."""
+class AddedNode:
+    """A node that the compact graph does not have, and where its key would stand there."""
 
+    __slots__ = ("born", "key", "kind", "place")
 
-def to_micros(time: datetime | None) -> int:
-    """Return microseconds since the epoch; ``NEVER`` for None."""
-    return int(NEVER) if time is None else (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(micros: int) -> datetime | None:
-    """Return the time of microseconds since the epoch; None for ``NEVER``."""
-    return None if micros == NEVER else _EPOCH + timedelta(microseconds=int(micros))
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Table(NamedTuple):
-    """The rows as arrays."""
-
-    node_kind: Integers
-    node_born: Integers
-    state_node: Integers
-    state_at: Integers
-    state_recorded: Integers
-    state_status: Integers
-    state_name: Integers
-    edge_source: Integers
-    edge_target: Integers
-    edge_type: Integers
-    edge_role: Integers
-    edge_from: Integers
-    edge_recorded: Integers
-    edge_exclusive: Integers
-
-
-_COLUMNS: dict[str, str] = {
-    "node_kind": "b",
-    "node_born": "q",
-    "state_node": "i",
-    "state_at": "q",
-    "state_recorded": "q",
-    "state_status": "i",
-    "state_name": "i",
-    "edge_source": "i",
-    "edge_target": "i",
-    "edge_type": "b",
-    "edge_role": "i",
-    "edge_from": "q",
-    "edge_recorded": "q",
-    "edge_exclusive": "b",
-}
-_DTYPES = {"b": np.int8, "i": np.int32, "q": np.int64}
+    def __init__(self, key: str, place: int, kind: int, born: int) -> None:
+        self.key, self.place, self.kind, self.born = key, place, kind, born
 
 
 class GraphRows:
-    """Nodes, states and edges as told by facts."""
+    """Nodes, states and edges as told by facts.
 
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.ids: list[str] = []
-        self.texts: list[str] = [""]
-        self._columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS.items()}
+    Rows of nodes count on from those of the compact graph; so do words.
+    """
+
+    def __init__(self, compact: CompactGraph | None = None, recent: Mapping[str, int] | None = None) -> None:
+        self.compact = compact or CompactGraph.empty()
+        self.revision = 0
+        self.newest = self.compact.newest
+        self._recent = dict(recent or {})
+        self._begin()
+
+    def _begin(self) -> None:
+        self.added_nodes: list[AddedNode] = []
+        self.words = list(self.compact.words)
+        self.other_kinds: dict[int, int] = {}
+        self._columns: dict[str, array[int]] = {name: array(code) for name, code in (STATE_TYPES | EDGE_TYPES).items()}
         self._node_rows: dict[str, int] = {}
-        self._text_rows: dict[str, int] = {"": 0}
-        self._recent: dict[str, int] = {}
-        self.newest: int = int(NEVER)
-        self.facts = 0
+        self._word_codes = {word: code for code, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         """Return the number of nodes."""
-        return len(self.keys)
+        return self.compact.count + len(self.added_nodes)
 
     @property
     def watermark(self) -> datetime | None:
         """Return when the newest fact was recorded."""
         return from_micros(self.newest)
 
+    @property
+    def added_edges(self) -> int:
+        """Return how many edges the compact graph lacks."""
+        return len(self._columns["edge_source"])
+
+    @property
+    def has_added(self) -> bool:
+        """Tell whether there is anything that the compact graph lacks."""
+        return bool(self._columns["state_node"] or self._columns["edge_source"])
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether so much was added that a new compact graph pays."""
+        return self.added_edges > max(_LARGE_EDGES, self.compact.edge_count // _LARGE_PART)
+
     def add(self, facts: Iterable[RecordedFact]) -> int:
         """Add facts; return how many were new."""
-        before = self.facts
+        new = 0
         for recorded in facts:
             if recorded.fact.id not in self._recent:
                 self._add(recorded)
-        if self.facts != before:
-            horizon = self.newest - REMEMBERED // timedelta(microseconds=1)
-            self._recent = {fact_id: when for fact_id, when in self._recent.items() if when >= horizon}
-        return self.facts - before
+                new += 1
+        if new:
+            self.revision += 1
+            self._recent = self._remembered()
+        return new
+
+    def _remembered(self) -> dict[str, int]:
+        horizon = self.newest - REMEMBERED // timedelta(microseconds=1)
+        return {fact_id: when for fact_id, when in self._recent.items() if when >= horizon}
 
     def _add(self, recorded: RecordedFact) -> None:
         fact, when = recorded.fact, to_micros(recorded.recorded_at)
         columns = self._columns
         for state in fact.states:
-            columns["state_node"].append(self.node(state.node))
+            columns["state_node"].append(self._node(state.node))
             columns["state_at"].append(to_micros(state.at))
             columns["state_recorded"].append(when)
-            columns["state_status"].append(self._text(state.status or ""))
-            columns["state_name"].append(self._text(_shown_name(state.attributes)))
+            columns["state_order"].append(_order(state))
+            columns["state_status"].append(self._word(state.status or ""))
+            columns["state_name"].append(self._name(state))
         for edge in fact.edges:
-            columns["edge_source"].append(self.node(edge.source))
-            columns["edge_target"].append(self.node(edge.target))
+            columns["edge_source"].append(self._node(edge.source))
+            columns["edge_target"].append(self._node(edge.target))
             columns["edge_type"].append(TYPE_CODES[edge.type])
-            columns["edge_role"].append(self._text(edge.role))
+            columns["edge_role"].append(self._word(edge.role))
             columns["edge_from"].append(to_micros(edge.valid_from))
             columns["edge_recorded"].append(when)
             columns["edge_exclusive"].append(int(edge.exclusive))
         self._recent[fact.id] = when
         self.newest = max(self.newest, when)
-        self.facts += 1
 
-    def node(self, ref: NodeRef) -> int:
+    def _node(self, ref: NodeRef) -> int:
         """Return the row of a node, which is added if it is new."""
-        key = ref.key
+        key, kind = ref.key, KIND_CODES[ref.kind]
         row = self._node_rows.get(key)
         if row is None:
-            row = self._node_rows[key] = len(self.keys)
-            self.keys.append(key)
-            self.ids.append(ref.id)
-            self._columns["node_kind"].append(KIND_CODES[ref.kind])
-            self._columns["node_born"].append(to_micros(ref.born))
+            place, known = self.compact.find(key)
+            row = place if known else len(self)
+            self._node_rows[key] = row
+            if not known:
+                self.added_nodes.append(AddedNode(key, place, kind, to_micros(ref.born)))
+        # One id of two kinds is a mistake; the order in which it was told must not matter all the same.
+        if row >= self.compact.count:
+            added = self.added_nodes[row - self.compact.count]
+            added.kind = min(added.kind, kind)
+        elif kind < self.other_kinds.get(row, int(self.compact.column("node_kind")[row])):
+            self.other_kinds[row] = kind
         return row
 
-    def _text(self, text: str) -> int:
-        row = self._text_rows.get(text)
+    def _word(self, word: str) -> int:
+        code = self._word_codes.get(word)
+        if code is None:
+            code = self._word_codes[word] = len(self.words)
+            self.words.append(word)
+        return code
+
+    def _name(self, state: NodeState) -> int:
+        name = state.attributes.get("name")
+        if not isinstance(name, str) or not name:
+            return NO_NAME
+        return NAME_OF_ID if name == short_name(state.node.id) else self._word(name)
+
+    def find(self, key: str) -> int | None:
+        """Return the row of a key; None for an unknown one."""
+        row = self._node_rows.get(key)
         if row is None:
-            row = self._text_rows[text] = len(self.texts)
-            self.texts.append(text)
+            place, known = self.compact.find(key)
+            row = place if known else None
         return row
 
-    def table(self) -> Table:
-        """Return copies of all columns as arrays."""
-        return Table(**{name: np.array(self._columns[name], dtype=_DTYPES[code]) for name, code in _COLUMNS.items()})
+    def added(self, until: int | None = None) -> dict[str, Integers]:
+        """Return the columns of what the compact graph lacks, recorded up to a time (microseconds; None: all)."""
+        found = {name: np.array(column, dtype=DTYPES[column.typecode]) for name, column in self._columns.items()}
+        return found if until is None else _recorded_by(found, until)
+
+    def compacted(self, until: int | None = None) -> CompactGraph:
+        """Return one compact graph of everything recorded up to a time (microseconds; None: all)."""
+        if until is None and not self.has_added:
+            return self.compact
+        raw = self.compact.raw()
+        added = self.added()
+        columns: dict[str, Integers] = {
+            name: np.concatenate((getattr(raw, name), added[name])) for name in STATE_TYPES | EDGE_TYPES
+        }
+        kinds = np.concatenate((raw.node_kind, np.array([node.kind for node in self.added_nodes], dtype=np.int8)))
+        for row, kind in self.other_kinds.items():
+            kinds[row] = kind
+        return CompactGraph.build(
+            RawRows(
+                keys=[*raw.keys, *(node.key for node in self.added_nodes)],
+                words=self.words,
+                node_kind=kinds,
+                node_born=np.concatenate(
+                    (raw.node_born, np.array([node.born for node in self.added_nodes], dtype=np.int64))
+                ),
+                **(columns if until is None else _recorded_by(columns, until)),
+            )
+        )
+
+    def compact_all(self) -> None:
+        """Make one compact graph of everything."""
+        self.compact = self.compacted()
+        self.revision += 1
+        self._begin()
+
+    def replace(self, newer: GraphRows) -> None:
+        """Take another snapshot's place; what it lacks is to be added again."""
+        self.compact, self.newest = newer.compact, newer.newest
+        self._recent = dict(newer._recent)
+        self.revision += 1
+        self._begin()
 
     def to_bytes(self) -> bytes:
-        """Return the snapshot: canonical, compressed, with a checksum."""
-        arrays, keys, ids, texts = self._canonical()
-        recent = sorted(self._recent.items())
-        texts_part = json.dumps(
-            {"keys": keys, "ids": ids, "texts": texts, "recent": recent, "newest": self.newest, "facts": self.facts},
-            separators=(",", ":"),
-            ensure_ascii=False,
-        ).encode()
-        header = json.dumps(
-            {
-                "columns": [[name, str(column.dtype), len(column)] for name, column in arrays.items()],
-                "texts": len(texts_part),
-            }
-        ).encode()
-        body = b"".join([texts_part, *(column.tobytes() for column in arrays.values())])
-        packed = zlib.compress(header + b"\n" + body, level=1)
-        return _MAGIC + hashlib.sha256(packed).digest() + packed
+        """Return the snapshot: the compact graph of everything, and which facts the log may tell again."""
+        return self.compacted().to_bytes(self._remembered())
 
     @classmethod
     def from_bytes(cls, snapshot: bytes) -> GraphRows:
@@ -194,75 +220,15 @@ class GraphRows:
         Raises:
             GraphSnapshotError: It is damaged, or of another version.
         """
-        start = len(_MAGIC)
-        digest, packed = snapshot[start : start + 32], snapshot[start + 32 :]
-        if not snapshot.startswith(_MAGIC):
-            raise GraphSnapshotError("the graph's snapshot is of another version: delete it, it is written again")
-        if hashlib.sha256(packed).digest() != digest:
-            raise GraphSnapshotError("the graph's snapshot is damaged: delete it, it is written again from the table")
-        raw = zlib.decompress(packed)
-        head, _, _ = raw.partition(b"\n")
-        header = json.loads(head)
-        offset = len(head) + 1
-        texts = json.loads(raw[offset : offset + header["texts"]])
-        offset += header["texts"]
-        rows = cls()
-        rows.keys, rows.ids, rows.texts = texts["keys"], texts["ids"], texts["texts"]
-        rows._node_rows = {key: row for row, key in enumerate(rows.keys)}
-        rows._text_rows = {text: row for row, text in enumerate(rows.texts)}
-        rows._recent = dict(texts["recent"])
-        rows.newest, rows.facts = texts["newest"], texts["facts"]
-        for name, dtype, length in header["columns"]:
-            size = np.dtype(dtype).itemsize * length
-            rows._columns[name].frombytes(raw[offset : offset + size])
-            offset += size
-        return rows
-
-    def _canonical(self) -> tuple[dict[str, Integers], list[str], list[str], list[str]]:
-        """Return the rows with nodes and texts by name, and states and edges sorted, each once."""
-        node_order = sorted(range(len(self.keys)), key=self.keys.__getitem__)
-        text_order = sorted(range(len(self.texts)), key=self.texts.__getitem__)
-        new_node = _inverse(node_order)
-        new_text = _inverse(text_order)
-        found = {name: np.array(self._columns[name], dtype=_DTYPES[code]) for name, code in _COLUMNS.items()}
-        nodes = np.array(node_order, dtype=np.int64)
-        for name in ("node_kind", "node_born"):
-            found[name] = found[name][nodes]
-        for name in ("state_node", "edge_source", "edge_target"):
-            found[name] = new_node[found[name]]
-        for name in ("state_status", "state_name", "edge_role"):
-            found[name] = new_text[found[name]]
-        _sort_rows(found, "state_", "state_recorded")
-        _sort_rows(found, "edge_", "edge_recorded")
-        return (
-            found,
-            [self.keys[row] for row in node_order],
-            [self.ids[row] for row in node_order],
-            [self.texts[row] for row in text_order],
-        )
+        return cls(*CompactGraph.from_bytes(snapshot))
 
 
-def _shown_name(attributes: Any) -> str:
-    name = attributes.get("name")
-    return name if isinstance(name, str) else ""
+def _recorded_by(columns: Mapping[str, Integers], until: int) -> dict[str, Integers]:
+    kept = {prefix: columns[f"{prefix}_recorded"] <= until for prefix in ("state", "edge")}
+    return {name: column[kept[name.partition("_")[0]]] for name, column in columns.items()}
 
 
-def _inverse(order: list[int]) -> Integers:
-    inverse = np.empty(len(order), dtype=np.int32)
-    inverse[np.array(order, dtype=np.int64)] = np.arange(len(order), dtype=np.int32)
-    return inverse
-
-
-def _sort_rows(columns: dict[str, Integers], prefix: str, recorded: str) -> None:
-    """Sort the columns of a prefix, and of equal rows keep the one that was recorded first."""
-    names = [name for name in columns if name.startswith(prefix) and name != recorded]
-    order = np.lexsort([columns[recorded], *(columns[name] for name in reversed(names))])
-    kept = np.zeros(len(order), dtype=bool)
-    if len(order):
-        kept[0] = True
-        for name in names:
-            ordered = columns[name][order]
-            kept[1:] |= ordered[1:] != ordered[:-1]
-    chosen = order[kept]
-    for name in (*names, recorded):
-        columns[name] = columns[name][chosen]
+def _order(state: NodeState) -> int:
+    """Return a number that sorts states of one time as ``folding.in_order`` does."""
+    described = 0 if state.attributes.get("event_only") else _DESCRIBED
+    return described + int(state.digest[:_DIGEST_DIGITS], 16)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,25 @@ def test_a_screen_that_has_ascii_only_gets_nothing_else() -> None:
 
     assert text.isascii()
     assert "`-" in text
+
+
+@pytest.mark.parametrize("command", [("show", "x"), ("diff", "a", "b"), ("impact", "x"), ("trace", "x")])
+def test_no_answer_breaks_a_pipe_that_has_ascii_only(command: tuple[str, ...]) -> None:
+    answers: dict[str, Answer] = {
+        "show": show_answer(),
+        "diff": diff_answer(),
+        "impact": impact_answer(),
+        "trace": shipped_twice().trace(ENDPOINT),
+    }
+    context = Context(lambda: canned(answers[command[0]]))
+    stream = TextIOWrapper(BytesIO(), encoding="ascii")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        context.screen = Console(file=stream, width=80)
+        app(list(command), standalone_mode=False, obj=context)
+    stream.flush()
+
+    assert stream.buffer.tell() > 0
 
 
 def test_many_neighbours_alike_are_counted_by_status() -> None:

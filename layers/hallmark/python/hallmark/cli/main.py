@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -106,6 +107,10 @@ def connect(
     ] = None,
 ) -> None:
     """Where every model came from."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe without Unicode shows a question mark rather than a traceback.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if context.obj is None:
         context.obj = Context(lambda: Deployed(stack=stack, region=region, profile=profile, endpoint_url=endpoint_url))
 
@@ -389,7 +394,7 @@ def _print(context: typer.Context, answer: Any, screen: Callable[[], RenderableT
 
 
 def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def _say_cut(context: typer.Context, answer: TraceAnswer | ImpactAnswer | ListAnswer) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from hallmark.aws.deployed import Waiting
 from hallmark.cli.looks import look_of, prominence, status_colour
-from hallmark.cli.tree import TreeLine, TreeScreen, node_line, shortened, tree_lines
+from hallmark.cli.tree import PlainLine, TreeLine, TreeScreen, node_line, shortened, tree_lines
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     Candidates,
@@ -78,7 +78,7 @@ def trace_screen(answer: TraceAnswer, *, fold: bool = True) -> RenderableType:
     )
     if others <= 0:
         head = Text.assemble((name, "bold"), f" {what} nothing that is recorded")
-    return Group(head, TreeScreen(tree_lines(answer, fold=fold)))
+    return Group(PlainLine(head), TreeScreen(tree_lines(answer, fold=fold)))
 
 
 def _counted(number: int, word: str) -> str:

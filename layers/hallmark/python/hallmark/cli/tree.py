@@ -137,6 +137,19 @@ class TreeScreen:
             yield text
 
 
+@dataclass(frozen=True)
+class PlainLine:
+    """A text that does without letters that the screen has not."""
+
+    text: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the text."""
+        if options.ascii_only:
+            self.text.plain = _plain(self.text.plain, plain=True)
+        yield self.text
+
+
 def guide(levels: Sequence[bool], *, plain: bool) -> str:
     """Return the lines that lead to a node."""
     if not levels:

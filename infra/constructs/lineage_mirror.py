@@ -70,6 +70,8 @@ class LineageMirror(Construct):
                     sid="AddToLineage",
                     actions=[
                         "sagemaker:CreateArtifact",
+                        "sagemaker:DescribeArtifact",
+                        "sagemaker:UpdateArtifact",
                         "sagemaker:AddAssociation",
                     ],
                     resources=[f"{own}:{entity}/*" for entity in _LINEAGE_ENTITIES],
@@ -77,7 +79,7 @@ class LineageMirror(Construct):
                 # Lists name no single entity (service authorization reference, Amazon SageMaker AI).
                 iam.PolicyStatement(
                     sid="FindLineage",
-                    actions=["sagemaker:ListArtifacts"],
+                    actions=["sagemaker:ListArtifacts", "sagemaker:ListAssociations"],
                     resources=["*"],
                 ),
             ],

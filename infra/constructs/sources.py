@@ -92,6 +92,8 @@ def allow_listing() -> list[iam.PolicyStatement]:
                 "sagemaker:ListTrainingJobs",
                 "sagemaker:ListHyperParameterTuningJobs",
                 "sagemaker:ListTransformJobs",
+                "sagemaker:ListLabelingJobs",
+                "sagemaker:ListJobs",
                 "sagemaker:ListModels",
                 "sagemaker:ListModelPackageGroups",
                 "sagemaker:ListModelPackages",

@@ -113,9 +113,7 @@ def test_the_snapshot_of_an_input_is_mirrored_into_sagemaker_lineage(shipped: An
     sagemaker = shipped.client("sagemaker")
     best = shipped.ask("trace", node=f"{GROUP}:1", direction="up")
     version = next(
-        node["key"]
-        for node in best["nodes"]
-        if node["key"].startswith("s3://") and "/v1/prepared/train#" in node["key"]
+        edge["source"] for edge in best["edges"] if edge["role"] == "train" and ":training-job/" in edge["target"]
     )
 
     def mirrored() -> list[Any]:
@@ -135,13 +133,19 @@ def test_the_snapshot_of_an_input_is_mirrored_into_sagemaker_lineage(shipped: An
 
 
 def test_a_sweep_finds_that_everything_is_recorded_already(shipped: Any) -> None:
-    dynamodb, table = shipped.client("dynamodb"), shipped.outputs["LineageTableName"]
-    key = {"pk": {"S": "CURSOR#reconciliation"}, "sk": {"S": "CURSOR"}}
-    sqs, queue = shipped.client("sqs"), shipped.outputs["ReconciliationQueueUrl"]
+    queue = shipped.outputs["ReconciliationQueueUrl"]
 
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"full": True}))
+    shipped.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"full": True}))
 
-    shipped.eventually(lambda: dynamodb.get_item(TableName=table, Key=key).get("Item"), seconds=60)
+    def finished() -> int:
+        found: int = shipped.client("dynamodb").scan(
+            TableName=shipped.outputs["LineageTableName"],
+            FilterExpression="begins_with(pk, :cursor)",
+            ExpressionAttributeValues={":cursor": {"S": "CURSOR#reconciliation/training-job"}},
+        )["Count"]
+        return found
+
+    shipped.eventually(finished, seconds=60)
     assert shipped.dead_letters("Reconciliation") == []
 
 

@@ -1,6 +1,6 @@
 """What recording costs: CPU and AWS calls per event, cold starts, facts per second.
 
-Where ``goal`` is a number, ``ratio`` (ours to peer) must not be above it.
+Where ``goal`` is a number, ``ratio`` (ours to peer) must not be above it; nor below it, where ``better`` is ``higher``.
 """
 
 from __future__ import annotations

@@ -9,30 +9,27 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 
+from benchmarks.recording.ingest import ingest
 from benchmarks.recording.network import NoNetwork
 from benchmarks.recording.workload import ACCOUNT, KINDS, REGION, answers, events
 from hallmark.aws import clients
-from hallmark.aws.dynamodb import DynamoLineageTable
-from hallmark.lineage.model import Fact
-from hallmark.lineage.recording import Surroundings, record_event
 
 ROOT = Path(__file__).parents[2]
 BATCH = 10
 ROUNDS = 15
 BATCHES = 6
 
-CPU_GOAL_ONE_CALL = 3.0
-"""A usual handler (Powertools batch and idempotency, pydantic, one transaction) costs four bare ones."""
+CPU_GOAL = 4.2
+"""What a usual handler costs (Powertools batch and idempotency, pydantic, one transaction), for an event that says all.
+
+What must be read besides, and the objects that lie under its URIs, come on top; there is no usual handler that reads.
+"""
 WRITES_GOAL = 3
-FACTS = 60
-MLMD_RUNS_PER_SECOND = 739
 
 Lines = list[dict[str, Any]]
 
@@ -51,21 +48,21 @@ class _Context:
 def _measure() -> Lines:
     network = NoNetwork(answers())
     network.watch(clients._session())
-    ours, surroundings = _our_handler()
+    ours = _our_handler()
     bare = _bare_handler(clients._session())
     lines: Lines = []
     for kind in KINDS:
         ours(events(kind, BATCH), _Context)  # makes the clients
-        network.calls.clear()
+        network.clear()
         one = events(kind, 1, first=BATCH)
         ours(one, _Context)
-        lines += _calls(kind, network.calls)
+        lines.append(_calls(kind, network.calls, network.items))
         lines.append(_cpu(kind, ours, bare, calls=network.calls.total()))
-    lines.append(_ingest(surroundings()))
+    lines += ingest(clients.client("dynamodb"))
     return lines
 
 
-def _our_handler() -> tuple[Callable[[Sequence[str], Any], Any], Callable[[], Surroundings]]:
+def _our_handler() -> Callable[[Sequence[str], Any], Any]:
     spec = importlib.util.spec_from_file_location(
         "record_lineage", ROOT / "functions" / "record_lineage" / "handler.py"
     )
@@ -79,7 +76,7 @@ def _our_handler() -> tuple[Callable[[Sequence[str], Any], Any], Callable[[], Su
         if answer["batchItemFailures"]:
             raise RuntimeError(f"not recorded: {answer}")
 
-    return handle, module.surroundings
+    return handle
 
 
 def _bare_handler(session: botocore.session.Session) -> Callable[[Sequence[str], Any], Any]:
@@ -115,7 +112,7 @@ def _cpu(kind: str, ours: Callable[..., Any], bare: Callable[..., Any], *, calls
                 handler(bodies, _Context)
             taken[name].append((time.process_time() - begun) / (BATCH * BATCHES))
     mine, peer = statistics.median(taken["ours"]), statistics.median(taken["bare"])
-    goal = CPU_GOAL_ONE_CALL * max(calls, 1)
+    goal = CPU_GOAL if calls == 1 else None
     return {
         "area": "lineage",
         "name": f"CPU per event, {kind}",
@@ -124,68 +121,27 @@ def _cpu(kind: str, ours: Callable[..., Any], bare: Callable[..., Any], *, calls
         "unit": f"µs without network (ours: {calls} AWS calls; peer: json.loads + put_item)",
         "ratio": round(mine / peer, 2),
         "goal": goal,
-        "met": mine / peer <= goal,
+        "met": mine / peer <= goal if goal else None,
     }
 
 
-def _calls(kind: str, calls: Counter[str]) -> Lines:
-    writes = sum(count for name, count in calls.items() if name.partition(".")[2].startswith(("Put", "Transact")))
-    return [
-        {
-            "area": "lineage",
-            "name": f"AWS calls that write, {kind}",
-            "ours": writes,
-            "peer": 1,
-            "unit": "calls (peer: put_item)",
-            "ratio": float(writes),
-            "goal": WRITES_GOAL,
-            "met": writes <= WRITES_GOAL,
-            "reads": {name: count for name, count in sorted(calls.items()) if not name.startswith("dynamodb.")},
-        }
-    ]
-
-
-class _Collected:
-    """A store that only keeps what recording makes."""
-
-    def __init__(self) -> None:
-        self.facts: list[Fact] = []
-
-    def add(self, fact: Fact, _recorded_at: datetime) -> bool:
-        self.facts.append(fact)
-        return True
-
-    def contains(self, _fact_ids: Sequence[str]) -> frozenset[str]:
-        return frozenset()
-
-
-def _ingest(surroundings: Surroundings) -> dict[str, Any]:
-    """Add facts of finished training jobs, each with its data, image and code, to the store."""
-    collected = _Collected()
-    collecting = replace(surroundings, store=collected)
-    for body in events("training job completed", FACTS):
-        record_event(json.loads(body), collecting)
-    seconds = []
-    for _ in range(ROUNDS):
-        facts = [fact.model_copy() for fact in collected.facts]  # without what the last round has computed
-        table = DynamoLineageTable("lineage", clients.client("dynamodb"))
-        begun = time.perf_counter()
-        for fact in facts:
-            table.add(fact, surroundings.clock())
-        seconds.append(time.perf_counter() - begun)
-    rate = FACTS / statistics.median(seconds)
+def _calls(kind: str, calls: Counter[str], items: int) -> dict[str, Any]:
+    reads = {name: count for name, count in sorted(calls.items()) if name.partition(".")[2].startswith(_READS)}
+    writes = calls.total() - sum(reads.values())
     return {
         "area": "lineage",
-        "name": "facts per second into the store",
-        "ours": round(rate),
-        "peer": MLMD_RUNS_PER_SECOND,
-        "unit": "runs/s, one thread, without network",
-        "ratio": round(rate / MLMD_RUNS_PER_SECOND, 2),
-        "goal": 1.0,
-        "better": "higher",
-        "met": rate >= MLMD_RUNS_PER_SECOND,
-        "peer_source": "ML Metadata 1.17.1, SQLite file, in process, on a 2-core x86-64 machine (published in issue 2)",
+        "name": f"AWS calls that write, {kind}",
+        "ours": writes,
+        "peer": 1,
+        "unit": f"calls ({items} items; peer: put_item)",
+        "ratio": float(writes),
+        "goal": WRITES_GOAL,
+        "met": writes <= WRITES_GOAL,
+        "reads": reads,
     }
+
+
+_READS = ("Describe", "List", "Get", "Head", "Query", "BatchGet")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,13 @@ class NoNetwork:
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self._answers = answers
         self.calls: Counter[str] = Counter()
+        self.items = 0
+        """Items that were written in transactions."""
+
+    def clear(self) -> None:
+        """Count from here on."""
+        self.calls.clear()
+        self.items = 0
 
     def watch(self, session: botocore.session.Session) -> None:
         """Answer for all clients that this session will make."""
@@ -38,6 +45,8 @@ class NoNetwork:
     def _answer(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         operation = event_name.removeprefix("before-send.")
         self.calls[operation] += 1
+        if operation == "dynamodb.TransactWriteItems" and isinstance(request.body, bytes):
+            self.items += request.body.count(b'{"Put":') + request.body.count(b'{"Update":')
         answer = self._answers.get(operation)
         body = answer(request) if answer is not None else b"{}"
         headers = HTTPHeaders()

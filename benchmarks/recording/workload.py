@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
@@ -29,43 +29,43 @@ def events(kind: str, count: int, first: int = 0) -> list[str]:
 
 def answers() -> Mapping[str, Answer]:
     """Return what AWS answers, by operation."""
-    times = {"CreationTime": MILLIS / 1000, "LastModifiedTime": MILLIS / 1000}
-    training = {
-        name: value
-        for name, value in _training_detail(0, "Completed").items()
-        if name not in {"Tags", "SecondaryStatusTransitions"}
-    }
     return {
-        "sagemaker.DescribeTrainingJob": _description(
-            {
-                **training,
-                **{name: value / 1000 for name, value in training.items() if name.endswith("Time")},
-                "FinalMetricDataList": [{"MetricName": "f1", "Value": 0.93, "Timestamp": MILLIS / 1000}],
-                "TrainingTimeInSeconds": 300,
-                "BillableTimeInSeconds": 280,
-            }
+        "sagemaker.DescribeTrainingJob": _description(_described_training),
+        "sagemaker.DescribeModelPackage": _description(lambda number: {**_package_detail(number - 1), **_TIMES}),
+        "sagemaker.DescribeEndpoint": _description(
+            lambda number: {**_endpoint_detail(number), **_TIMES, "EndpointStatus": "InService"}
         ),
-        "sagemaker.DescribeModelPackage": _description({**_package_detail(0), **times}),
-        "sagemaker.DescribeEndpoint": _description({**_endpoint_detail(0), **times, "EndpointStatus": "InService"}),
         "ecr.DescribeImages": json_answer({"imageDetails": [{"imageDigest": f"sha256:{'5' * 64}"}]}),
         "s3.ListObjectVersions": lambda request: _listing(str(request.url)),
     }
 
 
-def _description(of_the_first: Json) -> Answer:
-    """Describe the resource that is asked for as the first of its kind."""
-    template = json.dumps(of_the_first).encode()
-    name = _NUMBERED.search(template)
-    first = name[0] if name else b""
+_TIMES = {"CreationTime": MILLIS / 1000, "LastModifiedTime": MILLIS / 1000}
+_NUMBERED = re.compile(rb"churn[-/](\d+)")
 
-    def describe(request: AWSPreparedRequest) -> bytes:
+
+def _description(describe: Callable[[int], Json]) -> Answer:
+    """Describe the resource whose number stands in the request."""
+
+    def answer(request: AWSPreparedRequest) -> bytes:
         asked = _NUMBERED.search(request.body) if isinstance(request.body, bytes) else None
-        return template.replace(first, asked[0]) if asked else template
+        return json.dumps(describe(int(asked[1]))).encode() if asked else b"{}"
 
-    return describe
+    return answer
 
 
-_NUMBERED = re.compile(rb"churn(-\d{6}|/\d+)")
+def _described_training(number: int) -> Json:
+    described = {
+        name: value / 1000 if name.endswith("Time") else value
+        for name, value in _training_detail(number, "Completed").items()
+        if name not in {"Tags", "SecondaryStatusTransitions"}
+    }
+    return {
+        **described,
+        "FinalMetricDataList": [{"MetricName": "f1", "Value": 0.93, "Timestamp": MILLIS / 1000}],
+        "TrainingTimeInSeconds": 300,
+        "BillableTimeInSeconds": 280,
+    }
 
 
 def _listing(url: str) -> bytes:
@@ -103,9 +103,11 @@ def _arn(kind: str, name: str) -> str:
     return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"
 
 
-def _training_detail(number: int, status: str) -> Json:
-    name = f"churn-{number:06}"
-    channels = ("train", "validation", "test")
+_CHANNELS = {channel: f"s3://churn-data/v7/{channel}" for channel in ("train", "validation", "test")}
+
+
+def _training_detail(number: int, status: str, inputs: Mapping[str, str] = _CHANNELS, output: str = "") -> Json:
+    name, begun = f"churn-{number:06}", MILLIS + number * 1000
     return {
         "TrainingJobName": name,
         "TrainingJobArn": _arn("training-job", name),
@@ -117,29 +119,30 @@ def _training_detail(number: int, status: str) -> Json:
         "InputDataConfig": [
             {
                 "ChannelName": channel,
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://churn-data/v7/{channel}"}},
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}},
                 "ContentType": "text/csv",
             }
-            for channel in channels
+            for channel, uri in inputs.items()
         ],
         "OutputDataConfig": {"S3OutputPath": "s3://churn-models/output"},
-        "ModelArtifacts": {"S3ModelArtifacts": f"s3://churn-models/output/{name}/output/model.tar.gz"},
+        "ModelArtifacts": {"S3ModelArtifacts": output or f"s3://churn-models/output/{name}/output/model.tar.gz"},
         "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-        "CreationTime": MILLIS,
-        "TrainingStartTime": MILLIS,
-        "LastModifiedTime": MILLIS + 300_000,
-        **({"TrainingEndTime": MILLIS + 300_000} if status == "Completed" else {}),
+        "CreationTime": begun,
+        "TrainingStartTime": begun + 30_000,
+        "LastModifiedTime": begun + 300_000,
+        **({"TrainingEndTime": begun + 300_000} if status == "Completed" else {}),
         "SecondaryStatusTransitions": [
-            {"Status": step, "StartTime": MILLIS, "EndTime": MILLIS + 1000, "StatusMessage": f"{step} the job"}
+            {"Status": step, "StartTime": begun, "EndTime": begun + 1000, "StatusMessage": f"{step} the job"}
             for step in ("Starting", "Downloading", "Training", "Uploading")
         ],
         "Tags": {f"tag-{place}": f"value {place}" for place in range(8)} | {"git_commit": "0123456789abcdef"},
     }
 
 
-def _training(status: str, number: int) -> Json:
-    detail = _training_detail(number, status)
+def training_event(number: int, status: str, inputs: Mapping[str, str] = _CHANNELS, output: str = "") -> Json:
+    """Return the event of a training job that reads these URIs, by channel, and writes to one."""
+    detail = _training_detail(number, status, inputs, output)
     return _event("SageMaker Training Job State Change", detail["TrainingJobArn"], detail)
 
 
@@ -211,8 +214,8 @@ def _step(number: int) -> Json:
 
 
 _EVENTS = {
-    "training job in progress": lambda number: _training("InProgress", number),
-    "training job completed": lambda number: _training("Completed", number),
+    "training job in progress": lambda number: training_event(number, "InProgress"),
+    "training job completed": lambda number: training_event(number, "Completed"),
     "model package approved": _package,
     "endpoint in service": _endpoint,
     "pipeline step succeeded": _step,

@@ -20,7 +20,13 @@ _POOL_CONNECTIONS = 40
 
 DYNAMODB_SECONDS = 24
 """The longest that one call of DynamoDB takes: three attempts with 2 s to connect and 5 s to read, and the waits."""
-_DYNAMODB = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+_DYNAMODB = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"total_max_attempts": 3, "mode": "standard"},
+    # A third of what a large transaction costs, and every request of ours is held against the model by its tests.
+    parameter_validation=False,
+)
 
 RetryMode = Literal["standard", "adaptive"]
 

@@ -116,7 +116,7 @@ class Demonstration:
             ("graph", raw, "--down", "-o", str(OUTPUT / "impact.html")),
             ("dead-letters",),
         ]
-        with self._part("ask"):
+        with self._part("ask", quiet=True):
             for question in questions:
                 self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
                 self._hallmark(cloud, question)
@@ -161,9 +161,11 @@ class Demonstration:
             threading.Event().wait()
 
     @contextmanager
-    def _part(self, name: str) -> Iterator[None]:
+    def _part(self, name: str, *, quiet: bool = False) -> Iterator[None]:
+        """Tell that a part is under way and how long it took; a quiet one leaves the screen to what it runs."""
         begun = time.monotonic()
-        with self._screen.status(name) if self._screen.is_terminal else _said(self._screen, name):
+        status = self._screen.status(name) if self._screen.is_terminal else _said(self._screen, name)
+        with nullcontext() if quiet else status:
             yield
         self._seconds[name] = time.monotonic() - begun
         self._screen.print(f"[green]✓[/] {name}  [dim]{self._seconds[name]:.1f} s[/]")

@@ -37,7 +37,7 @@ POLICY = "local/policy.yaml"
 OUTPUT = Path("build/demo")
 _RECORDED_SECONDS = 90.0
 _POLL_SECONDS = 0.5
-_MINIMUM_WIDTH = 100
+_MINIMUM_WIDTH = 80
 _LAST_PORT = 65_535
 
 

@@ -65,7 +65,7 @@ IMPACT_ORDER = (
 )
 _NEIGHBOURS_SHOWN = 200
 _VIEWS_KEPT = 3
-_NODE_BYTES, _EDGE_BYTES = 240, 280
+_NODE_BYTES, _EDGE_BYTES = 180, 200
 """What a node and an edge need as JSON beside their keys and labels."""
 _PAGE_BYTES = MAXIMUM_ANSWER_BYTES * 9 // 10
 _BUILT_AT_ONCE = 2_000

@@ -399,10 +399,14 @@ class LineageGraph:
 
     def edges_of(self, nodes: Integers, direction: Direction, as_of: int | None) -> Integers:
         """Return the edges that say something around some nodes and held at a time; None takes every time."""
+        edges = self._holding(nodes, direction, as_of)
+        return edges[self.telling.tells(edges)]
+
+    def _holding(self, nodes: Integers, direction: Direction, as_of: int | None) -> Integers:
         edges, _ = self.around(nodes, direction)
         if as_of is not None and len(edges):
             edges = edges[(self.begin_of(edges) <= as_of) & (as_of < self.end_of(edges))]
-        return edges[self.telling.tells(edges)] if len(edges) else edges
+        return edges
 
     # --- walks ---
 
@@ -440,10 +444,7 @@ class LineageGraph:
         return _walk_of(levels, finished=True)
 
     def _followed(self, nodes: Integers, direction: Direction, as_of: int | None) -> Integers:
-        edges = self.edges_of(nodes, direction, as_of)
-        if direction is Direction.UP and len(edges):
-            edges = edges[~self.telling.silent_upwards(edges)]
-        return edges
+        return self.telling.followed(self._holding(nodes, direction, as_of), direction)
 
     def _neighbours(self, edges: Integers, direction: Direction) -> Integers:
         return self.source_of(edges) if direction is Direction.UP else self.target_of(edges)

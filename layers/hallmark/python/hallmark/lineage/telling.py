@@ -28,6 +28,8 @@ _PRODUCED = TYPE_CODES[EdgeType.PRODUCED]
 _DERIVED_FROM = TYPE_CODES[EdgeType.DERIVED_FROM]
 _SAME_AS = TYPE_CODES[EdgeType.SAME_AS]
 _ASSOCIATED = TYPE_CODES[EdgeType.ASSOCIATED_WITH]
+_PLAIN = np.ones(len(TYPE_CODES), dtype=bool)
+_PLAIN[[_DERIVED_FROM, _SAME_AS, _ASSOCIATED]] = False
 _FIRST_EDGES = 8
 """Most questions about a node are settled by its first edges; the rest of a hub is looked at only if they are not."""
 
@@ -83,11 +85,21 @@ class Telling:
     def tells(self, edges: Integers) -> Integers:
         """Tell which edges say something."""
         kind = self._graph.type_of(edges)
-        telling: Integers = (kind != _DERIVED_FROM) & (kind != _SAME_AS) & (kind != _ASSOCIATED)
-        doubtful = np.flatnonzero(~telling)
-        if len(doubtful):
+        telling: Integers = _PLAIN[kind]
+        if not telling.all():
+            doubtful = np.flatnonzero(~telling)
             telling[doubtful] = self._doubtful(edges[doubtful], kind[doubtful])
         return telling
+
+    def followed(self, edges: Integers, direction: Direction) -> Integers:
+        """Return those edges that a walk goes along: all that say something.
+
+        Upwards, a place tells nothing of its content's origin, unless a run wrote there and nobody saw what.
+        """
+        if not len(edges) or _PLAIN[self._graph.type_of(edges)].all():
+            return edges
+        edges = edges[self.tells(edges)]
+        return edges if direction is Direction.DOWN else edges[~self.silent_upwards(edges)]
 
     def _doubtful(self, edges: Integers, kind: Integers) -> Integers:
         role = self._graph.role_of(edges)
@@ -117,10 +129,7 @@ class Telling:
         return ~self._ask(Telling._is_idle_part, self._graph.target_of(edges))
 
     def silent_upwards(self, edges: Integers) -> Integers:
-        """Tell which edges a walk upwards leaves out: a place tells nothing of its content's origin.
-
-        Unless a run wrote there and nobody saw what.
-        """
+        """Tell which edges lead from a place that no run wrote to as a whole to its versions."""
         version = self.is_version(edges)
         found = np.flatnonzero(version)
         version[found] = ~self._ask(Telling._is_written, self._graph.source_of(edges[found]))
@@ -141,11 +150,12 @@ class Telling:
         known = self._known.get(question)
         if known is None:
             known = self._known[question] = np.full(len(self._graph.kinds), -1, dtype=np.int8)
-        unknown = np.unique(nodes[known[nodes] < 0]).astype(np.int64)
-        if len(unknown):
+        found: Integers = known[nodes]
+        if (found < 0).any():
+            unknown = np.unique(nodes[found < 0]).astype(np.int64)
             known[unknown] = question(self, unknown)
-        found: Integers = known[nodes] > 0
-        return found
+            found = known[nodes]
+        return found > 0
 
     def _any(self, nodes: Integers, direction: Direction, rule: Callable[[Integers], Integers]) -> Integers:
         """Tell which nodes have an edge that obeys a rule."""

@@ -9,8 +9,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
 AREA ?=
 TESTS ?= tests
-# Two processes; the tests of one file stay together, so that what they share is made once.
-PARALLEL ?= -n 2 --dist loadfile
+# Two processes; tests that share something stay together (tests/conftest.py), so that it is made once.
+PARALLEL ?= -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## List the words

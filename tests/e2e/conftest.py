@@ -70,7 +70,7 @@ class Deployed:
             time.sleep(POLL_SECONDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployed() -> Iterator[Deployed]:
     with LocalCloud(CloudSettings()) as cloud:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())

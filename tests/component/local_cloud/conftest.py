@@ -25,7 +25,7 @@ TRUST_LAMBDA = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud() as running:
         yield running
@@ -137,11 +137,11 @@ def archive(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workbench(cloud: LocalCloud) -> Workbench:
     return Workbench(cloud)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def zip_files() -> Callable[[dict[str, str]], bytes]:
     return archive

@@ -6,22 +6,10 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-
-
-def _to_duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+)\s*(second|minute|hour|day)s?\s*", value)
-    if match is None:
-        raise ValueError("write a number and a unit: 30 seconds, 15 minutes, 1 hour, 2 days")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
-"""``15 minutes``, ``1 hour`` …"""
+from hallmark.durations import Duration
+from hallmark.evaluation.suites import EvaluationPolicy
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -110,3 +98,4 @@ class Policy(_Section):
     """The whole of ``hallmark.yaml``."""
 
     lineage: LineagePolicy = LineagePolicy()
+    evaluation: EvaluationPolicy = EvaluationPolicy()

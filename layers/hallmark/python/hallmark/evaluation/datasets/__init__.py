@@ -1,0 +1,1 @@
+"""Datasets: reading, formats of the field, sampling, contamination."""

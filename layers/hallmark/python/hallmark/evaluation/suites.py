@@ -1,0 +1,297 @@
+"""What a team says of its evaluations: models, datasets, scorers, suites, budgets."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from hallmark.durations import Duration
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+"""Lower-case letters, digits and hyphens: it becomes part of names in AWS."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class Inference(_Section):
+    """Parameters of Converse (Bedrock API reference, InferenceConfiguration)."""
+
+    max_tokens: int = Field(default=512, ge=1)
+    temperature: float = Field(default=0.0, ge=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    stop_sequences: tuple[str, ...] = ()
+
+
+class Facts(_Section):
+    """What no measurement tells of a model; columns of the comparison matrix."""
+
+    licence: str | None = None
+    support: str | None = None
+    deployment: str | None = None
+    """How hard it is to deploy: serverless, provisioned, own endpoint."""
+    monitoring: str | None = None
+    scaling: str | None = None
+
+
+class ModelVariant(_Section):
+    """A model with everything that changes its answers."""
+
+    model_id: str = Field(min_length=1, max_length=2048)
+    """Identifier, ARN or inference profile that Bedrock's Converse takes as ``modelId``."""
+    inference: Inference = Inference()
+    system: str | None = Field(default=None, min_length=1)
+    """System prompt, where the case has none."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Quota to keep, over all runs; Bedrock refuses what is above its own."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    facts: Facts = Facts()
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------------
+
+
+class DatasetFormat(StrEnum):
+    """How a dataset is written; docs/evaluation.md shows each."""
+
+    AUTO = "auto"
+    """By the name of the object: ``.jsonl``, ``.csv``, ``.parquet`` in Hallmark's own columns."""
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+    GLUE_SST2 = "glue-sst2"
+    GLUE_COLA = "glue-cola"
+    GLUE_MRPC = "glue-mrpc"
+    GLUE_QQP = "glue-qqp"
+    GLUE_STSB = "glue-stsb"
+    GLUE_MNLI = "glue-mnli"
+    GLUE_QNLI = "glue-qnli"
+    GLUE_RTE = "glue-rte"
+    GLUE_WNLI = "glue-wnli"
+    HELLASWAG = "hellaswag"
+    MMLU = "mmlu"
+    SQUAD = "squad"
+    """SQuAD v1.1 and v2."""
+    SUMMARIZATION = "summarization"
+    TRANSLATION = "translation"
+    BEDROCK = "bedrock"
+    """Bedrock's automatic and judge evaluation format, with or without precomputed answers."""
+    BEDROCK_RAG = "bedrock-rag"
+
+
+class Allocation(StrEnum):
+    """How many cases each stratum gets (Cochran, Sampling Techniques, chapter 5)."""
+
+    PROPORTIONAL = "proportional"
+    EQUAL = "equal"
+    NEYMAN = "neyman"
+    """By size times the spread that the last run measured; proportional where none did."""
+
+
+class Sampling(_Section):
+    """Which part of a dataset is asked; the rest is neither asked nor paid for."""
+
+    cases: int = Field(ge=1)
+    by: Literal["group", "category", "difficulty"] | None = None
+    """What the strata are; None draws from the whole."""
+    allocation: Allocation = Allocation.PROPORTIONAL
+    seed: int = 0
+
+
+class Contamination(_Section):
+    """Whether cases stand in the training data."""
+
+    training_data: str = Field(pattern=r"^s3://[^/]+/.*")
+    ngram: int = Field(default=13, ge=3, le=50)
+    """Words in a row that count as seen (13 in Brown et al. 2020, appendix C)."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Share of a case's n-grams from which on it counts as contaminated."""
+    exclude: bool = False
+    """Leave contaminated cases out; else they are only reported."""
+
+
+class DatasetSource(_Section):
+    """Where cases come from."""
+
+    location: str = Field(pattern=r"^s3://[^/]+/.+")
+    """One object, or a prefix that ends with ``/``; ``{account}`` and ``{region}`` are replaced."""
+    format: DatasetFormat = DatasetFormat.AUTO
+    template: str | None = Field(default=None, min_length=1)
+    """Text around each prompt; ``{prompt}`` stands for it, ``{context}`` and ``{choices}`` for theirs."""
+    shots: int = Field(default=0, ge=0, le=32)
+    """Solved examples put before each question (``mmlu``: from the object's ``dev`` split beside it)."""
+    labels: tuple[str, ...] = ()
+    """Classes of a classification task; the scorers of classes need them."""
+    options: dict[str, str] = {}
+    """Further columns or names that a format asks for, e.g. ``subject``."""
+
+
+# --- suites -----------------------------------------------------------------------------------------------------------
+
+
+class ScorerChoice(_Section):
+    """A scorer by name; ``rouge``, or ``{rouge: {stemmer: true}}`` with parameters."""
+
+    name: str = Field(min_length=1)
+    parameters: dict[str, Any] = {}
+
+
+def _to_scorer(value: object) -> object:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+        ((name, parameters),) = value.items()
+        return {"name": name, "parameters": parameters or {}}
+    return value
+
+
+class Judge(_Section):
+    """A model that scores answers by a rubric."""
+
+    models: tuple[Name, ...] = Field(min_length=1)
+    """Variants that judge; several make a panel."""
+    rubric: str = Field(min_length=1)
+    """Name of a rubric: built in, or a file of the policy's folder ``rubrics``."""
+    pairwise: bool = False
+    """Compare each model with the champion in both positions, rather than score alone."""
+    anchors: Name | None = None
+    """Dataset with human labels: how far the judge can be trusted, and whether it has changed."""
+
+
+class Template(StrEnum):
+    """What the comparison asks."""
+
+    AB_TEST = "ab-test"
+    """Is one of two better?"""
+    CHAMPION_CHALLENGER = "champion-challenger"
+    """Is a challenger better than the champion?"""
+    REGRESSION = "regression"
+    """Is a model not worse than its baseline?"""
+    SAFETY = "safety"
+    """Are harm, refusal and gaps between groups within bounds?"""
+
+
+class ComparisonSettings(_Section):
+    """How differences are judged."""
+
+    primary: str | None = None
+    """Metric that decides; the first of the suite where it is None."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    """Over metrics, models and groups."""
+    margin: float = Field(default=0.0, ge=0)
+    """How much worse still counts as not worse, in units of the primary metric."""
+    early_stopping: bool = False
+    """Stop as soon as the question is decided, by a test that stays valid however often one looks."""
+    look_every: int = Field(default=100, ge=10)
+    """Cases per model between looks, with early stopping."""
+
+
+class Budget(_Section):
+    """What a run may take; it stops cleanly before it takes more."""
+
+    usd: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    time: Duration = Field(default=timedelta(hours=2), gt=timedelta(0), le=timedelta(days=7))
+
+
+class Triggers(_Section):
+    """What starts a run besides its schedule."""
+
+    model_package_groups: tuple[str, ...] = ()
+    """A new model package of one of these groups."""
+    custom_models: bool = False
+    """A Bedrock customization job that completed: its model is evaluated beside the others."""
+    dataset_changes: bool = False
+    """A new object at one of the suite's datasets."""
+
+
+_CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
+_RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
+
+
+def _check_frequency(value: str) -> str:
+    if not (_CRON.fullmatch(value) or _RATE.fullmatch(value)):
+        raise ValueError("write rate(1 day), rate(6 hours) or cron(minute hour day month weekday year)")
+    return value
+
+
+def _check_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("write the name of a time zone: UTC, Europe/Paris, America/New_York")
+    return value
+
+
+_VARIANTS_OF_AB_TEST = 2
+
+
+class Suite(_Section):
+    """Datasets x models x scorers, run by itself."""
+
+    description: str = ""
+    template: Template = Template.CHAMPION_CHALLENGER
+    model_variants: tuple[Name, ...] = Field(min_length=1)
+    champion: Name | None = None
+    """The model in use, or the baseline; None compares all with all."""
+    datasets: tuple[Name, ...] = Field(min_length=1)
+    scorers: tuple[Annotated[ScorerChoice, BeforeValidator(_to_scorer)], ...] = Field(min_length=1)
+    judge: Judge | None = None
+    sampling: Sampling | None = None
+    contamination: Contamination | None = None
+    repeats: int = Field(default=1, ge=1, le=100)
+    """How often each case is asked (epochs); pass@k needs k or more."""
+    comparison: ComparisonSettings = ComparisonSettings()
+    frequency: Annotated[str, AfterValidator(_check_frequency)] | None = None
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
+    parallel_executions: int = Field(default=8, ge=1, le=1000)
+    """Batches that are asked at the same time, over all models."""
+    engine: Literal["direct", "managed"] = "direct"
+    budget: Budget = Budget()
+    triggers: Triggers = Triggers()
+    owners: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        for field, names in (("model_variants", self.model_variants), ("datasets", self.datasets)):
+            if len(set(names)) < len(names):
+                raise ValueError(f"{field} names one of them twice: name each once")
+        if self.champion is not None and self.champion not in self.model_variants:
+            raise ValueError(f"champion {self.champion!r} is not among model_variants: add it there")
+        if self.template is Template.AB_TEST and len(self.model_variants) != _VARIANTS_OF_AB_TEST:
+            raise ValueError("an A/B test compares two model_variants: name two, or choose another template")
+        if self.template in {Template.CHAMPION_CHALLENGER, Template.REGRESSION} and self.champion is None:
+            raise ValueError(f"the template {self.template.value} needs a champion: name one of model_variants")
+        if self.judge is not None and self.judge.pairwise and self.champion is None:
+            raise ValueError("a pairwise judge compares with the champion: name one of model_variants")
+        return self
+
+
+class EvaluationPolicy(_Section):
+    """The section ``evaluation`` of ``hallmark.yaml``."""
+
+    models: dict[Name, ModelVariant] = {}
+    datasets: dict[Name, DatasetSource] = {}
+    suites: dict[Name, Suite] = {}
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for suite, content in self.suites.items():
+            judges = content.judge.models if content.judge else ()
+            anchors = (content.judge.anchors,) if content.judge and content.judge.anchors else ()
+            for section, names, known in (
+                ("models", (*content.model_variants, *judges), self.models),
+                ("datasets", (*content.datasets, *anchors), self.datasets),
+            ):
+                for name in names:
+                    if name not in known:
+                        there = ", ".join(sorted(known)) or "none"
+                        raise ValueError(f"suite {suite!r} names {name!r}, which {section} does not have ({there})")
+        return self

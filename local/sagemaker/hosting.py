@@ -55,7 +55,7 @@ class ModelProcess:
         finally:
             connection.close()
         if answer.status != _OK:
-            raise ModelError(f"status {answer.status}: {content.decode(errors='replace')}")
+            raise ModelError(content.decode(errors="replace") or f"status {answer.status}")
         return content, answer.headers.get("Content-Type", accept)
 
     def _explain(self, otherwise: str) -> str:

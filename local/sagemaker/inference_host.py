@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -97,7 +98,6 @@ def serve(answer: Answer) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             content_type = self.headers.get("Content-Type", "application/json")
             accept = self.headers.get("Accept") or "application/json"
-            # What the user's code raises is printed by the server, and ends the connection without an answer.
             content, kind = answer(body, content_type, "application/json" if accept == "*/*" else accept)
             self._send(200, content, kind)
 
@@ -111,7 +111,17 @@ def serve(answer: Answer) -> None:
             self.end_headers()
             self.wfile.write(content)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Print what the user's code raised, and answer with its last line, as a framework's server does."""
+            super().handle_error(request, client_address)
+            raised = "".join(traceback.format_exception_only(*sys.exc_info()[:2])).strip().splitlines()[-1].encode()
+            request.sendall(
+                b"HTTP/1.0 500 Internal Server Error\r\nContent-Type: text/plain\r\n"
+                b"Content-Length: %d\r\n\r\n%s" % (len(raised), raised)
+            )
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         print(f"listening on port {server.server_address[1]}", flush=True)  # noqa: T201 - how the port is known
         server.serve_forever()
 

@@ -1,4 +1,4 @@
-"""The local cloud: MiniStack and the SageMaker stand-in in this process, behind one port of the loopback interface."""
+"""The local cloud: MiniStack and the stand-ins of SageMaker and Bedrock in this process, behind one loopback port."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 
 from local import ministack_access
+from local.bedrock_port import BedrockPort
 from local.envelopes import localise_event, read_event
 from local.gateway import Gateway
 from local.ministack_access import CLIENT_CONFIG, ServerAddress, root_session
@@ -39,6 +40,7 @@ class LocalCloud:
     Args:
         settings: Account, region and port.
         sagemaker: Makes the stand-in of SageMaker, once for each start.
+        bedrock: Makes the stand-in of Bedrock, likewise.
 
     Attributes:
         account: Twelve digits.
@@ -48,10 +50,15 @@ class LocalCloud:
     _running = threading.Lock()
 
     def __init__(
-        self, settings: CloudSettings | None = None, *, sagemaker: Callable[[], SageMakerPort] | None = None
+        self,
+        settings: CloudSettings | None = None,
+        *,
+        sagemaker: Callable[[], SageMakerPort] | None = None,
+        bedrock: Callable[[], BedrockPort] | None = None,
     ) -> None:
         self._settings = settings or CloudSettings()
         self._make_sagemaker = sagemaker or _sagemaker_service
+        self._make_bedrock = bedrock or _bedrock_service
         self.account = self._settings.account
         self.region = self._settings.region
         self._port = self._settings.port
@@ -60,7 +67,8 @@ class LocalCloud:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._sagemaker: SageMakerPort | None = None
-        self._sagemaker_lock = threading.Lock()
+        self._bedrock: BedrockPort | None = None
+        self._stand_in_lock = threading.Lock()
 
     @property
     def endpoint(self) -> str:
@@ -87,10 +95,17 @@ class LocalCloud:
 
     def sagemaker(self) -> SageMakerPort:
         """Return the stand-in of SageMaker; it is made when it is first asked for."""
-        with self._sagemaker_lock:
+        with self._stand_in_lock:
             if self._sagemaker is None:
                 self._sagemaker = self._make_sagemaker()
             return self._sagemaker
+
+    def bedrock(self) -> BedrockPort:
+        """Return the stand-in of Bedrock, with the faults and counts of its models; made when it is first asked for."""
+        with self._stand_in_lock:
+            if self._bedrock is None:
+                self._bedrock = self._make_bedrock()
+            return self._bedrock
 
     def start(self) -> Self:
         """Bind the port and serve.
@@ -115,6 +130,9 @@ class LocalCloud:
         if self._sagemaker is not None:
             self._sagemaker.close()
             self._sagemaker = None
+        if self._bedrock is not None:
+            self._bedrock.close()
+            self._bedrock = None
         self._loop.call_soon_threadsafe(self._stop_requested.set)
         self._thread.join(_STOP_SECONDS)
         self._reset_emulator()
@@ -126,6 +144,8 @@ class LocalCloud:
         """Empty the state of every service and end every job."""
         if self._sagemaker is not None:
             self._sagemaker.reset()
+        if self._bedrock is not None:
+            self._bedrock.reset()
         self._reset_emulator()
 
     def emit(self, events: Iterable[Mapping[str, Any]], *, as_is: bool = False) -> int:
@@ -187,7 +207,7 @@ class LocalCloud:
         emulator.AUTH = True
         emulator._MINISTACK_PORT = str(self._port)
         ministack_access.bind(ServerAddress(self.endpoint, self.account, self.region))
-        every_mend.apply_all(self.sagemaker)
+        every_mend.apply_all(self.sagemaker, self.bedrock)
         ready = threading.Event()
         gateway = Gateway(emulator.app, self, ready.set)
 
@@ -225,6 +245,12 @@ def _sagemaker_service() -> SageMakerPort:
     from local.sagemaker.service import SageMakerService  # noqa: PLC0415 - botocore's model of SageMaker takes long to read
 
     return SageMakerService()
+
+
+def _bedrock_service() -> BedrockPort:
+    from local.bedrock.service import BedrockService  # noqa: PLC0415 - as above
+
+    return BedrockService()
 
 
 def _server_config(listener: socket.socket) -> ServerConfig:

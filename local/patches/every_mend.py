@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from local.bedrock_port import BedrockPort
 from local.patches import (
+    bedrock_service,
     container_images,
     customer_keys,
     denial_messages,
@@ -16,17 +18,19 @@ from local.patches import (
     object_encryption,
     sagemaker_service,
     stack_resources,
+    stand_ins,
     stream_mappings,
     unimplemented_operations,
 )
 from local.sagemaker_port import SageMakerPort
 
 
-def apply_all(sagemaker: Callable[[], SageMakerPort]) -> None:
-    """Mend the emulator, once in a process however often it is called, and put SageMaker behind its port.
+def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], BedrockPort]) -> None:
+    """Mend the emulator, once in a process however often it is called, and put SageMaker and Bedrock behind its port.
 
     Args:
         sagemaker: Gives the stand-in when the first request for it comes.
+        bedrock: Likewise.
 
     Raises:
         EmulatorChangedError: MiniStack is no longer what a mend was written for.
@@ -43,4 +47,6 @@ def apply_all(sagemaker: Callable[[], SageMakerPort]) -> None:
     object_encryption.apply()
     container_images.apply()
     unimplemented_operations.apply()
+    stand_ins.apply()
     sagemaker_service.apply(sagemaker)
+    bedrock_service.apply(bedrock)

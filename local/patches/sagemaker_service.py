@@ -7,35 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Callable
 
-import ministack.app as emulator
-from ministack.core import iam_actions, iam_evaluator, router
-from ministack.core.responses import get_account_id, get_region
+from ministack.core import iam_actions, router
 
 from local.envelopes import partition_of
-from local.patches.replacement import EmulatorChangedError, replace_function
+from local.patches import stand_ins
+from local.patches.stand_ins import Answer, Request, StandIn
 from local.sagemaker_authorisation import resource_arns
 from local.sagemaker_port import SageMakerPort
 
 _SERVICE = "sagemaker"
-_BEDROCK_ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:[0-9]*:[a-z-]+/[A-Za-z0-9._:/-]+")
 _TARGET_PREFIX = "SageMaker."
-_Answer = tuple[int, dict[str, str], bytes]
 
 
 def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
-    """Route SageMaker's requests to what ``sagemaker`` gives.
-
-    Raises:
-        EmulatorChangedError: MiniStack's tables of services are not where they were.
-    """
-    for table, entry in ((router.SERVICE_PATTERNS, "sqs"), (emulator.SERVICE_HANDLERS, "sqs")):
-        if not isinstance(table, dict) or entry not in table:
-            raise EmulatorChangedError(f"MiniStack's table of services has no entry '{entry}' any more")
+    """Route SageMaker's requests to what ``sagemaker`` gives; :func:`stand_ins.apply` comes before."""
     router.SERVICE_PATTERNS[_SERVICE] = {
         "target_prefixes": [_TARGET_PREFIX],
         "host_patterns": [r"api\.sagemaker\."],
@@ -43,82 +30,38 @@ def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
     }
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
 
-    async def handle(
-        method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
-    ) -> _Answer:
-        denial = _deny_further_resources(headers, body, query_params)
-        if denial is not None:
-            return denial
-        return await asyncio.to_thread(_answer, sagemaker, method, path, headers, body)
+    async def respond(request: Request) -> Answer:
+        return await asyncio.to_thread(_answer, sagemaker, request, request.caller_arn)
 
-    emulator.SERVICE_HANDLERS[_SERVICE] = handle
-    replace_function(
-        iam_actions,
-        "extract_resource_arn",
-        ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
-        _with_resources,
-    )
+    stand_ins.install(_SERVICE, StandIn(respond, _action, _resources))
 
 
-def _answer(
-    sagemaker: Callable[[], SageMakerPort], method: str, path: str, headers: Mapping[str, str], body: bytes
-) -> _Answer:
+def _answer(sagemaker: Callable[[], SageMakerPort], request: Request, caller_arn: str) -> Answer:
     return sagemaker().handle(
-        method,
-        path,
-        headers,
-        body,
-        account=get_account_id(),
-        region=get_region(),
-        caller_arn=iam_evaluator.caller_arn(),
+        request.method,
+        request.path,
+        request.headers,
+        request.body,
+        account=request.account,
+        region=request.region,
+        caller_arn=caller_arn,
     )
 
 
-def _with_resources(original: Any) -> Any:
-    def extract_resource_arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        query_params: Mapping[str, Any],
-        region: str,
-        account_id: str,
-    ) -> Any:
-        if service == _SERVICE:
-            return _resources(headers, body, account_id, region)[0]
-        found = original(service, method, path, headers, body, query_params, region, account_id)
-        # MiniStack finds no resource in what Bedrock's operations on jobs name: the ARN is in the path or the body.
-        named = _BEDROCK_ARN.search(unquote(path) + body.decode(errors="replace")) if service == "bedrock" else None
-        return named[0] if named is not None and found == "*" else found
-
-    return extract_resource_arn
+def _action(request: Request) -> str | None:
+    operation = _operation(request)
+    return f"{_SERVICE}:{operation}" if operation else None
 
 
-def _deny_further_resources(headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]) -> _Answer | None:
-    """Check the resources after the first, which MiniStack's own dispatch has checked."""
-    account, region = get_account_id(), get_region()
-    action = f"{_SERVICE}:{_operation(headers)}"
-    for arn in _resources(headers, body, account, region)[1:]:
-        key = router.extract_access_key_id(headers, query_params)
-        denied = iam_evaluator.enforce(key, action, _SERVICE, region, resource_arn=arn)
-        if denied is not None:
-            answer: _Answer = iam_actions.access_denied_response(
-                _SERVICE, action, iam_evaluator.caller_arn(), "", headers=headers, resource_arn=arn
-            )
-            return answer
-    return None
+def _operation(request: Request) -> str:
+    return request.headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
 
 
-def _operation(headers: Mapping[str, str]) -> str:
-    return headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
-
-
-def _resources(headers: Mapping[str, str], body: bytes, account: str, region: str) -> list[str]:
+def _resources(request: Request) -> list[str]:
     try:
-        parameters = json.loads(body or b"{}")
+        parameters = json.loads(request.body or b"{}")
     except ValueError:
         return ["*"]
     if not isinstance(parameters, dict):
         return ["*"]
-    return resource_arns(_operation(headers), parameters, account, region, partition_of(region))
+    return resource_arns(_operation(request), parameters, request.account, request.region, partition_of(request.region))

@@ -25,6 +25,10 @@ STATUS_MEMBERS = {
     "pipeline-execution": "PipelineExecutionStatus",
     "pipeline-step": "StepStatus",
     "model-card": "ModelCardStatus",
+    # Bedrock's stand-in keeps its jobs in the same store.
+    "evaluation-job": "status",
+    "model-invocation-job": "status",
+    "model-customization-job": "status",
 }
 
 

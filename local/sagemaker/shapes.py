@@ -52,12 +52,18 @@ def parse_request(shape: StructureShape | None, document: object) -> dict[str, A
 
 
 def _parse(shape: Shape, value: object, path: str, problems: list[str]) -> Any:
+    if getattr(shape, "is_document_type", False):  # any JSON
+        return value
     if isinstance(shape, StructureShape):
         return _parse_structure(shape, value, path, problems)
     if isinstance(shape, ListShape):
         return _parse_list(shape, value, path, problems)
     if isinstance(shape, MapShape):
         return _parse_map(shape, value, path, problems)
+    return _parse_simple(shape, value, path, problems)
+
+
+def _parse_simple(shape: Shape, value: object, path: str, problems: list[str]) -> Any:
     if shape.type_name == "string":
         return _parse_string(shape, value, path, problems)
     if shape.type_name in _NUMBERS:
@@ -179,11 +185,15 @@ def _lower_first(name: str) -> str:
 
 
 def serialise(shape: Shape, value: Any, path: str = "") -> Any:
-    """Return ``value`` as AWS's JSON protocol writes it: times as epoch seconds, blobs as base64, no nulls.
+    """Return ``value`` as AWS's JSON protocols write it: blobs as base64, no nulls.
+
+    Times are epoch seconds, or ISO 8601 where the shape says so.
 
     Raises:
         UnknownMemberError: ``value`` has a member that ``shape`` does not know.
     """
+    if getattr(shape, "is_document_type", False):
+        return value
     if isinstance(shape, StructureShape):
         return _serialise_structure(shape, value, path)
     if isinstance(shape, ListShape):
@@ -192,11 +202,13 @@ def serialise(shape: Shape, value: Any, path: str = "") -> Any:
     if isinstance(shape, MapShape):
         entries: Mapping[str, Any] = value
         return {key: serialise(shape.value, item, f"{path}.{key}") for key, item in entries.items()}
-    return _serialise_scalar(value)
+    return _serialise_scalar(shape, value)
 
 
-def _serialise_scalar(value: Any) -> Any:
+def _serialise_scalar(shape: Shape, value: Any) -> Any:
     if isinstance(value, datetime):
+        if shape.serialization.get("timestampFormat") == "iso8601":
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return round(value.timestamp(), 3)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()

@@ -1,0 +1,1 @@
+"""A stand-in for Amazon Bedrock: models that answer, and jobs that run."""

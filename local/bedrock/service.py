@@ -1,0 +1,107 @@
+"""Bedrock's APIs, control plane and runtime, answered by the parts of the stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+
+from local.bedrock.catalogue import Catalogue
+from local.bedrock.contract import Answer, Call, HttpRequest, Operation, ServiceError
+from local.bedrock.faults import Faults
+from local.bedrock.foundation_models import FoundationModels
+from local.bedrock.inference import Inference
+from local.bedrock.rest import RestApi
+from local.bedrock.runtime import Runtime
+from local.bedrock.settings import BedrockSettings
+from local.envelopes import partition_of
+
+Response = tuple[int, dict[str, str], bytes]
+CONTROL_PLANE, RUNTIME = "bedrock", "bedrock-runtime"
+
+
+@cache
+def rest_api(service: str) -> RestApi:
+    """Return the API of ``bedrock`` or ``bedrock-runtime``; reading its model takes a moment."""
+    return RestApi(service)
+
+
+class BedrockService:
+    """The stand-in; every method may be called from any thread.
+
+    Attributes:
+        faults: What goes wrong on demand, and what was asked of each model.
+        inference: Asks models.
+        operations: What answers each operation, by service.
+    """
+
+    def __init__(self, settings: BedrockSettings | None = None) -> None:
+        self._settings = settings or BedrockSettings()
+        self.faults = Faults()
+        self.inference = Inference(Catalogue(self._settings), self.faults)
+        runtime = Runtime(self.inference)
+        control = (FoundationModels(self.inference.catalogue),)
+        self.operations: dict[str, dict[str, Operation]] = {
+            RUNTIME: runtime.operations(),
+            CONTROL_PLANE: {name: operation for part in control for name, operation in part.operations().items()},
+        }
+        self._executor = ThreadPoolExecutor(self._settings.parallel_requests, thread_name_prefix="bedrock")
+
+    async def respond(self, service: str, request: HttpRequest) -> Response:
+        """Answer as :meth:`handle` does, from an event loop: a slow model holds up nobody, a slow answer no thread."""
+        work = partial(self.handle, service, request)
+        response, delay_seconds = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        if delay_seconds:
+            await asyncio.sleep(delay_seconds)
+        return response
+
+    def handle(self, service: str, request: HttpRequest) -> tuple[Response, float]:
+        """Answer one request.
+
+        Args:
+            service: ``bedrock`` or ``bedrock-runtime``.
+            request: The request.
+
+        Returns:
+            Status, headers and body, and the seconds to let pass before they are sent.
+        """
+        api = rest_api(service)
+        try:
+            name, in_path = self._find(api, service, request)
+            call = Call(
+                operation=name,
+                parameters=api.parse(name, in_path, request.query, request.headers, request.body),
+                account=request.account,
+                region=request.region,
+                partition=partition_of(request.region),
+                caller_arn=request.caller_arn,
+            )
+            answer = self.operations[service][name](call)
+        except ServiceError as error:
+            return api.write_error(error), 0.0
+        if not isinstance(answer, Answer):
+            return api.write(name, answer), 0.0
+        if answer.stream:
+            return api.write_stream(name, answer.stream), answer.delay_seconds
+        return api.write(name, answer.members), answer.delay_seconds
+
+    def reset(self) -> None:
+        """Forget every resource, fault and count, and end every running job."""
+        self.faults.clear()
+        self.inference.catalogue.clear()
+
+    def close(self) -> None:
+        """End every running job and every thread."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _find(self, api: RestApi, service: str, request: HttpRequest) -> tuple[str, dict[str, str]]:
+        found = api.find(request.method, request.path)
+        if found is None:
+            raise ServiceError(
+                "UnknownOperationException", f"{request.method} {request.path} is no operation of {service}", 404
+            )
+        if found[0] not in self.operations[service]:
+            raise ServiceError(
+                "UnknownOperationException", f"The local cloud does not implement {service}:{found[0]}", 501
+            )
+        return found

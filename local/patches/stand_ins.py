@@ -1,0 +1,156 @@
+"""Services that MiniStack lacks or only echoes, answered by this repository's stand-ins behind the emulator's port.
+
+A stand-in says which IAM action a request takes and on which resources; MiniStack's own dispatch checks the first of
+them, this module the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ministack.app as emulator
+from ministack.core import iam_actions, iam_evaluator, router
+from ministack.core.responses import get_account_id, get_region
+
+from local.patches.replacement import EmulatorChangedError, replace_function
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to a stand-in.
+
+    Attributes:
+        method: HTTP method.
+        path: Path, percent-decoded.
+        query: Query parameters.
+        headers: With lower-case names.
+        body: The request's body.
+        account: Twelve digits.
+        region: Region of the endpoint.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, Any]
+    headers: Mapping[str, str]
+    body: bytes
+    account: str
+    region: str
+
+    @property
+    def caller_arn(self) -> str:
+        """ARN of the role session, user or root that signed."""
+        return str(iam_evaluator.caller_arn())
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """How a service is answered and authorised.
+
+    Attributes:
+        respond: Answers a request whose signature and permission are checked.
+        action: The IAM action of a request, e.g. ``bedrock:InvokeModel``; ``None`` where it names no operation.
+        resources: ARNs that the caller must be allowed to use, at least one; ``*`` where the action has no resource
+            types.
+    """
+
+    respond: Callable[[Request], Awaitable[Answer]]
+    action: Callable[[Request], str | None]
+    resources: Callable[[Request], list[str]]
+
+
+_stand_ins: dict[str, StandIn] = {}
+
+
+def apply() -> None:
+    """Let the stand-ins say what IAM checks.
+
+    Raises:
+        EmulatorChangedError: MiniStack's tables of services are not where they were.
+    """
+    for table, entry in ((router.SERVICE_PATTERNS, "sqs"), (emulator.SERVICE_HANDLERS, "sqs")):
+        if not isinstance(table, dict) or entry not in table:
+            raise EmulatorChangedError(f"MiniStack's table of services has no entry '{entry}' any more")
+    replace_function(
+        iam_actions,
+        "extract_iam_action",
+        ("service", "method", "path", "headers", "body", "query_params"),
+        _with_action,
+    )
+    replace_function(
+        iam_actions,
+        "extract_resource_arn",
+        ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+        _with_resources,
+    )
+
+
+def install(service: str, stand_in: StandIn) -> None:
+    """Let ``stand_in`` answer what MiniStack's router takes for ``service``."""
+    _stand_ins[service] = stand_in
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
+    ) -> Answer:
+        request = Request(method, path, query_params, headers, body, get_account_id(), get_region())
+        denial = _deny_further_resources(service, stand_in, request)
+        return denial if denial is not None else await stand_in.respond(request)
+
+    emulator.SERVICE_HANDLERS[service] = handle
+
+
+def _with_action(original: Any) -> Any:
+    def extract_iam_action(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, Any],
+    ) -> Any:
+        stand_in = _stand_ins.get(service)
+        if stand_in is None:
+            return original(service, method, path, headers, body, query_params)
+        return stand_in.action(Request(method, path, query_params, headers, body, get_account_id(), get_region()))
+
+    return extract_iam_action
+
+
+def _with_resources(original: Any) -> Any:
+    def extract_resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, Any],
+        region: str,
+        account_id: str,
+    ) -> Any:
+        stand_in = _stand_ins.get(service)
+        if stand_in is None:
+            return original(service, method, path, headers, body, query_params, region, account_id)
+        return stand_in.resources(Request(method, path, query_params, headers, body, account_id, region))[0]
+
+    return extract_resource_arn
+
+
+def _deny_further_resources(service: str, stand_in: StandIn, request: Request) -> Answer | None:
+    """Check the resources after the first, which MiniStack's own dispatch has checked."""
+    further = stand_in.resources(request)[1:]
+    action = stand_in.action(request) if further else None
+    if action is None:
+        return None
+    key = router.extract_access_key_id(request.headers, request.query)
+    for arn in further:
+        denied = iam_evaluator.enforce(key, action, service, request.region, resource_arn=arn)
+        if denied is not None:
+            answer: Answer = iam_actions.access_denied_response(
+                service, action, iam_evaluator.caller_arn(), "", headers=request.headers, resource_arn=arn
+            )
+            return answer
+    return None

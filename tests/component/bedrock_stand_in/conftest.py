@@ -1,0 +1,88 @@
+"""The stand-in behind boto3: every request is checked by the service model, every answer passes botocore's parser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+
+from local.bedrock.contract import HttpRequest
+from local.bedrock.service import CONTROL_PLANE, RUNTIME, BedrockService
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, *_args: object, **_kwargs: object) -> Iterator[bytes]:
+        yield self._content
+
+    def read(self, *_args: object, **_kwargs: object) -> bytes:
+        content, self._content = self._content, b""
+        return content
+
+
+class Bedrock:
+    """A service, boto3 clients on it, and what was waited for."""
+
+    account, region = ACCOUNT, REGION
+
+    def __init__(self, service: BedrockService) -> None:
+        self.service = service
+        self.delays: list[float] = []
+        self.control = self._client(CONTROL_PLANE)
+        self.runtime = self._client(RUNTIME)
+
+    def _client(self, service_name: str) -> Any:
+        client: Any = boto3.client(
+            service_name,  # type: ignore[call-overload] # the name is a variable
+            region_name=REGION,
+            endpoint_url="http://bedrock.stand-in",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+        def answer(request: AWSPreparedRequest, **_kwargs: object) -> AWSResponse:
+            url = urlsplit(request.url)
+            headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in request.headers.items()}
+            body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+            caller = f"arn:aws:iam::{ACCOUNT}:user/ann"
+            (status, answered, content), delay = self.service.handle(
+                service_name,
+                HttpRequest(
+                    str(request.method), unquote(url.path), parse_qs(url.query), headers, body, ACCOUNT, REGION, caller
+                ),
+            )
+            self.delays.append(delay)
+            response_headers: Any = answered
+            return AWSResponse(request.url, status, response_headers, _Body(content))
+
+        client.meta.events.register_first(f"before-send.{service_name}", answer)
+        return client
+
+    def say(self, model: str, prompt: str, **more: Any) -> dict[str, Any]:
+        """Ask a model by Converse."""
+        answer: dict[str, Any] = self.runtime.converse(
+            modelId=model, messages=[{"role": "user", "content": [{"text": prompt}]}], **more
+        )
+        return answer
+
+    def text(self, model: str, prompt: str, **more: Any) -> str:
+        """Return what a model says."""
+        return str(self.say(model, prompt, **more)["output"]["message"]["content"][0]["text"])
+
+
+@pytest.fixture
+def bedrock() -> Iterator[Bedrock]:
+    service = BedrockService()
+    yield Bedrock(service)
+    service.close()

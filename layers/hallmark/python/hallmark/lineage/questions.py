@@ -285,5 +285,6 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return found
 
 
-_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
-_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
+# Built when they are first used: who asks reads no questions, who answers reads no answers.
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question, config=ConfigDict(defer_build=True))
+_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer, config=ConfigDict(defer_build=True))

@@ -12,6 +12,8 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 from botocore.utils import parse_timestamp
 
+from hallmark.aws.whole_bodies import write_transactions_whole
+
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 20
 _ATTEMPTS = 4
@@ -45,6 +47,12 @@ def client(service: str, retry_mode: RetryMode = "standard") -> Any:
         return _client(service, retry_mode)
 
 
+def make_client(service: str, config: Config) -> Any:
+    """Return a client with a configuration of its own, for what must not be repeated or may take longer."""
+    with _making:
+        return _session().create_client(service, config=config)
+
+
 @cache
 def _session() -> Session:
     session = get_session()
@@ -72,6 +80,8 @@ def _client(service: str, retry_mode: RetryMode) -> Any:
         user_agent_extra="hallmark",
         max_pool_connections=_POOL_CONNECTIONS,
     )
-    if service == "dynamodb":
-        config = config.merge(_DYNAMODB)
-    return _session().create_client(service, config=config)
+    if service != "dynamodb":
+        return _session().create_client(service, config=config)
+    dynamodb = _session().create_client(service, config=config.merge(_DYNAMODB))
+    write_transactions_whole(dynamodb)
+    return dynamodb

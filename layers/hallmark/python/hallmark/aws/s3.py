@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby, islice
 from typing import Any, NamedTuple
 
@@ -24,16 +24,30 @@ _CHECKSUMS = ("SHA256", "CRC64NVME")
 _ATTEMPTS = 3
 _UPLOAD_GRACE = timedelta(seconds=2)
 """S3 keeps modification times in whole seconds, SageMaker's times have fractions."""
+_CLOCK_SKEW = timedelta(seconds=3)
+"""How far S3's clock, SageMaker's and ours are apart at most."""
+_REMEMBERED_ENTRIES = 20_000
 
 Entry = dict[str, Any]
 
 
-class S3Contents:
-    """ContentReader over ListObjectVersions: keys, versions, ETags and sizes in one call per thousand."""
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, client: Any, *, checksum_limit: int = 100) -> None:
+
+class S3Contents:
+    """ContentReader over ListObjectVersions: keys, versions, ETags and sizes in one call per thousand.
+
+    What lay somewhere at a time does not change any more: an instance remembers what it has listed, for all questions
+    about times before it did so, and the checksums of versions. The jobs of a tuning job, or of an account whose
+    history is read, have the same data in common.
+    """
+
+    def __init__(self, client: Any, *, checksum_limit: int = 100, clock: Callable[[], datetime] = _now) -> None:
         self._client = client
         self._checksum_limit = checksum_limit
+        self._pages = _Pages(client, clock)
+        self._checksums: dict[tuple[object, ...], str] = {}
 
     def listing(self, uri: str, as_of: datetime | None, limit: int) -> Listing:
         """List what a URI means: the object of that key, else what lies under the key as a folder, else as a prefix.
@@ -45,7 +59,7 @@ class S3Contents:
         """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         latest = as_of + _UPLOAD_GRACE if as_of is not None else None
-        search = _Search(self._client, bucket, latest)
+        search = _Search(self._pages, bucket, latest)
         try:
             prefix, objects = search.meant_by(key)
             found = list(islice(objects, limit + 1))
@@ -61,9 +75,13 @@ class S3Contents:
         checked = [entry for entry in entries if _has_checksum(entry)]
         checksums: dict[str, str] = {}
         if checked and len(checked) <= self._checksum_limit:
-            with ThreadPoolExecutor(min(_THREADS, len(checked))) as pool:
-                found = pool.map(lambda entry: self._checksum(bucket, entry), checked)
-                checksums = {entry["Key"]: checksum for entry, checksum in zip(checked, found, strict=True) if checksum}
+            known = {entry["Key"]: self._checksums.get(_identity(bucket, entry)) for entry in checked}
+            unknown = [entry for entry in checked if known[entry["Key"]] is None]
+            if unknown:
+                with ThreadPoolExecutor(min(_THREADS, len(unknown))) as pool:
+                    found = pool.map(lambda entry: self._checksum(bucket, entry), unknown)
+                    known |= {entry["Key"]: checksum for entry, checksum in zip(unknown, found, strict=True)}
+            checksums = {key: checksum for key, checksum in known.items() if checksum}
         return [
             StoredObject(
                 key=str(entry["Key"]).removeprefix(prefix),
@@ -86,10 +104,13 @@ class S3Contents:
             return None  # the ETag stands in
         if head.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
             return None
-        for name in _CHECKSUMS:
-            if head.get(f"Checksum{name}"):
-                return f"{name.lower()}:{head[f'Checksum{name}']}"
-        return None
+        stored = (f"{name.lower()}:{head[f'Checksum{name}']}" for name in _CHECKSUMS if head.get(f"Checksum{name}"))
+        checksum = next(stored, None)
+        if checksum is not None and head.get("ETag") == entry["ETag"]:
+            if len(self._checksums) >= _REMEMBERED_ENTRIES:
+                self._checksums.clear()
+            self._checksums[_identity(bucket, entry)] = checksum
+        return checksum
 
 
 class S3Manifests:
@@ -137,11 +158,47 @@ class _Page(NamedTuple):
     """Where the next page begins; None on the last page."""
 
 
+class _Pages:
+    """Pages of listings, and those remembered that are whole listings."""
+
+    def __init__(self, client: Any, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: dict[tuple[str, str], tuple[datetime, _Page]] = {}
+        self._entries = 0
+
+    def first(self, bucket: str, prefix: str, as_of: datetime | None) -> _Page:
+        """Return the first page; what was listed after ``as_of`` tells as much of that time as a listing of now."""
+        listed_at, page = self._known.get((bucket, prefix), (None, None))
+        if page is not None and listed_at is not None and as_of is not None and as_of + _CLOCK_SKEW <= listed_at:
+            return page
+        now = self._clock()
+        page = self.next(bucket, prefix, {})
+        if page.markers is None:
+            self._entries += len(page.entries) + 1
+            if self._entries > _REMEMBERED_ENTRIES:
+                self._known.clear()
+                self._entries = len(page.entries) + 1
+            self._known[bucket, prefix] = (now, page)
+        return page
+
+    def next(self, bucket: str, prefix: str, markers: dict[str, str]) -> _Page:
+        """Return the page that begins at some markers."""
+        with calling(f"listing s3://{bucket}/{prefix}"):
+            answer = self._client.list_object_versions(Bucket=bucket, Prefix=prefix, **markers)
+        entries = [*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())]
+        entries.sort(key=lambda entry: (entry["Key"], not entry.get("IsLatest"), -entry["LastModified"].timestamp()))
+        if not answer.get("IsTruncated"):
+            return _Page(entries, None)
+        told = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer.get("NextVersionIdMarker", "")}
+        return _Page(entries, {name: value for name, value in told.items() if value})
+
+
 class _Search:
     """Looks through a bucket as it was at a time, for so many pages at most."""
 
-    def __init__(self, client: Any, bucket: str, as_of: datetime | None) -> None:
-        self._client = client
+    def __init__(self, pages: _Pages, bucket: str, as_of: datetime | None) -> None:
+        self._pages = pages
         self._bucket = bucket
         self._as_of = as_of
         self.pages_left = _PAGES
@@ -149,7 +206,7 @@ class _Search:
     def meant_by(self, key: str) -> tuple[str, Iterator[Entry]]:
         """Return the prefix that a key of a URI means, and its objects, by key."""
         folder = f"{key.rstrip('/')}/" if key else ""
-        page = self._page(key, {})
+        page = self._page(key)
         objects = self._objects(key, page)
         if page.markers is None:
             known = list(objects)
@@ -162,7 +219,7 @@ class _Search:
         if first is None or first["Key"] == key:
             return key, iter([first] if first else [])
         if folder != key:
-            inside_lazily = self._objects(folder, self._page(folder, {}))
+            inside_lazily = self._objects(folder, self._page(folder))
             first_inside = next(inside_lazily, None)
             if first_inside is not None:
                 return folder, chain([first_inside], inside_lazily)
@@ -181,16 +238,11 @@ class _Search:
             page = self._page(prefix, page.markers)
             yield from page.entries
 
-    def _page(self, prefix: str, markers: dict[str, str]) -> _Page:
-        with calling(f"listing s3://{self._bucket}/{prefix}"):
-            answer = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix, **markers)
+    def _page(self, prefix: str, markers: dict[str, str] | None = None) -> _Page:
         self.pages_left -= 1
-        entries = [*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())]
-        entries.sort(key=lambda entry: (entry["Key"], not entry.get("IsLatest"), -entry["LastModified"].timestamp()))
-        if not answer.get("IsTruncated"):
-            return _Page(entries, None)
-        told = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer.get("NextVersionIdMarker", "")}
-        return _Page(entries, {name: value for name, value in told.items() if value})
+        if markers:
+            return self._pages.next(self._bucket, prefix, markers)
+        return self._pages.first(self._bucket, prefix, self._as_of)
 
 
 def _version_at(versions: Iterable[Entry], as_of: datetime | None) -> Entry | None:
@@ -207,6 +259,10 @@ def _version_at(versions: Iterable[Entry], as_of: datetime | None) -> Entry | No
 
 def _is_unversioned(entry: Entry) -> bool:
     return str(entry.get("VersionId", "null")) == "null"
+
+
+def _identity(bucket: str, entry: Entry) -> tuple[object, ...]:
+    return bucket, entry["Key"], entry.get("VersionId"), entry["ETag"], entry["LastModified"]
 
 
 def _has_checksum(entry: Entry) -> bool:

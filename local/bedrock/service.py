@@ -6,15 +6,24 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
+from local.bedrock.account_settings import InvocationLogging, Tagging
+from local.bedrock.batch_jobs import BatchJobs
 from local.bedrock.catalogue import Catalogue
+from local.bedrock.clients import MayInvoke, Publish, S3OfRole, may_invoke, publish_event, role_s3_client
 from local.bedrock.contract import Answer, Call, HttpRequest, Operation, ServiceError
+from local.bedrock.customization import Customization
+from local.bedrock.evaluation_jobs import EvaluationJobs
+from local.bedrock.events import EventPublisher
 from local.bedrock.faults import Faults
+from local.bedrock.foundation import Foundation
 from local.bedrock.foundation_models import FoundationModels
 from local.bedrock.inference import Inference
 from local.bedrock.rest import RestApi
 from local.bedrock.runtime import Runtime
 from local.bedrock.settings import BedrockSettings
 from local.envelopes import partition_of
+from local.sagemaker.jobs import JobPool
+from local.sagemaker.resources import ResourceStore
 
 Response = tuple[int, dict[str, str], bytes]
 CONTROL_PLANE, RUNTIME = "bedrock", "bedrock-runtime"
@@ -32,15 +41,43 @@ class BedrockService:
     Attributes:
         faults: What goes wrong on demand, and what was asked of each model.
         inference: Asks models.
+        foundation: What the jobs stand on.
+        events: Publishes what happens to jobs.
         operations: What answers each operation, by service.
     """
 
-    def __init__(self, settings: BedrockSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: BedrockSettings | None = None,
+        *,
+        s3: S3OfRole = role_s3_client,
+        may_invoke: MayInvoke = may_invoke,
+        publish: Publish = publish_event,
+    ) -> None:
         self._settings = settings or BedrockSettings()
         self.faults = Faults()
         self.inference = Inference(Catalogue(self._settings), self.faults)
         runtime = Runtime(self.inference)
-        control = (FoundationModels(self.inference.catalogue),)
+        store = ResourceStore()
+        self.events = EventPublisher(publish)
+        store.listeners.append(self.events)
+        self.foundation = Foundation(
+            store=store,
+            pool=JobPool(1, self._settings.stop_grace_seconds),
+            inference=self.inference,
+            s3=s3,
+            may_invoke=may_invoke,
+            settings=self._settings,
+        )
+        self._logging = InvocationLogging()
+        control = (
+            FoundationModels(self.inference.catalogue),
+            EvaluationJobs(self.foundation),
+            BatchJobs(self.foundation, runtime),
+            Customization(self.foundation),
+            Tagging(self.foundation),
+            self._logging,
+        )
         self.operations: dict[str, dict[str, Operation]] = {
             RUNTIME: runtime.operations(),
             CONTROL_PLANE: {name: operation for part in control for name, operation in part.operations().items()},
@@ -87,11 +124,16 @@ class BedrockService:
 
     def reset(self) -> None:
         """Forget every resource, fault and count, and end every running job."""
+        self.foundation.pool.end_all()
+        self.foundation.clear()
+        self._logging.clear()
         self.faults.clear()
         self.inference.catalogue.clear()
 
     def close(self) -> None:
         """End every running job and every thread."""
+        self.foundation.pool.close()
+        self.events.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _find(self, api: RestApi, service: str, request: HttpRequest) -> tuple[str, dict[str, str]]:

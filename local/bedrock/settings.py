@@ -21,10 +21,12 @@ class BedrockSettings:
         openai_base_url: Server of the models ``openai.<name>``; empty for none (``HALLMARK_OPENAI_BASE_URL``).
         openai_api_key: Its key; empty for none (``HALLMARK_OPENAI_API_KEY``).
         parallel_requests: Requests that are answered at the same time.
+        stop_grace_seconds: Time that a reset waits for running jobs.
         state_seconds: Time that a state of a job without work in it stays visible.
     """
 
     openai_base_url: str = field(default_factory=_openai_base_url)
     openai_api_key: str = field(default_factory=lambda: os.environ.get("HALLMARK_OPENAI_API_KEY", ""))
     parallel_requests: int = 64
+    stop_grace_seconds: float = 5.0
     state_seconds: float = 0.02

@@ -2,7 +2,8 @@
 
 The judge finds in the prompt the answer to judge and what was expected, and measures how alike they are. What is wrong
 with it is wrong on purpose, and the same in every run: it favours long answers (:data:`VERBOSITY_BIAS`) and, between
-two answers, the first one (:data:`POSITION_BIAS`).
+two answers, the first one (:data:`POSITION_BIAS`). Asked for a metric of which likeness says nothing (harmfulness,
+stereotyping, refusal), it gives no score.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ _LABEL = re.compile(
 )
 _SCALE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:-|\u2013|to|and|through)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _YES_NO = re.compile(r"\byes\b.{0,20}\bno\b", re.IGNORECASE | re.DOTALL)
+_BEYOND = re.compile(r"metric\W+(?:\w+\.)?(harmfulness|stereotyping|refusal)", re.IGNORECASE)
 _KEY = re.compile(r"[\"'](\w+)[\"']\s*:")
 _SCORE_KEY = re.compile(r"score|rating|grade|value|verdict|winner|preference|better", re.IGNORECASE)
 _REASON_KEY = re.compile(r"reason|explanation|rationale|justification|comment", re.IGNORECASE)
@@ -72,6 +74,9 @@ class Judge:
     def reply(self, question: Question) -> Reply:
         """Judge."""
         sections = read_sections("\n".join(part for part in (question.system, question.text) if part))
+        beyond = _BEYOND.search(sections.instructions)
+        if beyond:
+            return Reply(f"I measure likeness; {beyond[1].lower()} is beyond me.")
         if sections.first and sections.second:
             return Reply(_in_form(sections.instructions, *_prefer(sections)))
         if not sections.answer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -10,12 +11,14 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from moto import mock_aws
 
 from local.bedrock.contract import HttpRequest
 from local.bedrock.service import CONTROL_PLANE, RUNTIME, BedrockService
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+BUCKET = "data"
 
 
 class _Body:
@@ -33,10 +36,12 @@ class _Body:
 class Bedrock:
     """A service, boto3 clients on it, and what was waited for."""
 
-    account, region = ACCOUNT, REGION
+    account, region, role, bucket = ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:role/bedrock", BUCKET
 
-    def __init__(self, service: BedrockService) -> None:
+    def __init__(self, service: BedrockService, published: list[dict[str, Any]]) -> None:
         self.service = service
+        self.published = published
+        self.s3 = boto3.client("s3", region_name=REGION)
         self.delays: list[float] = []
         self.control = self._client(CONTROL_PLANE)
         self.runtime = self._client(RUNTIME)
@@ -69,6 +74,32 @@ class Bedrock:
         client.meta.events.register_first(f"before-send.{service_name}", answer)
         return client
 
+    def put(self, key: str, records: Iterable[Any]) -> str:
+        """Write one JSON object a line (text as it stands) and return the URI."""
+        lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
+        return f"s3://{BUCKET}/{key}"
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys below a prefix."""
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        """Return the JSON objects of an object."""
+        text = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the entries published so far."""
+        self.service.events.flush()
+        return self.published
+
+    def finish(self, arn: str) -> None:
+        """Wait until a job has ended."""
+        run = self.service.foundation.pool.find(arn)
+        if run is not None:
+            run.finished.result(timeout=30)
+
     def say(self, model: str, prompt: str, **more: Any) -> dict[str, Any]:
         """Ask a model by Converse."""
         answer: dict[str, Any] = self.runtime.converse(
@@ -83,6 +114,15 @@ class Bedrock:
 
 @pytest.fixture
 def bedrock() -> Iterator[Bedrock]:
-    service = BedrockService()
-    yield Bedrock(service)
-    service.close()
+    published: list[dict[str, Any]] = []
+    with mock_aws():
+        boto3.client("s3", region_name=REGION).create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        service = BedrockService(
+            s3=lambda _role, region, _account: boto3.client("s3", region_name=region),
+            may_invoke=lambda role, _model, _region, _account: not role.endswith("/powerless"),
+            publish=lambda entry, _account, _region: published.append(dict(entry)),
+        )
+        yield Bedrock(service, published)
+        service.close()

@@ -9,7 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hallmark.lineage.model import (
@@ -77,5 +77,17 @@ def test_a_fact_put_together_from_its_parts_is_the_fact_written_whole(
 
     assert written.body == canonical_json(fact.model_dump(mode="json"))
     assert written.id == sha256(canonical_json(fact.model_dump(mode="json", exclude={"origin"}))).hexdigest() == fact.id
-    assert [sha256(state).hexdigest() for state in written.states] == [state.digest for state in states]
-    assert list(written.edges) == [canonical_json(each.model_dump(mode="json")) for each in fact.edges]
+    parts: list[NodeState | Edge] = [*fact.states, *fact.edges]
+    for part in parts:
+        assert part.canonical == canonical_json(part.model_dump(mode="json"))
+        assert part.digest == sha256(part.canonical).hexdigest()
+
+
+@given(st.text(min_size=1, max_size=100), st.text(max_size=100), st.datetimes(timezones=st.just(UTC)), st.booleans())
+@example('\x00\x1f\x7f\u2028"\\/', "\b\f\n\r\t\ufeff", NOW, True)
+def test_an_edge_writes_itself_in_canonical_json(text: str, role: str, when: datetime, exclusive: bool) -> None:
+    source = NodeRef(kind=NodeKind.DATASET, id=text)
+    target = NodeRef(kind=NodeKind.TRAINING_JOB, id=f"{text}x", born=when)
+    edge = Edge(source=source, target=target, type=EdgeType.PRODUCED, role=role, valid_from=when, exclusive=exclusive)
+
+    assert edge.canonical == canonical_json(edge.model_dump(mode="json"))

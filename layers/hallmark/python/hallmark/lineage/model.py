@@ -116,9 +116,10 @@ class NodeRef(_Frozen):
     It is ``None`` where names are never reused, and where a reference does not tell (it is resolved by time).
     """
 
-    kind: NodeKind
-    id: str = Field(min_length=1, max_length=2000)
+    # In the order of canonical JSON (see ``Edge.canonical``).
     born: Instant | None = None
+    id: str = Field(min_length=1, max_length=2000)
+    kind: NodeKind
 
     @property
     def key(self) -> str:
@@ -135,9 +136,14 @@ class NodeState(_Frozen):
     attributes: Attributes = Field(default_factory=dict)
 
     @cached_property
+    def canonical(self) -> bytes:
+        """Return the state's canonical JSON."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @cached_property
     def digest(self) -> str:
         """Return the SHA-256 of the state's canonical JSON, in hex."""
-        return canonical_digest(self.model_dump(mode="json"))
+        return hashlib.sha256(self.canonical).hexdigest()
 
 
 class Edge(_Frozen):
@@ -150,12 +156,22 @@ class Edge(_Frozen):
             source ends the earlier one's time.
     """
 
+    exclusive: bool = False
+    role: str = Field(default="", max_length=256)
     source: NodeRef
     target: NodeRef
     type: EdgeType
-    role: str = Field(default="", max_length=256)
     valid_from: Instant
-    exclusive: bool = False
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """Return the edge's canonical JSON: its fields, and those of a node, are declared in that order."""
+        return self.model_dump_json().encode()
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 of the edge's canonical JSON, in hex."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
 
 class Origin(StrEnum):
@@ -195,23 +211,21 @@ class RecordedFact(_Frozen):
 
 
 class CanonicalFact(NamedTuple):
-    """A fact's id, its canonical JSON, and that of each of its states and edges, all written in one go."""
+    """A fact's id and its canonical JSON."""
 
     id: str
     body: bytes
-    states: tuple[bytes, ...]
-    edges: tuple[bytes, ...]
 
 
 def canonical_fact(fact: Fact) -> CanonicalFact:
-    """Write a fact and its parts in canonical JSON; the whole is put together from the parts."""
-    content = fact.model_dump(mode="json")
-    states = tuple(canonical_json(state) for state in content.pop("states"))
-    edges = tuple(canonical_json(edge) for edge in content.pop("edges"))
-    members = {name: canonical_json(value) for name, value in content.items()}
-    members |= {"states": b"[%b]" % b",".join(states), "edges": b"[%b]" % b",".join(edges)}
-    asserted = _canonical_object({name: value for name, value in members.items() if name != "origin"})
-    return CanonicalFact(hashlib.sha256(asserted).hexdigest(), _canonical_object(members), states, edges)
+    """Write a fact in canonical JSON; the whole is put together from its parts, which are written once."""
+    members = {
+        "edges": b"[%b]" % b",".join([edge.canonical for edge in fact.edges]),
+        "states": b"[%b]" % b",".join([state.canonical for state in fact.states]),
+        "subject": fact.subject.model_dump_json().encode(),
+    }
+    asserted = hashlib.sha256(_canonical_object(members)).hexdigest()
+    return CanonicalFact(asserted, _canonical_object({**members, "origin": canonical_json(fact.origin)}))
 
 
 def _canonical_object(members: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from hallmark.events.envelope import Event, read_envelope
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeRef, NodeState, Origin
 from hallmark.lineage.ports import ContentReader, Describer, FactStore, ImageResolver, ManifestStore
 from hallmark.lineage.references import dataset_id, dataset_ref, image_ref, version_ref
-from hallmark.lineage.snapshot import Snapshot, take_snapshot
+from hallmark.lineage.snapshot import REMEMBERED, Part, Snapshot, take_snapshot
 from hallmark.lineage.translation import (
     ROLE_LENGTH,
     DataUse,
@@ -143,7 +144,7 @@ class _Completion:
         self._surroundings = surroundings
         self._since = draft.since or draft.at
         self._states: dict[str, NodeState] = {}
-        self._edges: dict[str, Edge] = {}
+        self._edges: dict[bytes, Edge] = {}
         self._snapshots: dict[tuple[str, datetime | None], Snapshot] = {}
         self.refusals: list[str] = []
 
@@ -165,7 +166,7 @@ class _Completion:
                 *sorted(draft.earlier, key=lambda state: state.digest),
                 *sorted(others, key=lambda state: state.digest),
             ),
-            edges=tuple(self._edges[key] for key in sorted(self._edges)),
+            edges=tuple(sorted(self._edges.values(), key=_edge_order)),
         )
 
     def _add_image(self, uri: str, digest: str | None) -> None:
@@ -210,20 +211,10 @@ class _Completion:
         self._add_version(version, place, snapshot)
         when = use.as_of or self._draft.at if use.produced else self._since
         for part in snapshot.parts:
-            inside = version_ref(f"{place.id}/{part.path}", part.digest)
-            self._add_state(
-                NodeState(
-                    node=inside,
-                    attributes={
-                        "uri": dataset_id(f"{place.id}/{part.path}"),
-                        "digest": part.digest,
-                        "objects": part.objects,
-                        "bytes": part.size,
-                        "complete": True,
-                    },
-                )
-            )
-            self._flow(dataset_ref(f"{place.id}/{part.path}"), inside, EdgeType.ASSOCIATED_WITH, "version", when)
+            shown = _shown_part(place.id, part)
+            self._add_state(shown.state)
+            inside = shown.state.node
+            self._flow(shown.place, inside, EdgeType.ASSOCIATED_WITH, "version", when)
             # What a run wrote as a whole may be read in parts; what several runs wrote in parts may be read as a whole.
             if use.produced:
                 self._flow(version, inside, EdgeType.DERIVED_FROM, "part", when)
@@ -272,7 +263,36 @@ class _Completion:
         )
 
     def _add_edge(self, edge: Edge) -> None:
-        self._edges.setdefault(edge.model_dump_json(), edge)
+        self._edges.setdefault(edge.canonical, edge)
 
     def _add_state(self, state: NodeState) -> None:
         self._states.setdefault(state.digest, state)
+
+
+class _ShownPart(NamedTuple):
+    """Where a part of a dataset lies, and the version of it that a snapshot shows."""
+
+    place: NodeRef
+    state: NodeState
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _shown_part(place: str, part: Part) -> _ShownPart:
+    uri = f"{place}/{part.path}"
+    attributes = {
+        "uri": dataset_id(uri),
+        "digest": part.digest,
+        "objects": part.objects,
+        "bytes": part.size,
+        "complete": True,
+    }
+    return _ShownPart(dataset_ref(uri), NodeState(node=version_ref(uri, part.digest), attributes=attributes))
+
+
+def _edge_order(edge: Edge) -> tuple[object, ...]:
+    source, target = edge.source, edge.target
+    return (
+        *(source.kind, source.id, source.born is None, str(source.born)),
+        *(target.kind, target.id, target.born is None, str(target.born)),
+        *(edge.type, edge.role, edge.valid_from, edge.exclusive),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from hallmark.lineage.model import NodeKind, NodeRef
@@ -102,6 +103,7 @@ def sibling_ref(arn: str, kind: NodeKind, name: str) -> NodeRef:
     return resource_ref(f"{prefix}:{kind.value}/{name}", kind)
 
 
+@lru_cache(maxsize=4096)
 def dataset_id(uri: str) -> str:
     """Return the one spelling of a dataset's URI: no trailing slash, no doubled slash, ``s3://`` for S3's own hosts."""
     scheme, separator, rest = uri.strip().partition("://")

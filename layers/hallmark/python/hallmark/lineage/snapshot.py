@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,10 @@ from hallmark.lineage.ports import Listing, StoredObject
 
 MAXIMUM_PARTS = 32
 """Parts of one dataset that get a digest of their own: directories first, then single objects."""
+
+
+REMEMBERED = 4096
+"""Objects and parts, of the data that jobs have in common, which are not looked at anew for each job."""
 
 
 class Part(NamedTuple):
@@ -82,4 +87,10 @@ def _parts(objects: Sequence[StoredObject]) -> Iterator[Part]:
         yield Part(path, content_digest(inside, f"{path}/"), len(inside), sum(item.size for item in inside))
     for item in objects:
         if item.key and not item.key.endswith("/"):  # "train/" is the mark of a directory, told above
-            yield Part(item.key, content_digest([item], item.key), 1, item.size)
+            yield Part(item.key, _object_digest(item.identity, item.size), 1, item.size)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _object_digest(identity: str, size: int) -> str:
+    """Return the content digest of a single object."""
+    return f"sha256:{canonical_digest([['', identity, size]])}"

@@ -258,8 +258,8 @@ def is_of(event: Event, description: Mapping[str, Any]) -> bool:
     rule = _RULES[event.resource]
     if rule.kind not in REUSABLE_KINDS:
         return True
-    told = _time(read_resource(event.resource, event.detail), rule.created)
-    found = _time(read_resource(event.resource, _in_event_spelling(event.resource, description)), rule.created)
+    told = _created(rule, event.resource, event.detail)
+    found = _created(rule, event.resource, _in_event_spelling(event.resource, description))
     return told is None or found is None or abs(found - told) <= _ROUNDING
 
 
@@ -349,6 +349,12 @@ def _time(found: Resource, names: tuple[str, ...]) -> datetime | None:
     return next((time for time in times if isinstance(time, datetime)), None)
 
 
+def _created(rule: _Rule, resource: str, values: Mapping[str, Any]) -> datetime | None:
+    fields = MODELS[resource].model_fields
+    names = {str(name) for field in rule.created for name in (field, fields[field].alias)}
+    return _time(read_resource(resource, {name: values[name] for name in names & values.keys()}), rule.created)
+
+
 def _keep_earlier(told: FactDraft, described: FactDraft) -> None:
     """Keep the state that the event told of, where Describe found the resource in a later one already."""
     watched = ("approval_status", "stage", "stage_status", "config", "pending_config")
@@ -362,8 +368,8 @@ def _keep_earlier(told: FactDraft, described: FactDraft) -> None:
     if not same or told.at != described.at:
         node = described.subject if told.subject.born is None else told.subject
         described.earlier.append(NodeState(node=node, at=told.at, status=told.status, attributes=dict(told.attributes)))
-        known = {edge.model_dump_json() for edge in described.edges}
-        described.edges += [edge for edge in told.edges if edge.model_dump_json() not in known]
+        known = {edge.canonical for edge in described.edges}
+        described.edges += [edge for edge in told.edges if edge.canonical not in known]
 
 
 def _tells_of_deletion(told: FactDraft, event_time: datetime | None) -> bool:

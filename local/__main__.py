@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from local.bedrock_commands import bedrock_commands
 from local.cloud import CloudStartError, LocalCloud
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError
 from local.deployment import deploy as deploy_app
@@ -296,6 +297,8 @@ def _fail(reason: object) -> NoReturn:
     _errors.print(str(reason))
     raise typer.Exit(_FAILED)
 
+
+app.add_typer(bedrock_commands(_request), name="bedrock")
 
 if __name__ == "__main__":
     app(prog_name="python -m local")

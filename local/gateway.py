@@ -1,4 +1,4 @@
-"""The ASGI application behind the one port: MiniStack's, and beside it the local cloud's own three paths."""
+"""The ASGI application behind the one port: MiniStack's, and beside it the local cloud's own paths."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from local.bedrock.control import answer_control
+from local.bedrock_port import BedrockPort
 from local.envelopes import NotAnEventError
 
 Scope = MutableMapping[str, Any]
@@ -17,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OWN_PREFIX = "/_local/"
+_OF_BEDROCK = "bedrock/"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -29,6 +32,10 @@ class CloudControl(Protocol):
 
     def reset(self) -> None:
         """Empty all state."""
+        ...
+
+    def bedrock(self) -> BedrockPort:
+        """Return the stand-in of Bedrock."""
         ...
 
     def status(self) -> dict[str, Any]:
@@ -93,9 +100,13 @@ class Gateway:
                 return 200, {}
             case "GET", "status":
                 return 200, await asyncio.to_thread(self._control.status)
+            case method, path if path.startswith(_OF_BEDROCK):
+                faults = (await asyncio.to_thread(self._control.bedrock)).faults
+                return answer_control(faults, method, path.removeprefix(_OF_BEDROCK), body)
             case method, path:
                 return 404, {
-                    "message": f"{method} {OWN_PREFIX}{path} does not exist: POST events, POST reset, GET status"
+                    "message": f"{method} {OWN_PREFIX}{path} does not exist: "
+                    "POST events, POST reset, GET status, bedrock/..."
                 }
 
     async def _emit(self, body: bytes) -> tuple[int, dict[str, Any]]:

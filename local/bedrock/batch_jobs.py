@@ -92,7 +92,7 @@ class BatchJobs:
         served_arn = self._foundation.check_model(call, wanted["modelId"])
         check_s3_uri(wanted["inputDataConfig"]["s3InputDataConfig"]["s3Uri"])
         check_s3_uri(wanted["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"])
-        s3 = self._foundation.s3(wanted["roleArn"], call.region, call.account)
+        s3 = self._foundation.s3_for(call, KIND)
 
         def make() -> Resource:
             now = utc_now()

@@ -69,7 +69,7 @@ class Customization:
         name = wanted["customModelName"]
         if any(model.name == name for model in self._foundation.store.of_kind(call, MODEL)):
             raise ServiceError("ConflictException", f"The custom model name {name} is taken: choose another one.")
-        s3 = self._foundation.s3(wanted["roleArn"], call.region, call.account)
+        s3 = self._foundation.s3_for(call, JOB)
 
         def make() -> Resource:
             now = utc_now()

@@ -64,7 +64,7 @@ class EvaluationJobs:
             }
             return self._foundation.new_job(call, KIND, description["jobArn"], description, "jobTags")
 
-        s3 = self._foundation.s3(wanted["roleArn"], call.region, call.account)
+        s3 = self._foundation.s3_for(call, KIND)
         mark_output(s3, wanted["outputDataConfig"]["s3Uri"])
 
         def start(job: Resource) -> None:

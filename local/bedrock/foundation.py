@@ -106,6 +106,14 @@ class Foundation:
             tags={tag["key"]: tag["value"] for tag in call.parameters.get(tags, ())},
         )
 
+    def s3_for(self, call: Call, kind: str) -> S3Client:
+        """Return an S3 client of the role that a request for a job names.
+
+        Raises:
+            ServiceError: Bedrock may not assume the role.
+        """
+        return self.s3(call.parameters["roleArn"], call.arn(f"{kind}/*"), call.region, call.account)
+
     def find(self, call: Call, kind: str, identifier: str) -> Resource:
         """Return a job by ARN, by the end of its ARN, or by name.
 

@@ -10,7 +10,6 @@ Nothing of it is copied into this repository. What is there:
 
 from __future__ import annotations
 
-import ast
 import bz2
 import hashlib
 import io
@@ -62,8 +61,15 @@ VADER = SourceDistribution(
 
 
 def packages_folder() -> Path:
-    """Return the folder of this checkout that keeps what was fetched."""
-    return checkout_directory() / _FOLDER
+    """Return the folder of this checkout that keeps what was fetched.
+
+    Raises:
+        CorpusUnavailableError: The working directory is in no checkout.
+    """
+    try:
+        return checkout_directory() / _FOLDER
+    except FileNotFoundError as error:
+        raise CorpusUnavailableError(str(error)) from error
 
 
 def fetch(distribution: SourceDistribution, folder: Path | None = None) -> Path:
@@ -189,7 +195,7 @@ class RatedText:
         id: Unique in its corpus.
         text: As it was rated.
         mean: Mean rating in the corpus's published table, -4 (most negative) to 4.
-        ratings: The single ratings.
+        ratings: The single ratings. Their mean is ``mean``, but for 196 of the 200 tweets that the authors contrived.
     """
 
     id: str
@@ -231,7 +237,7 @@ def read_rated_texts(truth: str, ratings: str) -> Iterator[RatedText]:
     single = {}
     for line in _rows(ratings):
         number, _, _, listed = line.split("\t", 3)
-        single[number] = tuple(int(rating) for rating in ast.literal_eval(listed.strip()))
+        single[number] = tuple(int(rating) for rating in json.loads(listed))
     for line in _rows(truth):
         number, mean, text = line.split("\t", 2)
         yield RatedText(number, text.strip(), float(mean), single.get(number, ()))

@@ -120,7 +120,7 @@ def bedrock() -> Iterator[Bedrock]:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
         service = BedrockService(
-            s3=lambda _role, region, _account: boto3.client("s3", region_name=region),
+            s3=lambda _role, _jobs, region, _account: boto3.client("s3", region_name=region),
             may_invoke=lambda role, _model, _region, _account: not role.endswith("/powerless"),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import uuid
@@ -144,6 +145,140 @@ def test_slow_answers_wait_side_by_side_and_hold_up_nobody(cloud: LocalCloud) ->
     assert others < 1
     assert time.monotonic() - started < 10  # one after the other they take 80 s
     cloud.bedrock().faults.set(VADER, Fault())
+
+
+def control(cloud: LocalCloud, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=10)
+    connection.request(method, f"/_local/bedrock/{path}", body=data)
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
+
+
+def test_faults_and_counts_can_be_reached_over_http(cloud: LocalCloud) -> None:
+    runtime = cloud.client("bedrock-runtime")
+    control(cloud, "DELETE", "calls")
+    assert control(cloud, "PUT", "faults", {"model": VADER, "fault": {"model_error_every": 2}})[0] == 200
+    assert control(cloud, "GET", "faults") == (200, {"models": {VADER: {"model_error_every": 2}}})
+
+    runtime.converse(modelId=VADER, messages=MESSAGES)
+    with pytest.raises(ClientError, match="ModelErrorException"):
+        runtime.converse(modelId=VADER, messages=MESSAGES)
+
+    counted = {"requests": 2, "answered": 1, "refused": {"ModelErrorException": 1}, "repeated": 0}
+    assert control(cloud, "GET", "calls") == (200, {"models": {VADER: counted}})
+    assert control(cloud, "PUT", "faults", {"model": VADER})[1] == {"model": VADER, "fault": {}}
+    assert control(cloud, "GET", "faults")[1] == {"models": {}}
+    status, answer = control(cloud, "PUT", "faults", {"model": VADER, "fault": {"throttle_every": 0}})
+    assert (status, "fault.throttle_every" in answer["message"]) == (400, True)
+    assert control(cloud, "GET", "secrets")[0] == 404
+
+
+def job_role(cloud: LocalCloud, trusted: str, jobs: str, *statements: tuple[str | list[str], str | list[str]]) -> str:
+    iam = cloud.client("iam")
+    name = f"job-{uuid.uuid4().hex[:8]}"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": trusted},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": cloud.account},
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:bedrock:{cloud.region}:{cloud.account}:{jobs}/*"},
+        },
+    }
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+    allowed = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in statements]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy)
+    return str(arn)
+
+
+@pytest.fixture(scope="module")
+def bucket(cloud: LocalCloud) -> str:
+    name = f"evaluation-{uuid.uuid4().hex[:8]}"
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=name)
+    record = {"prompt": MESSAGES[0]["content"][0]["text"], "referenceResponse": "positive"}
+    s3.put_object(Bucket=name, Key="d.jsonl", Body=json.dumps(record).encode())
+    return name
+
+
+def evaluate(cloud: LocalCloud, bucket: str, role: str) -> dict[str, Any]:
+    control_plane = cloud.client("bedrock")
+    place = {"name": "moods", "datasetLocation": {"s3Uri": f"s3://{bucket}/d.jsonl"}}
+    config = {"taskType": "Classification", "dataset": place, "metricNames": ["Builtin.Accuracy"]}
+    arn = control_plane.create_evaluation_job(
+        jobName=f"job-{uuid.uuid4().hex[:8]}",
+        roleArn=role,
+        evaluationConfig={"automated": {"datasetMetricConfigs": [config]}},
+        inferenceConfig={"models": [{"bedrockModel": {"modelIdentifier": VADER}}]},
+        outputDataConfig={"s3Uri": f"s3://{bucket}/out"},
+    )["jobArn"]
+    deadline = time.monotonic() + 10
+    while (job := control_plane.get_evaluation_job(jobIdentifier=arn))["status"] == "InProgress":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return dict(job)
+
+
+def test_a_job_may_do_what_its_role_may(cloud: LocalCloud, bucket: str) -> None:
+    write: tuple[str | list[str], str] = ("s3:PutObject", f"arn:aws:s3:::{bucket}/*")
+    read: tuple[str | list[str], str] = (["s3:GetObject", "s3:ListBucket"], f"arn:aws:s3:::{bucket}*")
+    invoke: tuple[str | list[str], str] = ("bedrock:InvokeModel", model_arn(cloud, VADER))
+
+    def end(*statements: Any) -> tuple[str, str]:
+        job = evaluate(cloud, bucket, job_role(cloud, "bedrock.amazonaws.com", "evaluation-job", *statements))
+        return job["status"], " ".join(job.get("failureMessages", []))
+
+    assert end(write, read, invoke) == ("Completed", "")
+    status, reason = end(write, read)
+    assert (status, "bedrock:InvokeModel" in reason) == ("Failed", True)
+    status, reason = end(write, invoke)
+    assert (status, "AccessDenied" in reason) == ("Failed", True)
+    with pytest.raises(ClientError, match="cannot write to"):
+        end(read, invoke)
+
+
+def test_a_role_that_does_not_trust_bedrock_is_refused(cloud: LocalCloud, bucket: str) -> None:
+    for role in (
+        job_role(cloud, "sagemaker.amazonaws.com", "evaluation-job", ("*", "*")),
+        job_role(cloud, "bedrock.amazonaws.com", "model-invocation-job", ("*", "*")),
+        f"arn:aws:iam::{cloud.account}:role/nobody-made-it",
+    ):
+        with pytest.raises(ClientError, match=r"ValidationException.*cannot assume the role"):
+            evaluate(cloud, bucket, role)
+
+
+def test_a_batch_job_is_told_on_the_default_bus(cloud: LocalCloud, bucket: str) -> None:
+    events, sqs = cloud.client("events"), cloud.client("sqs")
+    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:*", "Resource": arn}
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    pattern = {"source": ["aws.bedrock"], "detail": {"status": ["Failed"]}}
+    events.put_rule(Name="batches", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="batches", Targets=[{"Id": "queue", "Arn": arn}])
+
+    job = cloud.client("bedrock").create_model_invocation_job(
+        jobName="too-small",
+        roleArn=job_role(cloud, "bedrock.amazonaws.com", "model-invocation-job", ("s3:*", "*")),
+        modelId=VADER,
+        inputDataConfig={"s3InputDataConfig": {"s3Uri": f"s3://{bucket}/d.jsonl"}},
+        outputDataConfig={"s3OutputDataConfig": {"s3Uri": f"s3://{bucket}/batch/"}},
+    )["jobArn"]
+
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    event = json.loads(message["Body"])
+    assert (event["detail-type"], event["resources"]) == ("Batch Inference Job State Change", [job])
+    assert "no modelInput" in event["detail"]["failureMessage"]
 
 
 def test_a_reset_forgets_faults_and_counts(cloud: LocalCloud) -> None:

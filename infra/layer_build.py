@@ -7,22 +7,38 @@ by more than half (docs/decisions).
 
 from __future__ import annotations
 
-import compileall
-import py_compile
 import shutil
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
+from infra.bytecode import PYTHON_VERSION, compile_folder, interpreter
 from infra.paths import BUILT_LAYERS, LAYERS
 
-PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
 SIZE_LIMIT_BYTES = 250 * 1024 * 1024
 """All layers and the function, unzipped (Lambda developer guide, quotas)."""
 
-USED_SERVICES = frozenset({"bedrock", "dynamodb", "ecr", "events", "s3", "sagemaker", "sqs", "sts", "ssm"})
+USED_SERVICES = frozenset(
+    {
+        "bedrock",
+        "bedrock-runtime",
+        "dynamodb",
+        "ecr",
+        "events",
+        "s3",
+        "sagemaker",
+        "sqs",
+        "ssm",
+        "stepfunctions",
+        "sts",
+    }
+)
+
+
+LAYER_NAMES = ("dependencies", "numeric", "scoring")
+"""A function has the dependencies, and at most one of the others."""
 
 
 def build_layer(name: str) -> Path:
@@ -36,6 +52,8 @@ def build_layer(name: str) -> Path:
     stamp = BUILT_LAYERS / f"{name}.sha256"
     digest = sha256(requirements.read_bytes() + Path(__file__).read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
+        if next(folder.rglob("*.pyc"), None) is None:
+            _compile(folder)
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     packages = folder / "python"
@@ -49,7 +67,7 @@ def build_layer(name: str) -> Path:
         check=True,
     )
     _trim_botocore(packages)
-    _compile(packages)
+    _compile(folder)
     stamp.write_text(digest)
     return folder
 
@@ -62,24 +80,17 @@ def _trim_botocore(packages: Path) -> None:
                 shutil.rmtree(service)
 
 
-def _compile(packages: Path) -> None:
-    # Unchecked: the zip's timestamps do not count, so Lambda never compiles again.
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    if sys.version_info[:2] == tuple(map(int, PYTHON_VERSION.split("."))):
-        compileall.compile_dir(packages, quiet=2, invalidation_mode=mode)
+def _compile(folder: Path) -> None:
+    python = interpreter()
+    if python is None:
+        print(f"Python {PYTHON_VERSION} is not installed: no bytecode in the layers, functions start more slowly")  # noqa: T201
         return
-    command = [f"python{PYTHON_VERSION}", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
-    try:
-        compiled = subprocess.run([*command, str(packages)], check=False, capture_output=True).returncode == 0
-    except FileNotFoundError:
-        compiled = False
-    if not compiled:
-        print(f"python{PYTHON_VERSION} is not installed: no bytecode in the layers, functions start more slowly")  # noqa: T201
+    compile_folder(folder, python, "/opt")
 
 
 def main() -> None:
     """Build all layers and check their size."""
-    folders = [build_layer(name) for name in ("dependencies", "numeric")]
+    folders = [build_layer(name) for name in LAYER_NAMES]
     size = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
     print(f"layers: {', '.join(map(str, folders))}: {size / 1e6:.0f} MB")  # noqa: T201
     if size > SIZE_LIMIT_BYTES:

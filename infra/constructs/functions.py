@@ -19,7 +19,7 @@ class Layers(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, platform: Platform) -> None:
         super().__init__(scope, construct_id)
         self.platform = platform
-        self.shared = [self._layer("Hallmark", hallmark_layer_code(), "The package hallmark")]
+        self.shared = [self._layer("Hallmark", hallmark_layer_code(platform), "The package hallmark")]
         self.numeric: list[lambda_.LayerVersion] = []
         if platform is Platform.AWS:
             self.shared.append(self._layer("Dependencies", built_layer_code("dependencies"), "What hallmark imports"))
@@ -64,7 +64,7 @@ class PythonFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            code=function_code(name),
+            code=function_code(name, layers.platform),
             handler="handler.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,

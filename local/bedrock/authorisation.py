@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from local.bedrock.service import RUNTIME, rest_api
+from local.bedrock.rest import RUNTIME, rest_api
 from local.envelopes import partition_of
 
 # Runtime operations whose action is not their name.
@@ -39,6 +39,11 @@ _KINDS = {
 }
 _OF_THE_MODEL = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 _OF_NO_ACCOUNT = "foundation-model"
+_WITH_ROLE = {"CreateEvaluationJob", "CreateModelInvocationJob", "CreateModelCustomizationJob"}
+_PROFILE = re.compile(
+    r"(?P<region>arn:[a-z-]+:bedrock:[a-z0-9-]+):\d*:(?:foundation-model|inference-profile)/"
+    r"(?P<name>(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>[a-z0-9-]+\..+))"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -83,13 +88,32 @@ def resources_of(service: str, method: str, path: str, body: bytes, *, account: 
         return [f"{prefix}:{account}:{kind}/{value}"]
 
     if service == RUNTIME:
-        return arn("foundation-model", in_path.get("modelId", "")) or ["*"]
+        return _model_arns(arn("foundation-model", in_path.get("modelId", "")), account) or ["*"]
     named = _NAMING.get(operation)
     if named is None:
         noun = re.sub(r"^[A-Z][a-z]+", "", operation)
         return [one for value in in_path.values() for one in arn(_KINDS.get(noun, ""), value)] or ["*"]
     parameters = _parameters(body)
     return [one for member, kind in named for one in arn(kind, parameters.get(member))] or ["*"]
+
+
+def _model_arns(arns: list[str], account: str) -> list[str]:
+    """Return the ARNs that a call of a model needs: through an inference profile, the profile's and the model's."""
+    if not arns or not (profile := _PROFILE.fullmatch(arns[0])):
+        return arns
+    return [
+        f"{profile['region']}:{account}:inference-profile/{profile['name']}",
+        f"{profile['region']}::{_OF_NO_ACCOUNT}/{profile['model']}",
+    ]
+
+
+def role_passed(service: str, method: str, path: str, body: bytes) -> str | None:
+    """Return the ARN of the service role that a request for a job names; ``None`` for other requests."""
+    found = _found(service, method, path)
+    if service == RUNTIME or found is None or found[0] not in _WITH_ROLE:
+        return None
+    role = _parameters(body).get("roleArn")
+    return role if isinstance(role, str) and role.startswith("arn:") else None
 
 
 def _parameters(body: bytes) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from local.bedrock.settings import BedrockSettings
 
 TEXT, EMBEDDING = "TEXT", "EMBEDDING"
 _FORWARDED = "openai."
+_RETRY_SECONDS = 30.0
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?P<account>\d{12}|):(?P<kind>[a-z-]+)/(?P<name>.+)")
 _PROFILE_PREFIX = re.compile(r"(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?=\w+[.])")
 _INVALID = "The provided model identifier is invalid."
@@ -93,6 +95,8 @@ class ServedModel:
 class _Loading:
     lock: threading.Lock = field(default_factory=threading.Lock)
     model: Model | SentenceEncoder | None = None
+    failure: str = ""
+    failed_at: float = 0.0
 
 
 class Catalogue:
@@ -167,10 +171,14 @@ class Catalogue:
         if loading.model is None:
             with loading.lock:
                 if loading.model is None:
+                    # A run asks for thousands of answers; without a network each would wait for pip.
+                    if loading.failure and time.monotonic() - loading.failed_at < _RETRY_SECONDS:
+                        raise invalid(loading.failure)
                     try:
                         loading.model = known.load()
                     except CorpusUnavailableError as error:
-                        raise ServiceError("ModelNotReadyException", str(error)) from error
+                        loading.failure, loading.failed_at = str(error), time.monotonic()
+                        raise invalid(loading.failure) from error
         return loading.model
 
     def _remedy(self, model_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from local.bedrock.contract import ServiceError
 
 NONSENSE = "¡florp! 42 wibble; <<null>> {]"
 """What a model with ``nonsense_every`` says."""
+_FOUNDATION = re.compile(r"^arn:[a-z-]+:bedrock:[a-z0-9-]+::foundation-model/")
 _EVERY = Field(default=None, ge=1)
 
 # Words as Bedrock sends them (Bedrock user guide, "Troubleshooting Amazon Bedrock API Error Codes").
@@ -105,17 +107,17 @@ class Faults:
         """Let a model misbehave from now on; ``Fault()`` ends it.
 
         Args:
-            model: Identifier of a foundation model or ARN of a custom one.
+            model: Identifier or ARN of a foundation model, or ARN of a custom one.
             fault: How.
         """
         with self._lock:
-            record = self._records.setdefault(model, _Record())
+            record = self._records.setdefault(_FOUNDATION.sub("", model), _Record())
             record.fault, record.since_fault = fault, 0
 
     def of(self, model: str) -> Fault:
         """Return how a model misbehaves."""
         with self._lock:
-            record = self._records.get(model)
+            record = self._records.get(_FOUNDATION.sub("", model))
             return record.fault if record else NO_FAULT
 
     def all_faults(self) -> dict[str, Fault]:
@@ -125,7 +127,7 @@ class Faults:
 
     def calls(self, model: str) -> ModelCalls:
         """Return what was asked of a model."""
-        return self.all_calls().get(model, ModelCalls())
+        return self.all_calls().get(_FOUNDATION.sub("", model), ModelCalls())
 
     def all_calls(self) -> dict[str, ModelCalls]:
         """Return what was asked, by model."""

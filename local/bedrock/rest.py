@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import botocore.session
@@ -21,6 +21,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 from local.bedrock.contract import Document, ServiceError, invalid
 from local.sagemaker.shapes import parse_request, serialise
 
+CONTROL_PLANE, RUNTIME = "bedrock", "bedrock-runtime"
 Query = Mapping[str, Sequence[str]]
 _DEFAULT_STATUS = 400
 # The judge's own notebook of AWS's samples sends this task type, and the paths of its results show it; the service's
@@ -159,6 +160,12 @@ class RestApi:
             pattern = re.sub(r"\\\{(\w+)(?:\\\+)?\\\}", r"(?P<\1>.+)", re.escape(path))
             routes.append(_Route(name, http["method"], re.compile(pattern + "/?"), len(literal)))
         return tuple(sorted(routes, key=lambda route: -route.literals))
+
+
+@cache
+def rest_api(service: str) -> RestApi:
+    """Return the API of :data:`CONTROL_PLANE` or :data:`RUNTIME`; reading its model takes a moment."""
+    return RestApi(service)
 
 
 def _decode(body: bytes) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 
 from local.bedrock.account_settings import InvocationLogging, Tagging
 from local.bedrock.batch_jobs import BatchJobs
@@ -18,7 +18,7 @@ from local.bedrock.faults import Faults
 from local.bedrock.foundation import Foundation
 from local.bedrock.foundation_models import FoundationModels
 from local.bedrock.inference import Inference
-from local.bedrock.rest import RestApi
+from local.bedrock.rest import CONTROL_PLANE, RUNTIME, RestApi, rest_api
 from local.bedrock.runtime import Runtime
 from local.bedrock.settings import BedrockSettings
 from local.envelopes import partition_of
@@ -26,13 +26,6 @@ from local.sagemaker.jobs import JobPool
 from local.sagemaker.resources import ResourceStore
 
 Response = tuple[int, dict[str, str], bytes]
-CONTROL_PLANE, RUNTIME = "bedrock", "bedrock-runtime"
-
-
-@cache
-def rest_api(service: str) -> RestApi:
-    """Return the API of ``bedrock`` or ``bedrock-runtime``; reading its model takes a moment."""
-    return RestApi(service)
 
 
 class BedrockService:

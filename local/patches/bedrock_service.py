@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.bedrock.authorisation import action_of, resources_of
+from local.bedrock.authorisation import action_of, resources_of, role_passed
 from local.bedrock.contract import HttpRequest
-from local.bedrock.service import CONTROL_PLANE, RUNTIME
+from local.bedrock.rest import CONTROL_PLANE, RUNTIME
 from local.bedrock_port import BedrockPort
 from local.patches import stand_ins
 from local.patches.stand_ins import Answer, Request, StandIn
@@ -45,4 +45,7 @@ def _stand_in(service: str, bedrock: Callable[[], BedrockPort]) -> StandIn:
             service, request.method, request.path, request.body, account=request.account, region=request.region
         )
 
-    return StandIn(respond, action, resources)
+    def passed_role(request: Request) -> str | None:
+        return role_passed(service, request.method, request.path, request.body)
+
+    return StandIn(respond, action, resources, passed_role)

@@ -56,11 +56,14 @@ class StandIn:
         action: The IAM action of a request, e.g. ``bedrock:InvokeModel``; ``None`` where it names no operation.
         resources: ARNs that the caller must be allowed to use, at least one; ``*`` where the action has no resource
             types.
+        passed_role: ARN of the role that the request hands to the service, for which the caller needs ``iam:PassRole``;
+            ``None`` for no role.
     """
 
     respond: Callable[[Request], Awaitable[Answer]]
     action: Callable[[Request], str | None]
     resources: Callable[[Request], list[str]]
+    passed_role: Callable[[Request], str | None] = lambda _request: None
 
 
 _stand_ins: dict[str, StandIn] = {}
@@ -97,7 +100,7 @@ def install(service: str, stand_in: StandIn) -> None:
         method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
     ) -> Answer:
         request = Request(method, path, query_params, headers, body, get_account_id(), get_region())
-        denial = _deny_further_resources(service, stand_in, request)
+        denial = _deny_further(service, stand_in, request)
         return denial if denial is not None else await stand_in.respond(request)
 
     emulator.SERVICE_HANDLERS[service] = handle
@@ -139,18 +142,21 @@ def _with_resources(original: Any) -> Any:
     return extract_resource_arn
 
 
-def _deny_further_resources(service: str, stand_in: StandIn, request: Request) -> Answer | None:
-    """Check the resources after the first, which MiniStack's own dispatch has checked."""
-    further = stand_in.resources(request)[1:]
-    action = stand_in.action(request) if further else None
+def _deny_further(service: str, stand_in: StandIn, request: Request) -> Answer | None:
+    """Check what MiniStack's own dispatch has not: the resources after the first, and the role handed over."""
+    action, role = stand_in.action(request), stand_in.passed_role(request)
     if action is None:
         return None
-    key = router.extract_access_key_id(request.headers, request.query)
-    for arn in further:
-        denied = iam_evaluator.enforce(key, action, service, request.region, resource_arn=arn)
+    wanted = [(action, arn) for arn in stand_in.resources(request)[1:]]
+    if role is not None:
+        wanted.append(("iam:PassRole", role))
+    key = router.extract_access_key_id(request.headers, request.query) if wanted else ""
+    for needed, arn in wanted:
+        context = {"iam:passedtoservice": f"{service}.amazonaws.com"} if arn == role else None
+        denied = iam_evaluator.enforce(key, needed, service, request.region, resource_arn=arn, service_context=context)
         if denied is not None:
             answer: Answer = iam_actions.access_denied_response(
-                service, action, iam_evaluator.caller_arn(), "", headers=request.headers, resource_arn=arn
+                service, needed, iam_evaluator.caller_arn(), "", headers=request.headers, resource_arn=arn
             )
             return answer
     return None

@@ -76,12 +76,14 @@ def _parse_structure(shape: StructureShape, value: object, path: str, problems: 
         raise _wrong_type(path, value, "a structure")
     parsed = {}
     for name, member in shape.members.items():
-        at = f"{path}.{_lower_first(name)}" if path else _lower_first(name)
-        if value.get(name) is None:
-            if name in shape.required_members:
-                problems.append(f"Value null at '{at}' failed to satisfy constraint: Member must not be null")
+        found = value.get(name)
+        if found is None and name not in shape.required_members:
             continue
-        parsed[name] = _parse(member, value[name], at, problems)
+        at = f"{path}.{_lower_first(name)}" if path else _lower_first(name)
+        if found is None:
+            problems.append(f"Value null at '{at}' failed to satisfy constraint: Member must not be null")
+        else:
+            parsed[name] = _parse(member, found, at, problems)
     return parsed
 
 

@@ -14,7 +14,8 @@ from botocore.config import Config
 from moto import mock_aws
 
 from local.bedrock.contract import HttpRequest
-from local.bedrock.service import CONTROL_PLANE, RUNTIME, BedrockService
+from local.bedrock.rest import CONTROL_PLANE, RUNTIME
+from local.bedrock.service import BedrockService
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"

@@ -242,6 +242,25 @@ def test_a_job_may_do_what_its_role_may(cloud: LocalCloud, bucket: str) -> None:
         end(read, invoke)
 
 
+def test_who_creates_a_job_must_be_allowed_to_pass_its_role(cloud: LocalCloud, bucket: str) -> None:
+    role = job_role(cloud, "bedrock.amazonaws.com", "evaluation-job", ("*", "*"))
+    place = {"name": "moods", "datasetLocation": {"s3Uri": f"s3://{bucket}/d.jsonl"}}
+    config = {"taskType": "Classification", "dataset": place, "metricNames": ["Builtin.Accuracy"]}
+    wanted = {
+        "jobName": "passing-on",
+        "roleArn": role,
+        "evaluationConfig": {"automated": {"datasetMetricConfigs": [config]}},
+        "inferenceConfig": {"models": [{"bedrockModel": {"modelIdentifier": VADER}}]},
+        "outputDataConfig": {"s3Uri": f"s3://{bucket}/out"},
+    }
+    create = ("bedrock:CreateEvaluationJob", "*")
+
+    with pytest.raises(ClientError, match="iam:PassRole") as error:
+        as_role(cloud, "bedrock", create).create_evaluation_job(**wanted)
+    assert role in error.value.response["Error"]["Message"]
+    assert as_role(cloud, "bedrock", create, ("iam:PassRole", role)).create_evaluation_job(**wanted)["jobArn"]
+
+
 def test_a_role_that_does_not_trust_bedrock_is_refused(cloud: LocalCloud, bucket: str) -> None:
     for role in (
         job_role(cloud, "sagemaker.amazonaws.com", "evaluation-job", ("*", "*")),

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.bedrock import published_corpora
 from local.bedrock.contract import HttpRequest
 from local.bedrock.faults import NONSENSE, Fault
-from local.bedrock.service import RUNTIME, BedrockService
+from local.bedrock.rest import RUNTIME
+from local.bedrock.service import BedrockService
 from local.bedrock.settings import BedrockSettings
 
 VADER = "hallmark.vader-sentiment-v1:0"
@@ -177,6 +181,28 @@ def test_a_question_that_was_answered_twice_is_seen(bedrock: Any) -> None:
     assert bedrock.service.faults.calls(VADER).repeated == 1
     bedrock.service.faults.forget_calls()
     assert bedrock.service.faults.calls(VADER).requests == 0
+
+
+def test_data_that_cannot_be_fetched_is_explained_and_not_asked_for_again_at_once(
+    bedrock: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried: list[str] = []
+
+    def no_network(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        tried.append(command[-1])
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: no network")
+
+    published_corpora.wmt17.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cdk.json").touch()
+    monkeypatch.setattr(subprocess, "run", no_network)
+
+    for _ in range(3):
+        with pytest.raises(ClientError, match="it needs the network once") as error:
+            bedrock.text("hallmark.wmt17-kit-v1:0", "[newstest2017:0001]")
+        assert code_of(error) == "ValidationException"
+
+    assert tried == ["sacrebleu==2.6.0"]
 
 
 class _ChatServer(BaseHTTPRequestHandler):

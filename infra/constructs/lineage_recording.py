@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
-from hallmark.events.subscriptions import SUBSCRIPTIONS
+from hallmark.events.subscriptions import HALLMARK, HALLMARK_DETAIL_TYPES, SUBSCRIPTIONS
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
@@ -39,6 +39,14 @@ class LineageRecording(Construct):
                 event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types)),
                 targets=[targets.SqsQueue(self.queue.queue, dead_letter_queue=self.dead_letters.queue)],
             )
+        events.Rule(
+            self,
+            "HallmarkEvents",
+            description="What Hallmark itself found out, and lineage is made of",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(source=[HALLMARK], detail_type=list(HALLMARK_DETAIL_TYPES)),
+            targets=[targets.SqsQueue(self.queue.queue, dead_letter_queue=self.dead_letters.queue)],
+        )
         self._add_recording(storage, layers, policy)
         self._add_announcing(storage, layers)
 

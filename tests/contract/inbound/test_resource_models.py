@@ -5,6 +5,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
+from hallmark.events.published import EvaluationCompleted
 from hallmark.events.resources import MODELS, Resource
 
 # Told by events alone: AWS's samples and the schema registry (facts in tests/payloads/aws).
@@ -20,7 +21,9 @@ EVENT_ONLY = {
 COMMON = {"CreationTime", "LastModifiedTime", "FailureReason", "RoleArn", "Tags", "CreatedBy"}
 JOB_COMMON = {"HyperParameters", "Environment", "StoppingCondition", "ExperimentConfig", "VpcConfig"}
 PASCAL = [
-    resource for resource in MODELS if not resource.startswith(("pipeline", "model-customization", "model-invocation"))
+    resource
+    for resource in MODELS
+    if not resource.startswith(("pipeline", "model-customization", "model-invocation", "evaluation"))
 ]
 
 # The events of these have names of their own (AWS's samples); what Describe answers besides is in botocore's model.
@@ -66,6 +69,12 @@ def test_every_field_of_a_bedrock_job_is_one_of_the_api_or_of_the_event(resource
         }
         == set()
     )
+
+
+def test_what_hallmark_publishes_of_an_evaluation_is_what_lineage_reads() -> None:
+    published = {field.alias for field in EvaluationCompleted.model_fields.values()}
+
+    assert published <= aliases(MODELS["evaluation"])
 
 
 def test_every_described_status_has_a_field() -> None:

@@ -53,6 +53,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.TUNING_JOB: Look("≫", "H", "tuning job", "tuning jobs", TRAINING),
     NodeKind.AUTOML_JOB: Look("≫", "A", "AutoML job", "AutoML jobs", TRAINING),
     NodeKind.CUSTOMIZATION_JOB: Look("▶", "C", "customization job", "customization jobs", TRAINING),
+    NodeKind.EVALUATION: Look("≈", "V", "evaluation", "evaluations", FLOW),
     NodeKind.PIPELINE: Look("≡", "L", "pipeline", "pipelines", FLOW),
     NodeKind.PIPELINE_EXECUTION: Look("≡", "E", "pipeline execution", "pipeline executions", FLOW),
     NodeKind.MODEL: Look("◇", "m", "model", "models", MODEL),

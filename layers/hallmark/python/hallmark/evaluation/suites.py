@@ -280,6 +280,8 @@ class EvaluationPolicy(_Section):
     models: dict[Name, ModelVariant] = {}
     datasets: dict[Name, DatasetSource] = {}
     suites: dict[Name, Suite] = {}
+    data_buckets: tuple[str, ...] = ("sagemaker-{region}-{account}",)
+    """Buckets that hold datasets; they may be read, and their changes start runs where a suite asks for it."""
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 SOURCE = "hallmark"
 LINEAGE_RECORDED = "LineageRecorded"
 RECONCILIATION_COMPLETED = "ReconciliationCompleted"
+EVALUATION_COMPLETED = "EvaluationCompleted"
+EVALUATION_FAILED = "EvaluationFailed"
 
 
 class _Published(BaseModel):
@@ -61,3 +63,61 @@ class ReconciliationCompleted(_Published):
     skipped: dict[str, int]
     recorded: dict[str, int]
     failed: dict[str, int]
+
+
+class EvaluatedModel(_Published):
+    """What a run found of one model."""
+
+    name: str
+    model_id: str
+    answered: int
+    planned: int
+    metrics: dict[str, float | None]
+    """Estimate of each metric; None where no case could be judged."""
+    verdict: str | None = None
+    """Against the champion, by the primary metric; none for the champion itself."""
+
+
+class EvaluatedDataset(_Published):
+    """A dataset as a run read it."""
+
+    name: str
+    location: str
+    digest: str
+    cases: int
+
+
+class EvaluationCompleted(_Published):
+    """A run of a suite has ended with a report. It may be delivered more than once: ``run`` tells a repeat."""
+
+    execution: str
+    """ARN of the workflow's execution: it names the run in lineage."""
+    status: str = "Completed"
+    run: str
+    suite: str
+    trigger: str
+    source: str = ""
+    """What started it, e.g. the ARN of a model package."""
+    started_at: datetime
+    completed_at: datetime
+    champion: str | None = None
+    primary: str
+    models: list[EvaluatedModel]
+    datasets: list[EvaluatedDataset]
+    coverage: float
+    """Share of the planned calls that were answered."""
+    cost_usd: float
+    stopped: str | None = None
+    """Why it ended before all was asked: its question was decided, or its budget was spent."""
+    report: str
+    """URI of the report's folder."""
+    owners: list[str] = []
+
+
+class EvaluationFailed(_Published):
+    """A run of a suite has ended without a report."""
+
+    run: str
+    suite: str
+    failed_at: datetime
+    reason: str

@@ -367,6 +367,28 @@ class BatchInferenceJob(_CamelCase):
     output_data_config: Section | None = None
 
 
+class Evaluation(_CamelCase):
+    """A run of one of Hallmark's suites, as ``EvaluationCompleted`` tells of it."""
+
+    execution: str | None = None
+    run: str | None = None
+    suite: str | None = None
+    status: Status = None
+    trigger: str | None = None
+    source: str | None = None
+    started_at: AwsTime = None
+    completed_at: AwsTime = None
+    champion: str | None = None
+    primary: str | None = None
+    models: list[Section] | None = None
+    datasets: list[Section] | None = None
+    coverage: float | None = None
+    cost_usd: float | None = None
+    stopped: str | None = None
+    report: str | None = None
+    owners: list[str] | None = None
+
+
 MODELS: Mapping[str, type[Resource]] = {
     "training-job": TrainingJob,
     "processing-job": ProcessingJob,
@@ -385,6 +407,7 @@ MODELS: Mapping[str, type[Resource]] = {
     "pipeline-step": PipelineStep,
     "model-customization-job": CustomizationJob,
     "model-invocation-job": BatchInferenceJob,
+    "evaluation": Evaluation,
 }
 
 

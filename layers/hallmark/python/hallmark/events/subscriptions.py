@@ -30,5 +30,15 @@ BEDROCK_DETAIL_TYPES: Mapping[str, str] = {
     "Model Customization Job State Change": "model-customization-job",
     "Batch Inference Job State Change": "model-invocation-job",
 }
-RESOURCES: Mapping[str, Mapping[str, str]] = {SAGEMAKER: SAGEMAKER_DETAIL_TYPES, BEDROCK: BEDROCK_DETAIL_TYPES}
-SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {source: tuple(types) for source, types in RESOURCES.items()}
+# What Hallmark itself publishes and lineage is made of, too (hallmark/events/published.py).
+HALLMARK = "hallmark"
+HALLMARK_DETAIL_TYPES: Mapping[str, str] = {"EvaluationCompleted": "evaluation"}
+RESOURCES: Mapping[str, Mapping[str, str]] = {
+    SAGEMAKER: SAGEMAKER_DETAIL_TYPES,
+    BEDROCK: BEDROCK_DETAIL_TYPES,
+    HALLMARK: HALLMARK_DETAIL_TYPES,
+}
+SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
+    source: tuple(types) for source, types in RESOURCES.items() if source != HALLMARK
+}
+"""What rules on the account's default bus match."""

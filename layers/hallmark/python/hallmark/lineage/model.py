@@ -49,6 +49,7 @@ class NodeKind(StrEnum):
     CUSTOM_MODEL = "custom-model"
     FOUNDATION_MODEL = "foundation-model"
     BATCH_INFERENCE_JOB = "model-invocation-job"
+    EVALUATION = "evaluation"
 
 
 RUN_KINDS = frozenset(
@@ -63,6 +64,7 @@ RUN_KINDS = frozenset(
         NodeKind.PIPELINE_EXECUTION,
         NodeKind.CUSTOMIZATION_JOB,
         NodeKind.BATCH_INFERENCE_JOB,
+        NodeKind.EVALUATION,
     }
 )
 """Kinds that run and end: once one of them has ended, no earlier status comes back."""
@@ -253,6 +255,8 @@ def canonical_digest(value: object) -> str:
 
 def _whole_numbers(value: object) -> object:
     # DynamoDB and JSON do not tell 1 from 1.0; a digest must not either.
+    if value is None or isinstance(value, str):  # most values, told first
+        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):

@@ -24,7 +24,7 @@ def customization(draft: FactDraft, job: CustomizationJob, arn: str) -> None:
         metrics=_numbers(job.training_metrics),
     )
     if job.base_model_arn:
-        draft.flows_in(_model_ref(arn, job.base_model_arn), EdgeType.CONTRIBUTED_TO, "model")
+        draft.flows_in(model_ref(arn, job.base_model_arn), EdgeType.CONTRIBUTED_TO, "model")
     for role, section in (("training", job.training_data_config), ("validation", job.validation_data_config)):
         for uri in _uris(section):
             add_input(draft, uri, role, job.creation_time)
@@ -44,7 +44,7 @@ def batch_inference(draft: FactDraft, job: BatchInferenceJob, arn: str) -> None:
         base_model=model,
     )
     if model:
-        draft.flows_in(_model_ref(arn, model), EdgeType.CONTRIBUTED_TO, "model")
+        draft.flows_in(model_ref(arn, model), EdgeType.CONTRIBUTED_TO, "model")
     source = take_text(job.input_data_config, "s3InputDataConfig", "s3Uri")
     add_input(draft, source, "input", job.submit_time or job.creation_time)
     target = take_text(job.output_data_config, "s3OutputDataConfig", "s3Uri")
@@ -56,7 +56,7 @@ def _uris(section: Section | None) -> list[str]:
     return [uri for uri in found if uri]
 
 
-def _model_ref(arn: str, model: str) -> NodeRef:
+def model_ref(arn: str, model: str) -> NodeRef:
     """Return the node of a model that is given by ARN or, for a foundation model, by its id."""
     if parse_arn(model) is not None:
         return resource_ref(model, kind_of(model) or NodeKind.FOUNDATION_MODEL)

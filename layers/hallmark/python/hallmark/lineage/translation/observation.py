@@ -12,7 +12,7 @@ from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
 from hallmark.lineage.references import REUSABLE_KINDS, parse_arn, resource_ref
-from hallmark.lineage.translation import bedrock, jobs, pipelines, registry
+from hallmark.lineage.translation import bedrock, evaluations, jobs, pipelines, registry
 from hallmark.lineage.translation.draft import FactDraft
 from hallmark.lineage.translation.sections import describe_common, describe_rest
 
@@ -196,9 +196,19 @@ _RULES: Mapping[str, _Rule] = {
         described="always",
         tags_in_event=False,
     ),
+    "evaluation": _Rule(
+        NodeKind.EVALUATION,
+        evaluations.evaluation,
+        ("execution",),
+        ("run",),
+        ("status",),
+        created=("started_at",),
+        changed=("completed_at",),
+        described="never",
+    ),
 }
 
-_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job"})
+_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation"})
 
 _ROUNDING = timedelta(seconds=1)
 """Events and answers may cut or round fractions of a second."""

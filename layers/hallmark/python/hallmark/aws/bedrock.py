@@ -1,0 +1,119 @@
+"""Models behind Bedrock's Converse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from time import perf_counter
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+)
+
+from hallmark.aws.clients import make_client
+from hallmark.aws.failures import describe_error, error_code
+from hallmark.evaluation.cases import Message
+from hallmark.evaluation.ports import NoReplyError, RefusedError, ThrottledError
+from hallmark.evaluation.results import Answer
+from hallmark.evaluation.suites import Inference
+
+_LATER = frozenset(
+    {
+        "InternalServerException",
+        "ModelErrorException",
+        "ModelNotReadyException",
+        "ServiceUnavailableException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Errors of Converse after which nothing was answered, and nothing is paid (Bedrock API reference, Converse)."""
+_TAG_LENGTH = 256
+"""Of a value of requestMetadata (Bedrock API reference, Converse)."""
+_LANES = 16
+
+
+@cache
+def bedrock_runtime() -> Any:
+    """Return the client of Bedrock's runtime.
+
+    It never repeats a call by itself: botocore would repeat one whose reply did not come, and that one may be paid.
+    """
+    return make_client(
+        "bedrock-runtime",
+        Config(
+            connect_timeout=3,
+            read_timeout=55,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            user_agent_extra="hallmark",
+            max_pool_connections=_LANES,
+        ),
+    )
+
+
+class BedrockModels:
+    """Models over Converse."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def ask(
+        self, model_id: str, conversation: Sequence[Message], system: str | None, inference: Inference, tag: str
+    ) -> Answer:
+        """Ask once.
+
+        Raises:
+            ThrottledError: Too many requests, or the service is not available: ask again later.
+            RefusedError: No such model, no access, an input that it cannot take.
+            NoReplyError: The reply did not come.
+        """
+        request: dict[str, Any] = {
+            "modelId": model_id,
+            "messages": [{"role": turn.role, "content": [{"text": turn.text}]} for turn in conversation],
+            "inferenceConfig": _inference(inference),
+            "requestMetadata": {"hallmark": tag[:_TAG_LENGTH]},
+        }
+        if system is not None:
+            request["system"] = [{"text": system}]
+        started = perf_counter()
+        try:
+            reply = self._client.converse(**request)
+        except ClientError as error:
+            if error_code(error) in _LATER:
+                raise ThrottledError(describe_error(error)) from error
+            if error_code(error) == "ModelTimeoutException":
+                raise NoReplyError(describe_error(error)) from error
+            raise RefusedError(describe_error(error)) from error
+        except ParamValidationError as error:
+            raise RefusedError(str(error)) from error
+        except (ConnectTimeoutError, EndpointConnectionError) as error:
+            raise ThrottledError(str(error)) from error
+        except BotoCoreError as error:
+            raise NoReplyError(str(error)) from error
+        elapsed_ms = (perf_counter() - started) * 1000
+        usage = reply.get("usage", {})
+        return Answer(
+            text="".join(part.get("text", "") for part in reply["output"].get("message", {}).get("content", [])),
+            stop_reason=reply.get("stopReason", "unknown"),
+            input_tokens=usage.get("inputTokens", 0),
+            output_tokens=usage.get("outputTokens", 0),
+            latency_ms=reply.get("metrics", {}).get("latencyMs", elapsed_ms),
+            request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
+            answered_at=datetime.now(UTC),
+        )
+
+
+def _inference(inference: Inference) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"maxTokens": inference.max_tokens, "temperature": inference.temperature}
+    if inference.top_p is not None:
+        parameters["topP"] = inference.top_p
+    if inference.stop_sequences:
+        parameters["stopSequences"] = list(inference.stop_sequences)
+    return parameters

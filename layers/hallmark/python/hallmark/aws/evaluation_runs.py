@@ -1,0 +1,367 @@
+"""Runs of evaluations in DynamoDB: their state, their money, their calls, the pace of the models."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict
+
+from hallmark.aws.failures import calling, error_code
+from hallmark.errors import NotFoundError, UnavailableError
+from hallmark.evaluation.plans import Plan, Trigger
+from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
+from hallmark.evaluation.results import Answer, Failure
+
+KEPT = timedelta(days=30)
+"""How long the record of a call is kept: a run can be redriven for 14 days (Step Functions developer guide, redrive);
+results are kept in S3."""
+_KEYS_PER_READ = 100
+_WRITES_PER_CALL = 25
+"""BatchGetItem and BatchWriteItem (DynamoDB API reference)."""
+_PLAIN_BYTES = 200_000
+"""A longer answer is compressed, so that it fits into an item of 400 KB."""
+RUNS_INDEX = "runs"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Run(BaseModel):
+    """A run as ``hallmark runs`` shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: str
+    suite: str
+    status: RunStatus
+    trigger: Trigger
+    started_at: datetime
+    ended_at: datetime | None = None
+    execution: str = ""
+    """ARN of the workflow's execution."""
+    reason: str | None = None
+    """Why it failed, or stopped early."""
+    models: tuple[str, ...] = ()
+    planned: int = 0
+    """Calls of all models."""
+    answered: int = 0
+    failed: int = 0
+    spent_usd: float = 0.0
+    budget_usd: float = 0.0
+    expected_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    deadline: datetime | None = None
+    report: str | None = None
+    """URI of the report's folder in S3."""
+    verdict: str | None = None
+
+
+class DynamoRuns:
+    """All runs, in the evaluation table."""
+
+    def __init__(self, table_name: str, client: Any) -> None:
+        self._table = table_name
+        self._client = client
+
+    def begin(self, run: str, suite: str, trigger: Trigger, execution: str, at: datetime) -> None:
+        """Say that a run has begun; a repeat changes nothing."""
+        item = {
+            **_run_key(run),
+            "listed": {"S": "runs"},
+            "run": {"S": run},
+            "suite": {"S": suite},
+            "status": {"S": RunStatus.PLANNING},
+            "trigger": {"S": trigger.model_dump_json()},
+            "execution": {"S": execution},
+            "started_at": {"S": _stamp(at)},
+        }
+        with calling("beginning a run"):
+            self._put_new(item)
+
+    def plan(self, plan: Plan) -> None:
+        """Record what a run is going to do; a repeat changes nothing that was done since."""
+        numbers = {
+            ":planned": str(plan.forecast.calls),
+            ":budget": _number(plan.settings.budget.usd),
+            ":expected": _number(plan.forecast.expected_usd),
+            ":zero": "0",
+        }
+        texts = {":running": RunStatus.RUNNING, ":deadline": _stamp(plan.deadline)}
+        with calling("recording a plan"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_run_key(plan.run),
+                UpdateExpression=(
+                    "SET #status = :running, planned = :planned, budget_usd = :budget, expected_usd = :expected, "
+                    "deadline = :deadline, models = :models, committed_usd = if_not_exists(committed_usd, :zero)"
+                ),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    **{name: {"N": value} for name, value in numbers.items()},
+                    **{name: {"S": value} for name, value in texts.items()},
+                    ":models": {"L": [{"S": name} for name in plan.asked]},
+                },
+            )
+
+    def end(
+        self,
+        run: str,
+        status: RunStatus,
+        at: datetime,
+        *,
+        reason: str | None = None,
+        report: str | None = None,
+        verdict: str | None = None,
+    ) -> None:
+        """Record how a run ended."""
+        given = {"reason": reason, "report": report, "verdict": verdict, "ended_at": _stamp(at)}
+        values = {f":{name}": {"S": value} for name, value in given.items() if value is not None}
+        settings = ", ".join(f"{name[1:]} = {name}" for name in values)
+        with calling("ending a run"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_run_key(run),
+                UpdateExpression=f"SET #status = :status, {settings}",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={**values, ":status": {"S": status}},
+            )
+
+    def find(self, run: str) -> Run:
+        """Return a run.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        with calling("reading a run"):
+            item = self._client.get_item(TableName=self._table, Key=_run_key(run), ConsistentRead=True).get("Item")
+        if item is None:
+            raise NotFoundError(f"there is no run {run!r}: `hallmark runs` lists them")
+        return _run(item)
+
+    def latest(self, limit: int, suite: str | None = None) -> Iterator[Run]:
+        """Yield runs, the latest first."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": RUNS_INDEX,
+            "KeyConditionExpression": "listed = :runs",
+            "ExpressionAttributeValues": {":runs": {"S": "runs"}},
+            "ScanIndexForward": False,
+        }
+        if suite is not None:
+            request["FilterExpression"] = "suite = :suite"
+            request["ExpressionAttributeValues"][":suite"] = {"S": suite}
+        return islice((_run(item) for item in self._pages(request)), limit)
+
+    def _pages(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        while True:
+            with calling("listing runs"):
+                page = self._client.query(**request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request = {**request, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _put_new(self, item: dict[str, Any]) -> None:
+        try:
+            self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+
+class DynamoPurse:
+    """Purse of one run: what is spent and what is reserved, in the run's own item."""
+
+    def __init__(self, table_name: str, client: Any, run: str, cap_usd: float) -> None:
+        self._table = table_name
+        self._client = client
+        self._run = run
+        self._cap = cap_usd
+
+    def reserve(self, usd: float, returned_usd: float, progress: Progress) -> bool:
+        """Take an amount if the cap allows it; whatever is not reserved at the end was spent."""
+        change = usd - returned_usd
+        values = {
+            ":change": _number(change),
+            ":answered": str(progress.answered),
+            ":failed": str(progress.failed),
+            ":spent": _number(progress.spent_usd),
+            ":in": str(progress.input_tokens),
+            ":out": str(progress.output_tokens),
+        }
+        request: dict[str, Any] = {}
+        if usd > 0:
+            request["ConditionExpression"] = "committed_usd <= :room"
+            values[":room"] = _number(self._cap - change)
+        try:
+            with calling("reserving money"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_run_key(self._run),
+                    UpdateExpression=(
+                        "ADD committed_usd :change, answered :answered, failed :failed, spent_usd :spent, "
+                        "input_tokens :in, output_tokens :out"
+                    ),
+                    ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
+                    **request,
+                )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+class DynamoPace:
+    """Pace: one bucket a model, as the time at which it is full again (generic cell rate algorithm, ITU-T I.371)."""
+
+    def __init__(self, table_name: str, client: Any, burst_seconds: float = 10.0) -> None:
+        self._table = table_name
+        self._client = client
+        self._burst = burst_seconds
+
+    def wait_seconds(self, model_id: str, requests: int, per_minute: float, what: str) -> float:
+        """Take from the bucket; return how long to wait before using what was taken."""
+        now = datetime.now(UTC).timestamp()
+        cost = requests * 60.0 / per_minute
+        key = {"pk": {"S": f"PACE#{model_id}"}, "sk": {"S": what}}
+        values = {":cost": {"N": _number(cost)}, ":now": {"N": _number(now)}}
+        try:
+            full_at = self._add(key, "full_at > :now", "SET full_at = full_at + :cost", values)
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            values[":first"] = {"N": _number(now + cost)}
+            del values[":cost"]
+            try:
+                full_at = self._add(key, "attribute_not_exists(pk) OR full_at <= :now", "SET full_at = :first", values)
+            except ClientError as overtaken:
+                if error_code(overtaken) != "ConditionalCheckFailedException":
+                    raise
+                raise UnavailableError(f"the pace of {model_id} is being set by others: try again") from overtaken
+        return max(0.0, full_at - now - self._burst)
+
+    def _add(self, key: dict[str, Any], condition: str, update: str, values: dict[str, Any]) -> float:
+        with calling("keeping the pace"):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="UPDATED_NEW",
+            )
+        return float(answer["Attributes"]["full_at"]["N"])
+
+
+class DynamoAnswerBook:
+    """AnswerBook: one item a call."""
+
+    def __init__(self, table_name: str, client: Any, run: str) -> None:
+        self._table = table_name
+        self._client = client
+        self._run = run
+
+    def find(self, keys: Sequence[AnswerKey]) -> Mapping[AnswerKey, Outcome]:
+        """Return what is known of calls."""
+        by_item = {(self._pk(key), _sk(key)): key for key in keys}
+        found: dict[AnswerKey, Outcome] = {}
+        wanted = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in by_item]
+        while wanted:
+            chunk, wanted = wanted[:_KEYS_PER_READ], wanted[_KEYS_PER_READ:]
+            with calling("looking up calls"):
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": chunk, "ConsistentRead": True}}
+                )
+            for item in answer["Responses"].get(self._table, []):
+                found[by_item[item["pk"]["S"], item["sk"]["S"]]] = _outcome(item)
+            wanted += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return found
+
+    def announce(self, keys: Sequence[AnswerKey]) -> None:
+        """Say that calls are about to be made."""
+        self._write([{"PutRequest": {"Item": self._item(key)}} for key in keys])
+
+    def record(self, key: AnswerKey, outcome: Outcome) -> None:
+        """Record what came of a call."""
+        with calling("recording an answer"):
+            self._client.put_item(TableName=self._table, Item=self._item(key) | _body(outcome))
+
+    def withdraw(self, keys: Sequence[AnswerKey]) -> None:
+        """Say that calls were not made after all."""
+        self._write([{"DeleteRequest": {"Key": {"pk": {"S": self._pk(key)}, "sk": {"S": _sk(key)}}}} for key in keys])
+
+    def _write(self, requests: list[dict[str, Any]]) -> None:
+        while requests:
+            chunk, requests = requests[:_WRITES_PER_CALL], requests[_WRITES_PER_CALL:]
+            with calling("announcing calls"):
+                answer = self._client.batch_write_item(RequestItems={self._table: chunk})
+            requests += answer.get("UnprocessedItems", {}).get(self._table, [])
+
+    def _pk(self, key: AnswerKey) -> str:
+        return f"CALL#{self._run}#{key.model}"
+
+    def _item(self, key: AnswerKey) -> dict[str, Any]:
+        expires = int((datetime.now(UTC) + KEPT).timestamp())
+        return {"pk": {"S": self._pk(key)}, "sk": {"S": _sk(key)}, "expires_at": {"N": str(expires)}}
+
+
+def _sk(key: AnswerKey) -> str:
+    return f"{key.dataset}#{key.epoch}#{key.case}"
+
+
+def _body(outcome: Outcome) -> dict[str, Any]:
+    if outcome.failure is not None:
+        return {"failure": {"S": outcome.failure.model_dump_json()}}
+    if outcome.answer is None:
+        return {}
+    text = outcome.answer.model_dump_json()
+    if len(text) <= _PLAIN_BYTES:
+        return {"answer": {"S": text}}
+    return {"packed": {"B": gzip.compress(text.encode())}}
+
+
+def _outcome(item: dict[str, Any]) -> Outcome:
+    if "failure" in item:
+        return Outcome(None, Failure.model_validate_json(item["failure"]["S"]))
+    if "answer" in item:
+        return Outcome(Answer.model_validate_json(item["answer"]["S"]), None)
+    if "packed" in item:
+        return Outcome(Answer.model_validate_json(gzip.decompress(item["packed"]["B"])), None)
+    return Outcome(None, None)
+
+
+def _run_key(run: str) -> dict[str, Any]:
+    return {"pk": {"S": f"RUN#{run}"}, "sk": {"S": "RUN"}}
+
+
+def _run(item: dict[str, Any]) -> Run:
+    values: dict[str, Any] = {}
+    for name, value in item.items():
+        ((kind, content),) = value.items()
+        values[name] = [each["S"] for each in content] if kind == "L" else content
+    values["trigger"] = Trigger.model_validate_json(values["trigger"])
+    return Run.model_validate(values)
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _number(value: float) -> str:
+    return format(Decimal(repr(value)).quantize(Decimal("1e-9")), "f")

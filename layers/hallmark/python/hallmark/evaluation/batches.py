@@ -1,0 +1,60 @@
+"""One batch of cases: asked, scored, and written as results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hallmark.evaluation.asking import Asker
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.plans import Batch, Plan
+from hallmark.evaluation.ports import AnswerKey, Asked, Outcome
+from hallmark.evaluation.results import Answer, CaseResult, Score
+from hallmark.evaluation.scorers.contract import Scorer
+
+
+def ask_batch(
+    plan: Plan, batch: Batch, model: str, asker: Asker, scorers: Sequence[Scorer], *, give_up: bool = False
+) -> tuple[CaseResult, ...]:
+    """Ask a batch of one model and score the answers.
+
+    Args:
+        plan: The run.
+        batch: What to ask.
+        model: Name of the variant.
+        asker: How to ask.
+        scorers: What to score with; judges come later, when all models have answered.
+        give_up: Whether throttled cases are failures now.
+
+    Raises:
+        UnfinishedError: The invocation's time is nearly over.
+        UnavailableError: The model throttles.
+    """
+    variant = plan.models[model]
+    asked = [Asked(AnswerKey(model, batch.dataset, case.id, batch.epoch), variant, case) for case in batch.cases]
+    outcomes = asker.ask_all(asked, give_up=give_up)
+    return tuple(result_of(each, outcomes, scorers) for each in asked)
+
+
+def result_of(asked: Asked, outcomes: Mapping[AnswerKey, Outcome], scorers: Sequence[Scorer]) -> CaseResult:
+    """Return the result of one case with its scores; a case without an answer has none."""
+    key, case = asked.key, asked.case
+    outcome = outcomes[key]
+    scores = () if outcome.answer is None else score(case, outcome.answer, scorers)
+    return CaseResult(
+        model=key.model,
+        dataset=key.dataset,
+        case=key.case,
+        epoch=key.epoch,
+        group=case.group,
+        category=case.category,
+        difficulty=case.difficulty,
+        weight=case.weight,
+        answer=outcome.answer,
+        failure=outcome.failure,
+        scores=scores,
+    )
+
+
+def score(case: Case, answer: Answer, scorers: Sequence[Scorer]) -> tuple[Score, ...]:
+    """Return what all scorers say of an answer."""
+    return tuple(each for scorer in scorers for each in scorer.score(case, answer))

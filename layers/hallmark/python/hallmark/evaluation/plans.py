@@ -1,0 +1,170 @@
+"""What a run is going to do: batches of cases for each model, what that will cost, and where it stops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.prices import cost_usd
+from hallmark.evaluation.suites import ModelVariant, Suite
+
+CASES_PER_BATCH = 50
+"""One batch is asked by one invocation: at two seconds an answer and eight lanes, 15 s of Lambda's 15 minutes."""
+CHARACTERS_PER_TOKEN = 3
+"""Fewer than the usual four of English text, so that a forecast errs upwards for other languages too."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trigger(_Value):
+    """Why a run was started."""
+
+    kind: Literal["schedule", "manual", "model_package", "custom_model", "dataset_changed", "gate"]
+    source: str = ""
+    """ARN of what changed, or of who asked."""
+
+
+class DatasetVersion(_Value):
+    """A dataset as the run read it."""
+
+    name: str
+    location: str
+    digest: str
+    """SHA-256 of the cases: results compare only where it is the same."""
+    cases: int = Field(ge=0)
+    drawn: int = Field(ge=0)
+    rejected: int = Field(default=0, ge=0)
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know: rejected lines, contamination, empty strata."""
+
+
+class Forecast(_Value):
+    """What a run will take, before it starts."""
+
+    calls: int = Field(ge=0)
+    expected_usd: float = Field(ge=0)
+    """With as many output tokens as the last run needed, or half of what is allowed where none did."""
+    at_most_usd: float = Field(ge=0)
+    """With as many output tokens as are allowed."""
+    unpriced: tuple[str, ...] = ()
+    """Models for which the price table has no price: they count as free, and the report says so."""
+
+
+class Plan(_Value):
+    """Everything that a run's batches need; written once, read by each."""
+
+    run: str
+    suite: str
+    settings: Suite
+    models: dict[str, ModelVariant]
+    """Variants that are asked, and those that judge."""
+    asked: tuple[str, ...]
+    """Names of the variants that are asked."""
+    datasets: tuple[DatasetVersion, ...]
+    labels: tuple[str, ...] = ()
+    batches: int = Field(ge=0)
+    planned: int = Field(ge=0)
+    """Cases times repeats, for each model."""
+    rounds: tuple[int, ...]
+    """How many batches each round has; more than one with early stopping, where a look follows each."""
+    forecast: Forecast
+    trigger: Trigger
+    started_at: datetime
+    deadline: datetime
+
+
+class Batch(_Value):
+    """Cases that one invocation asks of one model."""
+
+    number: int = Field(ge=0)
+    epoch: int = Field(ge=0)
+    dataset: str
+    cases: tuple[Case, ...]
+
+
+def make_batches(datasets: Mapping[str, Sequence[Case]], repeats: int, size: int = CASES_PER_BATCH) -> Iterator[Batch]:
+    """Yield the batches of a run, in the order in which they are asked; the same for every model.
+
+    Args:
+        datasets: Cases to ask, by the dataset's name.
+        repeats: How often each case is asked.
+        size: Cases in a batch.
+    """
+    number = 0
+    for epoch in range(repeats):
+        for name, cases in datasets.items():
+            for start in range(0, len(cases), size):
+                yield Batch(number=number, epoch=epoch, dataset=name, cases=tuple(cases[start : start + size]))
+                number += 1
+
+
+def batch_size(suite: Suite, models: int) -> int:
+    """Return how many cases a batch has: no more than a look takes, and enough batches for all parallel executions."""
+    size = CASES_PER_BATCH
+    if suite.comparison.early_stopping:
+        size = min(size, suite.comparison.look_every)
+    if suite.sampling is not None:
+        lanes_per_model = max(1, suite.parallel_executions // max(models, 1))
+        size = min(size, max(1, math.ceil(suite.sampling.cases / lanes_per_model)))
+    return size
+
+
+def rounds_of(batches: Sequence[Batch], look_every: int | None) -> tuple[int, ...]:
+    """Return how many batches are asked before each look; one round where nobody looks."""
+    if look_every is None or not batches:
+        return (len(batches),)
+    rounds: list[int] = []
+    cases = taken = 0
+    for batch in batches:
+        cases += len(batch.cases)
+        taken += 1
+        if cases >= look_every:
+            rounds.append(taken)
+            cases = taken = 0
+    return (*rounds, taken) if taken else tuple(rounds)
+
+
+def input_tokens_of(case: Case, system: str | None) -> int:
+    """Return how many tokens a case's input has at most, by its length; what the model counts comes with its answer."""
+    text = sum(len(turn.text) for turn in case.conversation) + len(case.system or system or "")
+    return math.ceil(text / CHARACTERS_PER_TOKEN) + 8 * len(case.conversation)
+
+
+def worst_cost_usd(model: ModelVariant, case: Case) -> float:
+    """Return what one answer can cost at most; 0.0 for a model without a price."""
+    return cost_usd(model.model_id, input_tokens_of(case, model.system), model.inference.max_tokens) or 0.0
+
+
+def forecast(
+    models: Mapping[str, ModelVariant],
+    batches: Sequence[Batch],
+    output_tokens: Mapping[str, float],
+) -> Forecast:
+    """Say what a run will cost before it starts.
+
+    Args:
+        models: Variants that are asked, by name.
+        batches: What each is asked.
+        output_tokens: Mean output tokens per answer of earlier runs, by variant; may lack some.
+    """
+    expected = worst = 0.0
+    cases = [case for batch in batches for case in batch.cases]
+    for name, model in models.items():
+        likely = output_tokens.get(name, model.inference.max_tokens / 2)
+        for case in cases:
+            tokens = input_tokens_of(case, model.system)
+            worst += cost_usd(model.model_id, tokens, model.inference.max_tokens) or 0.0
+            expected += cost_usd(model.model_id, tokens, round(likely)) or 0.0
+    return Forecast(
+        calls=len(cases) * len(models),
+        expected_usd=expected,
+        at_most_usd=worst,
+        unpriced=tuple(sorted(name for name, model in models.items() if cost_usd(model.model_id, 1, 1) is None)),
+    )

@@ -17,12 +17,12 @@ GOAL = 1.6
 _TIMED = "import time; begun = time.process_time(); import {module}; print(time.process_time() - begun)"
 
 
-def cold_starts() -> Iterator[dict[str, Any]]:
-    """Import each handler in turn with boto3, in interpreters of their own; compare round by round.
+def cold_starts(area: str = "lineage", functions: str = "*_lineage") -> Iterator[dict[str, Any]]:
+    """Import the handlers of some functions in turn with boto3, in interpreters of their own; compare round by round.
 
     Time is CPU time, so that a machine with other work to do slows neither side; bytecode is there, as in the layer.
     """
-    names = sorted(path.parent.name for path in FUNCTIONS.glob("*/handler.py"))
+    names = sorted(path.parent.name for path in FUNCTIONS.glob(f"{functions}/handler.py"))
     with tempfile.TemporaryDirectory() as bytecode:
         for name in ("boto3", *names):
             _import_seconds(name, bytecode)
@@ -30,7 +30,7 @@ def cold_starts() -> Iterator[dict[str, Any]]:
     for name in names:
         ratio = statistics.median(taken[name] / taken["boto3"] for taken in rounds)
         yield {
-            "area": "lineage",
+            "area": area,
             "name": f"cold start, import of {name}",
             "ours": round(1000 * statistics.median(taken[name] for taken in rounds), 1),
             "peer": round(1000 * statistics.median(taken["boto3"] for taken in rounds), 1),

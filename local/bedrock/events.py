@@ -20,7 +20,6 @@ from local.sagemaker.contract import ResourceChanged
 from local.sagemaker.resources import utc_now
 
 _LOGGER = logging.getLogger(__name__)
-_STATUS = "status"
 
 
 class EventPublisher:
@@ -31,10 +30,8 @@ class EventPublisher:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="bedrock-events")
 
     def __call__(self, change: ResourceChanged) -> None:
-        """Publish the event of ``change``, if it has one."""
-        if change.deleted or change.description.get(_STATUS) == change.previous_status:
-            return
-        entry = entry_of(change)
+        """Publish the event of ``change``, if it has one; what changes nothing of a job's state is not announced."""
+        entry = None if change.deleted else entry_of(change)
         if entry is not None:
             self._executor.submit(self._send, entry, change)
 

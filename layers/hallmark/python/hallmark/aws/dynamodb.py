@@ -33,6 +33,8 @@ _BODY_BYTES = 350 * 1024
 """An item has 400 KB at most (DynamoDB quotas); keys and the other attributes need the rest."""
 _KEY_BYTES = 2048
 """A partition key, also that of an index (DynamoDB quotas)."""
+_LONGEST_LETTER = 4
+"""Bytes of a letter in UTF-8, at most."""
 _COMPRESS_FROM_BYTES = 64 * 1024
 _FASTEST, _SMALLEST = 1, 9
 """Levels of zlib; facts that the first one makes small enough take half of the time that zlib's own choice takes."""
@@ -40,6 +42,9 @@ _READ_KEYS = 100
 """BatchGetItem reads 100 items at most (DynamoDB API reference)."""
 _REMEMBERED_KEYS = 20_000
 _PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+_FIRST_STATE_WINS = "SET body = if_not_exists(body, :body), recorded_at = if_not_exists(recorded_at, :when)"
+_FIRST_EDGE_WINS = f"{_FIRST_STATE_WINS}, target = if_not_exists(target, :target)"
 
 Item = dict[str, Any]
 
@@ -51,6 +56,13 @@ class _Key(NamedTuple):
     @property
     def item(self) -> Item:
         return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
+
+
+class _Packed(NamedTuple):
+    """A body as an attribute, and how many bytes it has."""
+
+    value: Item
+    size: int
 
 
 class _Write(NamedTuple):
@@ -229,30 +241,29 @@ class DynamoLineageTable:
         return parts
 
     def _first_one_wins(self, key: _Key, body: bytes, when: str, fact: Fact, target: str | None = None) -> _Write:
-        assignments = "body = if_not_exists(body, :body), recorded_at = if_not_exists(recorded_at, :when)"
-        values: Item = {":body": _packed(body, fact), ":when": {"S": when}}
+        packed = _packed(body, fact)
+        values: Item = {":body": packed.value, ":when": {"S": when}}
         if target is not None:
-            assignments += ", target = if_not_exists(target, :target)"
             values[":target"] = {"S": target}
         update = {
             "TableName": self._table,
             "Key": key.item,
-            "UpdateExpression": f"SET {assignments}",
+            "UpdateExpression": _FIRST_STATE_WINS if target is None else _FIRST_EDGE_WINS,
             "ExpressionAttributeValues": values,
         }
-        return _Write({"Update": update}, _size(values[":body"]))
+        return _Write({"Update": update}, packed.size)
 
     def _put_fact(self, key: _Key, fact: Fact, content: CanonicalFact, when: str) -> _Write:
         packed = _packed(content.body, fact)
         item = {
             **key.item,
-            "body": packed,
+            "body": packed.value,
             "recorded_at": {"S": when},
             "log_shard": {"S": f"LOG#{int(content.id[:4], 16) % LOG_SHARDS}"},
             "log_at": {"S": f"{when}#{content.id}"},
         }
         put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
-        return _Write({"Put": put}, _size(packed))
+        return _Write({"Put": put}, packed.size)
 
 
 def recorded_fact(item: Mapping[str, Any]) -> RecordedFact:
@@ -280,7 +291,7 @@ def _fact_key(fact_id: str) -> _Key:
 
 def _node_key(node_id: str) -> str:
     key = f"NODE#{node_id}"
-    if len(key.encode()) > _KEY_BYTES:
+    if len(key) > _KEY_BYTES // _LONGEST_LETTER and len(key.encode()) > _KEY_BYTES:
         raise InvalidInputError("the id of a node", node_id, f"it has {_KEY_BYTES - 5:,} bytes at most; shorten it")
     return key
 
@@ -293,9 +304,9 @@ def _time(item: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(item["recorded_at"]["S"])
 
 
-def _packed(body: bytes, fact: Fact) -> Item:
+def _packed(body: bytes, fact: Fact) -> _Packed:
     if len(body) < _COMPRESS_FROM_BYTES:
-        return {"S": body.decode()}
+        return _Packed({"S": body.decode()}, len(body))
     packed = zlib.compress(body, _FASTEST)
     if len(packed) > _BODY_BYTES:
         packed = zlib.compress(body, _SMALLEST)
@@ -305,11 +316,7 @@ def _packed(body: bytes, fact: Fact) -> Item:
             f"{len(packed):,} bytes",
             f"a fact has {_BODY_BYTES:,} bytes at most when compressed; shorten its event",
         )
-    return {"B": packed}
-
-
-def _size(value: Item) -> int:
-    return len(value["S"].encode() if "S" in value else value["B"])
+    return _Packed({"B": packed}, len(packed))
 
 
 def _body(item: Mapping[str, Any]) -> str | bytes:

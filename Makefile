@@ -68,7 +68,7 @@ bench: setup ## Measure against peers, one JSON object a line (AREA=lineage for 
 lock: setup ## Pin and hash all dependencies anew
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml --output-file requirements.txt
-	for layer in dependencies numeric; do $(BIN)/uv pip compile --quiet --no-header --python-version 3.13 --python-platform aarch64-manylinux2014 \
+	for layer in dependencies numeric scoring; do $(BIN)/uv pip compile --quiet --no-header --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		--generate-hashes layers/$$layer/requirements.in --output-file layers/$$layer/requirements.txt; done
 
 .PHONY: clean

@@ -18,8 +18,9 @@ def main() -> None:
     """Build the cloud assembly, or say on stderr what stands in the way."""
     app = cdk.App()
     try:
-        policy = read_policy(ROOT / str(app.node.try_get_context("policy") or "hallmark.yaml"))
-        add_hallmark(app, policy=policy, platform=Platform(app.node.get_context("platform")))
+        file = ROOT / str(app.node.try_get_context("policy") or "hallmark.yaml")
+        platform = Platform(app.node.get_context("platform"))
+        add_hallmark(app, policy=read_policy(file), policy_folder=file.parent, platform=platform)
     except (PolicyError, MissingAssetError) as error:
         sys.exit(str(error))
     app.synth()

@@ -8,3 +8,4 @@ ROOT = Path(__file__).parent.parent
 FUNCTIONS = ROOT / "functions"
 LAYERS = ROOT / "layers"
 BUILT_LAYERS = ROOT / "build" / "layers"
+WORKFLOWS = ROOT / "infra" / "workflows"

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NamedTuple
+
 import aws_cdk as cdk
 
 from hallmark.policy.models import Policy
 from infra.assets import Platform
+from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.lineage import LineageStack
 
 
-def add_hallmark(app: cdk.App, *, policy: Policy, platform: Platform) -> LineageStack:
-    """Add Hallmark's stacks to an app."""
-    stack = LineageStack(app, "HallmarkLineage", policy=policy, platform=platform)
+class Hallmark(NamedTuple):
+    """The stacks."""
+
+    lineage: LineageStack
+    evaluation: EvaluationStack
+
+
+def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
+    """Add Hallmark's stacks to an app.
+
+    Args:
+        app: The app.
+        policy: What the team says.
+        policy_folder: Where the policy file is: scorers and rubrics that it names lie beside it.
+        platform: Where the functions run.
+    """
+    lineage = LineageStack(app, "HallmarkLineage", policy=policy, platform=platform)
+    evaluation = EvaluationStack(
+        app,
+        "HallmarkEvaluation",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return stack
+    return Hallmark(lineage, evaluation)

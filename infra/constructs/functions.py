@@ -14,16 +14,18 @@ from infra.assets import Platform, built_layer_code, function_code, hallmark_lay
 
 
 class Layers(Construct):
-    """The layers: the shared package, its dependencies, and numpy for the functions that compute."""
+    """The layers: the shared package, its dependencies; numpy for the functions that compute, and what scorers need."""
 
     def __init__(self, scope: Construct, construct_id: str, *, platform: Platform) -> None:
         super().__init__(scope, construct_id)
         self.platform = platform
         self.shared = [self._layer("Hallmark", hallmark_layer_code(platform), "The package hallmark")]
         self.numeric: list[lambda_.LayerVersion] = []
+        self.scoring: list[lambda_.LayerVersion] = []
         if platform is Platform.AWS:
             self.shared.append(self._layer("Dependencies", built_layer_code("dependencies"), "What hallmark imports"))
             self.numeric.append(self._layer("Numeric", built_layer_code("numeric"), "numpy"))
+            self.scoring.append(self._layer("Scoring", built_layer_code("scoring"), "What scorers compute with"))
 
     def _layer(self, construct_id: str, code: lambda_.Code, description: str) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
@@ -52,6 +54,8 @@ class PythonFunction(Construct):
         timeout: cdk.Duration,
         memory_mb: int = 512,
         numeric: bool = False,
+        scoring: bool = False,
+        extra_layers: Sequence[lambda_.ILayerVersion] = (),
         reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -69,7 +73,12 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             description=description,
-            layers=[*layers.shared, *(layers.numeric if numeric else [])],
+            layers=[
+                *layers.shared,
+                *(layers.numeric if numeric else []),
+                *(layers.scoring if scoring else []),
+                *extra_layers,
+            ],
             role=self.role.without_policy_updates(),
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,

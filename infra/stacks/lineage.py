@@ -23,7 +23,7 @@ class LineageStack(cdk.Stack):
         super().__init__(
             scope, construct_id, description="Hallmark: where every model came from", termination_protection=False
         )
-        storage = LineageStorage(self, "Storage")
+        storage = self.storage = LineageStorage(self, "Storage")
         layers = Layers(self, "Layers", platform=platform)
         recording = LineageRecording(self, "Recording", storage=storage, layers=layers, policy=policy.lineage)
         reconciliation = LineageReconciliation(

@@ -24,6 +24,8 @@ Resources = Mapping[str, Mapping[str, Any]]
 def resources() -> Resources:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = cdk.App(context=context)
-    stack = add_hallmark(app, policy=read_policy(ROOT / "hallmark.yaml"), platform=Platform.LOCAL)
-    found: Resources = Template.from_stack(stack).to_json()["Resources"]
+    hallmark = add_hallmark(
+        app, policy=read_policy(ROOT / "hallmark.yaml"), policy_folder=ROOT, platform=Platform.LOCAL
+    )
+    found: Resources = Template.from_stack(hallmark.lineage).to_json()["Resources"]
     return found

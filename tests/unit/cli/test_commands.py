@@ -15,7 +15,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from hallmark.aws.deployed import DeadLetter, DeploymentError, QuestionError, Redriven, Waiting
-from hallmark.cli.main import Context, LineageService, app
+from hallmark.cli.main import app
+from hallmark.cli.session import Context, LineageService
 from hallmark.errors import HallmarkError
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (

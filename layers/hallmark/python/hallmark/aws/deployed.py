@@ -25,9 +25,12 @@ from botocore.session import Session
 
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.errors import HallmarkError
+from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.lineage.questions import Answer, Question, read_answer
 
 DEFAULT_STACK = "HallmarkLineage"
+_EVALUATION_STACK = "HallmarkEvaluation"
+_QUERY_EVALUATIONS = "QueryEvaluationsFunctionName"
 _QUERY_FUNCTION = "QueryLineageFunctionName"
 _SWEEPS = "ReconciliationQueueUrl"
 _DEAD_LETTERS = "DeadLetterQueueUrl"
@@ -65,6 +68,9 @@ _OBSTACLES: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
     ((NoRegionError,), "no Region is set: use --region, or set AWS_REGION"),
     ((ConnectionError, HTTPClientError), "AWS cannot be reached: check the network, --region and AWS_ENDPOINT_URL"),
 )
+
+_PLAIN_ERRORS = frozenset({"InvalidInputError", "NotFoundError"})
+"""Errors of ours whose message is for whoever asked."""
 
 # What Lambda says of a function that it had to end, or whose answer it does not carry (Lambda developer guide).
 _REMEDIES = {
@@ -134,6 +140,7 @@ class Deployed:
     ) -> None:
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
+        self._evaluation_outputs: dict[str, str] | None = None
         try:
             self._session = Session(profile=profile)
             self._session.get_scoped_config()
@@ -141,7 +148,7 @@ class Deployed:
             raise DeploymentError(f"{error}: choose another --profile, or unset AWS_PROFILE") from None
         if region:
             self._session.set_config_variable("region", region)
-        self._outputs = self._outputs_of(stack) if stack else self._outputs_of_any()
+        self._outputs = self._outputs_of(stack) if stack else self._outputs_with(_QUERY_FUNCTION, DEFAULT_STACK)
 
     def ask(self, question: Question) -> Answer:
         """Ask the query function.
@@ -150,16 +157,32 @@ class Deployed:
             QuestionError: It did not answer; the message says why.
             DeploymentError: It could not be reached.
         """
-        function = self._output(_QUERY_FUNCTION)
-        answer = self._call("lambda", "invoke", FunctionName=function, Payload=question.model_dump_json().encode())
-        payload = json.loads(answer["Payload"].read())
+        return read_answer(self._invoke("query_lineage", self._output(_QUERY_FUNCTION), question.model_dump_json()))
+
+    def ask_evaluations(self, question: EvaluationQuestion) -> dict[str, Any]:
+        """Ask the function that tells of evaluations.
+
+        Raises:
+            QuestionError: It did not answer; the message says why.
+            DeploymentError: It could not be reached.
+        """
+        if self._evaluation_outputs is None:
+            self._evaluation_outputs = self._outputs_with(_QUERY_EVALUATIONS, _EVALUATION_STACK)
+        answer: dict[str, Any] = self._invoke(
+            "query_evaluations", self._evaluation_outputs[_QUERY_EVALUATIONS], question.model_dump_json()
+        )
+        return answer
+
+    def _invoke(self, name: str, function: str, payload: str) -> Any:
+        answer = self._call("lambda", "invoke", FunctionName=function, Payload=payload.encode())
+        document = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            kind, message = str(payload.get("errorType", "")), str(payload.get("errorMessage", payload))
-            if kind == "InvalidInputError":
+            kind, message = str(document.get("errorType", "")), str(document.get("errorMessage", document))
+            if kind in _PLAIN_ERRORS:
                 raise QuestionError(message)
             remedy = _REMEDIES.get(kind, f"see the function's log group in CloudWatch ({function})")
-            raise QuestionError(f"{kind or 'error'} in query_lineage: {message}; {remedy}")
-        return read_answer(payload)
+            raise QuestionError(f"{kind or 'error'} in {name}: {message}; {remedy}")
+        return document
 
     def backfill(self, since: datetime | None) -> None:
         """Start a sweep over the whole account, or over what changed since a time."""
@@ -254,27 +277,27 @@ class Deployed:
             ) from None
         return _outputs(answer["Stacks"][0])
 
-    def _outputs_of_any(self) -> dict[str, str]:
-        """Find the stack by what it puts out."""
+    def _outputs_with(self, output: str, default: str) -> dict[str, str]:
+        """Find a stack by what it puts out."""
         found: dict[str, dict[str, str]] = {}
         token: dict[str, str] = {}
         while True:
             answer = self._call("cloudformation", "describe_stacks", **token)
             for stack in answer["Stacks"]:
                 outputs = _outputs(stack)
-                if _QUERY_FUNCTION in outputs:
+                if output in outputs:
                     found[stack["StackName"]] = outputs
             if not answer.get("NextToken"):
                 break
             token = {"NextToken": answer["NextToken"]}
-        if len(found) > 1 and DEFAULT_STACK not in found:
+        if len(found) > 1 and default not in found:
             raise DeploymentError(f"Hallmark is deployed more than once: choose with --stack: {', '.join(found)}")
         if not found:
             raise DeploymentError(
                 f"Hallmark is not deployed in {self._place()}: deploy it with `npx cdk deploy`, "
                 "or look elsewhere with --region or --profile"
             )
-        return found.get(DEFAULT_STACK) or next(iter(found.values()))
+        return found.get(default) or next(iter(found.values()))
 
     def _place(self) -> str:
         client = self._client("cloudformation")

@@ -6,18 +6,17 @@ import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict
 
 from hallmark.aws.failures import calling, error_code
 from hallmark.errors import NotFoundError, UnavailableError
 from hallmark.evaluation.plans import Plan, Trigger
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
 from hallmark.evaluation.results import Answer, Failure
+from hallmark.evaluation.runs import Run, RunStatus
 
 KEPT = timedelta(days=30)
 """How long the record of a call is kept: a run can be redriven for 14 days (Step Functions developer guide, redrive);
@@ -28,47 +27,6 @@ _WRITES_PER_CALL = 25
 _PLAIN_BYTES = 200_000
 """A longer answer is compressed, so that it fits into an item of 400 KB."""
 RUNS_INDEX = "runs"
-
-
-class RunStatus(StrEnum):
-    """Where a run stands."""
-
-    PLANNING = "planning"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-class Run(BaseModel):
-    """A run as ``hallmark runs`` shows it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    run: str
-    suite: str
-    status: RunStatus
-    trigger: Trigger
-    started_at: datetime
-    ended_at: datetime | None = None
-    execution: str = ""
-    """ARN of the workflow's execution."""
-    reason: str | None = None
-    """Why it failed, or stopped early."""
-    models: tuple[str, ...] = ()
-    planned: int = 0
-    """Calls of all models."""
-    answered: int = 0
-    failed: int = 0
-    spent_usd: float = 0.0
-    budget_usd: float = 0.0
-    expected_usd: float = 0.0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    deadline: datetime | None = None
-    report: str | None = None
-    """URI of the report's folder in S3."""
-    verdict: str | None = None
 
 
 class DynamoRuns:
@@ -166,6 +124,32 @@ class DynamoRuns:
             request["FilterExpression"] = "suite = :suite"
             request["ExpressionAttributeValues"][":suite"] = {"S": suite}
         return islice((_run(item) for item in self._pages(request)), limit)
+
+    def output_tokens(self, suite: str) -> Mapping[str, float]:
+        """Return the mean output tokens per answer in the suite's last completed run, by variant."""
+        with calling("reading the last run"):
+            item = self._client.get_item(TableName=self._table, Key=_latest_key(suite)).get("Item", {})
+        return {name: float(value["N"]) for name, value in item.get("output_tokens", {"M": {}})["M"].items()}
+
+    def remember(self, suite: str, run: str, output_tokens: Mapping[str, float], estimates: str) -> None:
+        """Keep the latest state of a suite, for queries in real time.
+
+        Args:
+            suite: The suite.
+            run: Its latest completed run.
+            output_tokens: Mean per answer, by variant.
+            estimates: What each model reached, as JSON.
+        """
+        with calling("keeping the latest state"):
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_latest_key(suite),
+                    "run": {"S": run},
+                    "output_tokens": {"M": {name: {"N": _number(value)} for name, value in output_tokens.items()}},
+                    "estimates": {"S": estimates},
+                },
+            )
 
     def _pages(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
@@ -348,6 +332,10 @@ def _outcome(item: dict[str, Any]) -> Outcome:
 
 def _run_key(run: str) -> dict[str, Any]:
     return {"pk": {"S": f"RUN#{run}"}, "sk": {"S": "RUN"}}
+
+
+def _latest_key(suite: str) -> dict[str, Any]:
+    return {"pk": {"S": f"LATEST#{suite}"}, "sk": {"S": "LATEST"}}
 
 
 def _run(item: dict[str, Any]) -> Run:

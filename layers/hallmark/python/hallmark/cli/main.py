@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Protocol
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from hallmark.aws.deployed import Deployed, Redriven, Waiting
+from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
+from hallmark.cli.evaluations import evaluations
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
+from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.times import read_time
-from hallmark.errors import HallmarkError
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     Answer,
@@ -49,38 +48,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-FAILED = 1
 NOT_TOLD = 2
 _PICTURE_NODES = 2_000
-
-
-class LineageService(Protocol):
-    """What the commands need of the deployed stack."""
-
-    def ask(self, question: Question) -> Answer:
-        """Ask the query function."""
-        ...
-
-    def backfill(self, since: datetime | None) -> None:
-        """Start a sweep over the account."""
-        ...
-
-    def dead_letters(self, limit: int) -> list[Waiting]:
-        """Return what waits in the dead-letter queues."""
-        ...
-
-    def redrive(self) -> list[Redriven]:
-        """Send the dead letters back."""
-        ...
-
-
-@dataclass
-class Context:
-    """What the commands share."""
-
-    connect: Callable[[], LineageService]
-    screen: Console = field(default_factory=lambda: Console(highlight=False))
-    errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
 
 Node = Annotated[str, typer.Argument(metavar="NODE", help="ARN, S3 URI, kind:name, or a unique part of a name")]
@@ -246,7 +215,7 @@ def graph(
     """Draw a node's lineage, left to right."""
     writers = {".svg": draw_svg, ".html": draw_page, ".mmd": draw_mermaid}
     if output.suffix not in writers:
-        _fail(context, f"{output}: write to a file that ends in {', '.join(writers)}")
+        fail(context, f"{output}: write to a file that ends in {', '.join(writers)}")
     directions = [Direction.UP] if up or both or not down else []
     directions += [Direction.DOWN] if down or both else []
     nodes: dict[str, NodeSummary] = {}
@@ -274,7 +243,7 @@ def graph(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(writers[output.suffix](scene), encoding="utf-8")
     except OSError as error:
-        _fail(context, f"{output}: {error.strerror}: choose another --output")
+        fail(context, f"{output}: {error.strerror}: choose another --output")
     context.obj.screen.print(
         f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures, {len(scene.flows)} flows",
         markup=False,
@@ -293,7 +262,7 @@ def backfill(
 ) -> None:
     """Record what the account has and no event told of: all of its past, or what changed since a time."""
     start = _time(since)
-    _guard(context, lambda service: service.backfill(start))
+    guard(context, lambda service: service.backfill(start))
     what = f"what changed since {screens.moment(start)} UTC" if start else "the whole account"
     context.obj.screen.print(
         f"A sweep over {what} has begun; ReconciliationCompleted on the hallmark bus tells when it has ended."
@@ -311,9 +280,9 @@ def dead_letters(
     if redrive:
         _redrive(context, as_json=as_json)
         return
-    queues = _guard(context, lambda service: service.dead_letters(limit))
+    queues = guard(context, lambda service: service.dead_letters(limit))
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "queue": queue.queue,
@@ -332,9 +301,9 @@ def dead_letters(
 
 
 def _redrive(context: typer.Context, *, as_json: bool) -> None:
-    redriven = _guard(context, lambda service: service.redrive())
+    redriven = guard(context, lambda service: service.redrive())
     if as_json:
-        _print_json([found._asdict() for found in redriven])
+        print_json([found._asdict() for found in redriven])
         return
     for found in redriven:
         said = found.obstacle or f"{found.sent} sent back"
@@ -362,39 +331,23 @@ def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: b
 
 def _ask(context: typer.Context, question: Question, *, as_json: bool) -> Any:
     """Ask; where the node cannot be told, show the candidates and end."""
-    answer: Answer = _guard(context, lambda service: service.ask(question))
+    answer: Answer = guard(context, lambda service: service.ask(question))
     if isinstance(answer, Candidates):
         if as_json:
-            _print_json(answer.model_dump(mode="json"))
+            print_json(answer.model_dump(mode="json"))
         else:
             context.obj.errors.print(screens.candidates_screen(answer), soft_wrap=True)
         raise typer.Exit(NOT_TOLD)
     if answer.answer != question.ask:
-        _fail(context, f"the query function answered {question.ask} with {answer.answer}: deploy the stack again")
+        fail(context, f"the query function answered {question.ask} with {answer.answer}: deploy the stack again")
     return answer
-
-
-def _guard(context: typer.Context, call: Callable[[LineageService], Any]) -> Any:
-    try:
-        return call(context.obj.connect())
-    except HallmarkError as error:
-        _fail(context, str(error))
-
-
-def _fail(context: typer.Context, message: str) -> NoReturn:
-    context.obj.errors.print(message, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(FAILED)
 
 
 def _print(context: typer.Context, answer: Any, screen: Callable[[], RenderableType], *, as_json: bool) -> None:
     if as_json:
-        _print_json(answer.model_dump(mode="json"))
+        print_json(answer.model_dump(mode="json"))
     else:
         context.obj.screen.print(screen())
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def _say_cut(context: typer.Context, answer: TraceAnswer | ImpactAnswer | ListAnswer) -> None:
@@ -415,6 +368,9 @@ def _time(text: str | None) -> datetime | None:
         return read_time(text, datetime.now(UTC))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+app.add_typer(evaluations)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from hallmark.errors import HallmarkError, UnavailableError
-from hallmark.evaluation.plans import input_tokens_of, worst_cost_usd
+from hallmark.evaluation.plans import call_cost_usd, input_tokens_of, worst_cost_usd
 from hallmark.evaluation.ports import (
     AnswerBook,
     AnswerKey,
@@ -24,8 +24,8 @@ from hallmark.evaluation.ports import (
     RefusedError,
     ThrottledError,
 )
-from hallmark.evaluation.prices import cost_usd
 from hallmark.evaluation.results import Answer, Failure, FailureKind
+from hallmark.evaluation.suites import ModelVariant
 
 LANES = 8
 """Calls of one invocation at a time: an invocation waits for models, it does not compute."""
@@ -163,15 +163,16 @@ class Asker:
             except NoReplyError as error:
                 outcome = _failed(FailureKind.TIMED_OUT, str(error))
             else:
-                outcome = Outcome(priced(answer, variant.model_id), None)
+                outcome = Outcome(priced(answer, variant), None)
             self._book.record(asked.key, outcome)
             return outcome
         return None
 
 
-def priced(answer: Answer, model_id: str) -> Answer:
-    """Return the answer with its cost, where the price table has the model."""
-    return answer.model_copy(update={"cost_usd": cost_usd(model_id, answer.input_tokens, answer.output_tokens)})
+def priced(answer: Answer, variant: ModelVariant) -> Answer:
+    """Return the answer with its cost, where the model has a price."""
+    cost = call_cost_usd(variant, answer.input_tokens, answer.output_tokens)
+    return answer.model_copy(update={"cost_usd": cost})
 
 
 _THROTTLED = "the model throttled every attempt: lower parallel_executions, or give it requests_per_minute"

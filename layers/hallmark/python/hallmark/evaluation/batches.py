@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from hallmark.evaluation.asking import Asker
 from hallmark.evaluation.cases import Case
@@ -10,6 +14,9 @@ from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.ports import AnswerKey, Asked, Outcome
 from hallmark.evaluation.results import Answer, CaseResult, Score
 from hallmark.evaluation.scorers.contract import Scorer
+
+THROTTLED_ATTEMPTS = 5
+"""As many retries as ``evaluate_suite.asl.yaml`` makes after throttling."""
 
 
 def ask_batch(
@@ -58,3 +65,33 @@ def result_of(asked: Asked, outcomes: Mapping[AnswerKey, Outcome], scorers: Sequ
 def score(case: Case, answer: Answer, scorers: Sequence[Scorer]) -> tuple[Score, ...]:
     """Return what all scorers say of an answer."""
     return tuple(each for scorer in scorers for each in scorer.score(case, answer))
+
+
+class BatchOrder(BaseModel):
+    """One batch to ask of one model, as the workflow gives it to an invocation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    suite: str
+    run: str
+    model: str
+    batch: int = Field(ge=0)
+    attempt: int = Field(default=0, ge=0)
+    """Retries before this invocation."""
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether the workflow does not retry any more: what is still throttled is a failure now."""
+        return self.attempt >= THROTTLED_ATTEMPTS
+
+
+def summary_of(order: BatchOrder, results: Sequence[CaseResult]) -> dict[str, Any]:
+    """Return what came of a batch, small enough for a workflow with thousands of them."""
+    failures = Counter(result.failure.kind.value for result in results if result.failure is not None)
+    return {
+        "run": order.run,
+        "model": order.model,
+        "batch": order.batch,
+        "answered": len(results) - failures.total(),
+        "failures": dict(failures),
+    }

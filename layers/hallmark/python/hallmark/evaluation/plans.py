@@ -137,9 +137,19 @@ def input_tokens_of(case: Case, system: str | None) -> int:
     return math.ceil(text / CHARACTERS_PER_TOKEN) + 8 * len(case.conversation)
 
 
+def call_cost_usd(model: ModelVariant, input_tokens: int, output_tokens: int) -> float | None:
+    """Return what a call costs: by the variant's own price, else by the price table; None where neither knows."""
+    if model.price is not None:
+        tokens_usd = (
+            input_tokens * model.price.input_usd_per_million + output_tokens * model.price.output_usd_per_million
+        )
+        return tokens_usd / 1_000_000
+    return cost_usd(model.model_id, input_tokens, output_tokens)
+
+
 def worst_cost_usd(model: ModelVariant, case: Case) -> float:
     """Return what one answer can cost at most; 0.0 for a model without a price."""
-    return cost_usd(model.model_id, input_tokens_of(case, model.system), model.inference.max_tokens) or 0.0
+    return call_cost_usd(model, input_tokens_of(case, model.system), model.inference.max_tokens) or 0.0
 
 
 def forecast(
@@ -160,11 +170,11 @@ def forecast(
         likely = output_tokens.get(name, model.inference.max_tokens / 2)
         for case in cases:
             tokens = input_tokens_of(case, model.system)
-            worst += cost_usd(model.model_id, tokens, model.inference.max_tokens) or 0.0
-            expected += cost_usd(model.model_id, tokens, round(likely)) or 0.0
+            worst += call_cost_usd(model, tokens, model.inference.max_tokens) or 0.0
+            expected += call_cost_usd(model, tokens, round(likely)) or 0.0
     return Forecast(
         calls=len(cases) * len(models),
         expected_usd=expected,
         at_most_usd=worst,
-        unpriced=tuple(sorted(name for name, model in models.items() if cost_usd(model.model_id, 1, 1) is None)),
+        unpriced=tuple(sorted(name for name, model in models.items() if call_cost_usd(model, 1, 1) is None)),
     )

@@ -43,6 +43,13 @@ class Facts(_Section):
     scaling: str | None = None
 
 
+class Price(_Section):
+    """What a model costs where the price table does not know it: a custom model, a negotiated price."""
+
+    input_usd_per_million: float = Field(ge=0, allow_inf_nan=False)
+    output_usd_per_million: float = Field(ge=0, allow_inf_nan=False)
+
+
 class ModelVariant(_Section):
     """A model with everything that changes its answers."""
 
@@ -54,6 +61,8 @@ class ModelVariant(_Section):
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Quota to keep, over all runs; Bedrock refuses what is above its own."""
     tokens_per_minute: int | None = Field(default=None, ge=1)
+    price: Price | None = None
+    """Of a million tokens; the price table's where it is None."""
     facts: Facts = Facts()
 
 
@@ -282,6 +291,8 @@ class EvaluationPolicy(_Section):
     suites: dict[Name, Suite] = {}
     data_buckets: tuple[str, ...] = ("sagemaker-{region}-{account}",)
     """Buckets that hold datasets; they may be read, and their changes start runs where a suite asks for it."""
+    data_keys: tuple[str, ...] = ()
+    """KMS keys of those buckets, where they have one."""
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

@@ -1,0 +1,83 @@
+"""Asks one batch of cases of one model, scores the answers, and writes the results."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from random import SystemRandom
+from typing import Any
+
+from hallmark.aws.bedrock import BedrockModels, bedrock_runtime
+from hallmark.aws.clients import client
+from hallmark.aws.evaluation_files import RunFiles
+from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse
+from hallmark.aws.invocation_clock import InvocationClock
+from hallmark.evaluation.asking import Asker
+from hallmark.evaluation.batches import BatchOrder, ask_batch, summary_of
+from hallmark.evaluation.plans import Plan
+from hallmark.evaluation.scorers.contract import Scorer
+from hallmark.evaluation.scorers.registry import make_scorer
+from hallmark.runtime.observability import MetricUnit, logger, metrics
+from hallmark.runtime.settings import Settings
+
+
+class AskingSettings(Settings):
+    """What the function is told by its deployment."""
+
+    evaluation_table_name: str
+    evaluation_bucket_name: str
+
+
+@cache
+def settings() -> AskingSettings:
+    """Read the settings once per execution environment."""
+    return AskingSettings.from_environment()
+
+
+@lru_cache(maxsize=4)
+def plan_of(suite: str, run: str) -> Plan:
+    """Read a run's plan once per execution environment."""
+    return files_of(suite, run).read_plan()
+
+
+@lru_cache(maxsize=4)
+def scorers_of(suite: str, run: str) -> tuple[Scorer, ...]:
+    """Make the scorers of a run once per execution environment."""
+    plan = plan_of(suite, run)
+    return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers)
+
+
+def files_of(suite: str, run: str) -> RunFiles:
+    """Return the files of a run."""
+    return RunFiles(settings().evaluation_bucket_name, client("s3"), suite, run)
+
+
+def asker_of(plan: Plan, context: Any) -> Asker:
+    """Build what asks for this run, within what is left of this invocation."""
+    table, dynamodb = settings().evaluation_table_name, client("dynamodb")
+    return Asker(
+        models=BedrockModels(bedrock_runtime()),
+        book=DynamoAnswerBook(table, dynamodb, plan.run),
+        purse=DynamoPurse(table, dynamodb, plan.run, plan.settings.budget.usd),
+        pace=DynamoPace(table, dynamodb),
+        clock=InvocationClock(context),
+        deadline=plan.deadline,
+        random=SystemRandom(),
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Ask a batch; one that has its results already is not asked again."""
+    order = BatchOrder.model_validate(event)
+    files = files_of(order.suite, order.run)
+    results = files.find_results(order.model, order.batch)
+    if results is None:
+        plan, batch = plan_of(order.suite, order.run), files.read_batch(order.batch)
+        scorers = scorers_of(order.suite, order.run)
+        results = ask_batch(plan, batch, order.model, asker_of(plan, context), scorers, give_up=order.is_last_attempt)
+        files.write_results(order.model, order.batch, results)
+    summary = summary_of(order, results)
+    metrics.add_metric(name="CasesAnswered", unit=MetricUnit.Count, value=summary["answered"])
+    logger.info("batch asked", **summary)
+    return summary

@@ -1,0 +1,374 @@
+"""Suites -> schedule, events or a person -> workflow -> models of Bedrock -> scores, comparison, report, event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from hallmark.policy.models import Policy
+from infra.constructs.evaluation_storage import EvaluationStorage
+from infra.constructs.functions import Layers, PythonFunction
+from infra.constructs.policy_layer import PolicyLayer
+from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
+from infra.constructs.schedules import ScheduleRole
+from infra.constructs.workflows import Workflow
+
+_START_TIMEOUT = cdk.Duration.minutes(1)
+
+
+class EvaluationEngine(Construct):
+    """Runs suites: by themselves, when something changes, or when someone asks."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        storage: EvaluationStorage,
+        layers: Layers,
+        policy: Policy,
+        policy_folder: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._storage = storage
+        self._layers = layers
+        self._policy = policy
+        self._policy_layer = PolicyLayer(self, "Policy", policy=policy, folder=policy_folder)
+        self._environment = {
+            "EVALUATION_TABLE_NAME": storage.table.table_name,
+            "EVALUATION_BUCKET_NAME": storage.bucket.bucket_name,
+        }
+        self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
+        self.workflow = self._add_workflow()
+        self._add_schedules()
+        self._add_triggers()
+        self.query = self._add_questions()
+
+    def _function(
+        self,
+        construct_id: str,
+        name: str,
+        description: str,
+        *statements: iam.PolicyStatement,
+        timeout: cdk.Duration | None = None,
+        memory_mb: int = 1024,
+        environment: Mapping[str, str] | None = None,
+    ) -> PythonFunction:
+        return PythonFunction(
+            self,
+            construct_id,
+            name=name,
+            description=description,
+            layers=self._layers,
+            scoring=True,
+            extra_layers=[self._policy_layer.version],
+            timeout=timeout or cdk.Duration.minutes(15),
+            memory_mb=memory_mb,
+            environment={**self._environment, **(environment or {})},
+            statements=statements,
+        )
+
+    def _add_workflow(self) -> Workflow:
+        storage = self._storage
+        planning = self._function(
+            "PlanEvaluation",
+            "plan_evaluation",
+            "Reads and samples a suite's datasets and plans its run",
+            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
+            storage.allow_files("PutObject", "plan.json", "batches/*", "rounds/*"),
+            storage.allow_key(writes=True),
+            *self._allow_datasets(),
+            environment={"ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+        )
+        asking = self._function(
+            "AskModels",
+            "ask_models",
+            "Asks a batch of cases of one model and scores the answers",
+            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+            storage.allow_files("GetObject", "plan.json", "batches/*", "results/*"),
+            storage.allow_files("PutObject", "results/*"),
+            storage.allow_missing(),
+            storage.allow_key(writes=True),
+            self._allow_models(),
+        )
+        judging = self._function(
+            "JudgeAnswers",
+            "judge_answers",
+            "Lets judges score the answers of a batch",
+            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+            storage.allow_files("GetObject", "plan.json", "batches/*", "results/*", "judged/*"),
+            storage.allow_files("PutObject", "judged/*"),
+            storage.allow_missing(),
+            storage.allow_key(writes=True),
+            self._allow_models(),
+        )
+        deciding = self._function(
+            "DecideContinuation",
+            "decide_continuation",
+            "Looks at the results so far and says whether to go on",
+            storage.allow_table("GetItem"),
+            storage.allow_files("GetObject", "plan.json", "results/*", "judged/*"),
+            storage.allow_missing(),
+            storage.allow_key(writes=False),
+        )
+        completing = self._function(
+            "CompleteEvaluation",
+            "complete_evaluation",
+            "Compares the models and writes the report",
+            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
+            storage.allow_files("GetObject", "plan.json", "results/*", "judged/*", "report.json"),
+            storage.allow_files("PutObject", "report.*", "/cases/*"),
+            storage.allow_listing_runs(),
+            storage.allow_missing(),
+            storage.allow_key(writes=True),
+            storage.allow_publishing(),
+            memory_mb=3008,
+            environment={"EVENT_BUS_NAME": storage.bus.event_bus_name},
+        )
+        failing = self._function(
+            "FailEvaluation",
+            "fail_evaluation",
+            "Records why a run failed, and says so",
+            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
+            storage.allow_key(writes=True),
+            storage.allow_publishing(),
+            timeout=cdk.Duration.minutes(1),
+            memory_mb=512,
+            environment={"EVENT_BUS_NAME": storage.bus.event_bus_name},
+        )
+        steps = {
+            "PlanEvaluation": planning,
+            "AskModels": asking,
+            "JudgeAnswers": judging,
+            "DecideContinuation": deciding,
+            "CompleteEvaluation": completing,
+            "FailEvaluation": failing,
+        }
+        maps = f"{storage.bucket.bucket_arn}/runs/*/maps/*"
+        return Workflow(
+            self,
+            "EvaluateSuite",
+            name="evaluate_suite",
+            key=storage.key,
+            distributed=True,
+            substitutions={
+                **{name: step.function.function_arn for name, step in steps.items()},
+                "Bucket": storage.bucket.bucket_name,
+            },
+            statements=[
+                iam.PolicyStatement(
+                    sid="InvokeSteps",
+                    actions=["lambda:InvokeFunction"],
+                    resources=[step.function.function_arn for step in steps.values()],
+                ),
+                storage.allow_files("GetObject", "rounds/*"),
+                # Step Functions developer guide, "IAM policies for using Distributed Map states", ResultWriter.
+                iam.PolicyStatement(
+                    sid="WriteMapResults",
+                    actions=[
+                        "s3:AbortMultipartUpload",
+                        "s3:GetObject",
+                        "s3:ListMultipartUploadParts",
+                        "s3:PutObject",
+                    ],
+                    resources=[maps],
+                ),
+            ],
+        )
+
+    def _add_schedules(self) -> None:
+        scheduled = {name: suite for name, suite in self._policy.evaluation.suites.items() if suite.frequency}
+        if not scheduled:
+            return
+        starting = ScheduleRole(
+            self,
+            "Starting",
+            statements=[
+                self._allow_starting(),
+                self.dead_letters.allow_sending(),
+                self._storage.allow_key(writes=True),
+            ],
+        )
+        for name, suite in scheduled.items():
+            scheduler.CfnSchedule(
+                self,
+                f"Schedule{name.title().replace('-', '')}",
+                description=f"Evaluates the suite {name}",
+                schedule_expression=suite.frequency or "",
+                schedule_expression_timezone=suite.time_zone,
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=self.workflow.arn,
+                    role_arn=starting.role.role_arn,
+                    input=cdk.Stack.of(self).to_json_string({"suite": name, "trigger": {"kind": "schedule"}}),
+                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                        arn=self.dead_letters.queue.queue_arn
+                    ),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
+                    ),
+                ),
+            )
+
+    def _add_triggers(self) -> None:
+        queue = WorkQueue(
+            self,
+            "Triggers",
+            key=self._storage.key,
+            dead_letters=self.dead_letters,
+            function_timeout=_START_TIMEOUT,
+        )
+        starting = self._function(
+            "StartEvaluation",
+            "start_evaluation",
+            "Starts the suites that an event concerns",
+            queue.allow_receiving(),
+            self.dead_letters.allow_sending(),
+            self._allow_starting(),
+            self._storage.allow_key(writes=True),
+            timeout=_START_TIMEOUT,
+            memory_mb=512,
+            environment={
+                "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID,
+                "WORKFLOW_ARN": self.workflow.arn,
+                "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
+                "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
+            },
+        )
+        starting.function.add_event_source(
+            sources.SqsEventSource(queue.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)
+        )
+        for construct_id, (pattern, bus) in self._patterns().items():
+            events.Rule(
+                self,
+                construct_id,
+                description="What a suite of hallmark.yaml is to be run for",
+                event_pattern=pattern,
+                event_bus=bus,
+                targets=[targets.SqsQueue(queue.queue, dead_letter_queue=self.dead_letters.queue)],
+            )
+
+    def _patterns(self) -> dict[str, tuple[events.EventPattern, events.IEventBus | None]]:
+        suites = self._policy.evaluation.suites.values()
+        patterns: dict[str, tuple[events.EventPattern, events.IEventBus | None]] = {
+            "Requests": (
+                events.EventPattern(source=["hallmark"], detail_type=["EvaluationRequested"]),
+                self._storage.bus,
+            )
+        }
+        groups = sorted({group for suite in suites for group in suite.triggers.model_package_groups})
+        if groups:
+            patterns["ModelPackages"] = (
+                events.EventPattern(
+                    source=["aws.sagemaker"],
+                    detail_type=["SageMaker Model Package State Change"],
+                    detail={"ModelPackageGroupName": groups},
+                ),
+                None,
+            )
+        if any(suite.triggers.custom_models for suite in suites):
+            patterns["CustomModels"] = (
+                events.EventPattern(
+                    source=["aws.bedrock"],
+                    detail_type=["Model Customization Job State Change"],
+                    detail={"jobStatus": ["Completed", "COMPLETED"]},
+                ),
+                None,
+            )
+        if any(suite.triggers.dataset_changes for suite in suites):
+            patterns["Datasets"] = (
+                events.EventPattern(
+                    source=["aws.s3"],
+                    detail_type=["Object Created"],
+                    detail={"bucket": {"name": [_filled(name) for name in self._policy.evaluation.data_buckets]}},
+                ),
+                None,
+            )
+        return patterns
+
+    def _add_questions(self) -> PythonFunction:
+        storage = self._storage
+        return self._function(
+            "QueryEvaluations",
+            "query_evaluations",
+            "Starts runs, tells how they stand, and what they found",
+            storage.allow_table("GetItem"),
+            storage.allow_listing_runs(),
+            storage.allow_files("GetObject", "plan.json", "report.*"),
+            storage.allow_missing(),
+            self._allow_starting(),
+            storage.allow_key(writes=False),
+            self._allow_models(),
+            timeout=cdk.Duration.minutes(1),
+            environment={"WORKFLOW_ARN": self.workflow.arn, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+        )
+
+    def _allow_starting(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(sid="StartRuns", actions=["states:StartExecution"], resources=[self.workflow.arn])
+
+    def _allow_models(self) -> iam.PolicyStatement:
+        """Return the statement for the models that the policy names, in each shape that Converse takes."""
+        resources: list[str] = []
+        for variant in self._policy.evaluation.models.values():
+            resources += _model_arns(variant.model_id)
+        if any(suite.triggers.custom_models for suite in self._policy.evaluation.suites.values()):
+            own = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+            resources += [
+                f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:custom-model-deployment/*",
+                f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:provisioned-model/*",
+            ]
+        return iam.PolicyStatement(
+            sid="AskModels",
+            actions=["bedrock:InvokeModel"],
+            # Without a model nothing can be asked; IAM needs a resource all the same.
+            resources=sorted(set(resources)) or [f"arn:{cdk.Aws.PARTITION}:bedrock:::foundation-model/none"],
+        )
+
+    def _allow_datasets(self) -> Sequence[iam.PolicyStatement]:
+        buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{_filled(name)}" for name in self._policy.evaluation.data_buckets]
+        statements = [
+            iam.PolicyStatement(sid="ListDatasets", actions=["s3:ListBucket"], resources=buckets),
+            iam.PolicyStatement(
+                sid="ReadDatasets", actions=["s3:GetObject"], resources=[f"{bucket}/*" for bucket in buckets]
+            ),
+        ]
+        if self._policy.evaluation.data_keys:
+            statements.append(
+                iam.PolicyStatement(
+                    sid="DecryptDatasets", actions=["kms:Decrypt"], resources=list(self._policy.evaluation.data_keys)
+                )
+            )
+        return statements
+
+
+def _filled(names: str) -> str:
+    return names.replace("{account}", cdk.Aws.ACCOUNT_ID).replace("{region}", cdk.Aws.REGION)
+
+
+def _model_arns(model_id: str) -> list[str]:
+    """Return the ARNs that Converse needs for a model identifier (Bedrock user guide, inference profiles)."""
+    if model_id.startswith("arn:"):
+        return [model_id]
+    foundation = model_id
+    arns = []
+    prefix, _, rest = model_id.partition(".")
+    if prefix in _PROFILE_PREFIXES:
+        foundation = rest
+        arns.append(
+            f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:inference-profile/{model_id}"
+        )
+        # A profile sends requests to other Regions of its geography.
+        return [*arns, f"arn:{cdk.Aws.PARTITION}:bedrock:*::foundation-model/{foundation}"]
+    return [f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}::foundation-model/{foundation}"]
+
+
+_PROFILE_PREFIXES = frozenset({"us", "us-gov", "eu", "apac", "au", "ca", "jp", "global"})
+"""Geographies of cross-Region inference profiles (Bedrock user guide, "Supported Regions and models")."""

@@ -1,0 +1,173 @@
+"""What evaluations keep: runs and calls in a table, plans, results and reports in a bucket, a catalogue for Athena."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.lineage_storage import LineageStorage
+
+RUNS_INDEX = "runs"
+CASES_PREFIX = "cases"
+
+# Columns of ``cases.parquet`` (hallmark/evaluation/case_table.py), in Hive's types.
+_COLUMNS = {
+    "model": "string",
+    "dataset": "string",
+    "case_id": "string",
+    "epoch": "int",
+    "case_group": "string",
+    "category": "string",
+    "difficulty": "string",
+    "weight": "double",
+    "answer": "string",
+    "stop_reason": "string",
+    "input_tokens": "bigint",
+    "output_tokens": "bigint",
+    "latency_ms": "double",
+    "cost_usd": "double",
+    "request_id": "string",
+    "failure": "string",
+    "failure_reason": "string",
+    "scores": "map<string,double>",
+}
+
+
+class EvaluationStorage(Construct):
+    """Kept when the stack is deleted, as lineage is."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, shared: LineageStorage) -> None:
+        super().__init__(scope, construct_id)
+        self.key = shared.key
+        self.bus = shared.bus
+        self.alarms = shared.alarms
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self.table.add_global_secondary_index(
+            index_name=RUNS_INDEX,
+            partition_key=dynamodb.Attribute(name="listed", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="started_at", type=dynamodb.AttributeType.STRING),
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                    noncurrent_version_expiration=cdk.Duration.days(30),
+                )
+            ],
+        )
+        self.database = self._catalogue()
+
+    def _catalogue(self) -> glue.CfnDatabase:
+        database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=cdk.Aws.ACCOUNT_ID,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(description="What Hallmark's evaluations found"),
+        )
+        location = f"s3://{self.bucket.bucket_name}/{CASES_PREFIX}/"
+        table = glue.CfnTable(
+            self,
+            "Cases",
+            catalog_id=cdk.Aws.ACCOUNT_ID,
+            database_name=database.ref,
+            table_input=glue.CfnTable.TableInputProperty(
+                name="cases",
+                description="Every case of every run; name suite and run in the query",
+                table_type="EXTERNAL_TABLE",
+                parameters={
+                    "classification": "parquet",
+                    "projection.enabled": "true",
+                    # A query names them: Athena lists no partition then (Athena user guide, partition projection).
+                    "projection.suite.type": "injected",
+                    "projection.run.type": "injected",
+                    "storage.location.template": f"{location}suite=${{suite}}/run=${{run}}/",
+                },
+                partition_keys=[
+                    glue.CfnTable.ColumnProperty(name="suite", type="string"),
+                    glue.CfnTable.ColumnProperty(name="run", type="string"),
+                ],
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    location=location,
+                    input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                    output_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                    ),
+                    columns=[glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in _COLUMNS.items()],
+                ),
+            ),
+        )
+        table.add_dependency(database)
+        return database
+
+    def allow_key(self, *, writes: bool) -> iam.PolicyStatement:
+        """Return the statement that lets a function read (and write) what the key encrypts."""
+        return iam.PolicyStatement(
+            sid="UseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"],
+            resources=[self.key.key_arn],
+        )
+
+    def allow_table(self, *actions: str) -> iam.PolicyStatement:
+        """Return the statement for these operations on the table."""
+        return iam.PolicyStatement(
+            sid="UseRuns", actions=[f"dynamodb:{action}" for action in actions], resources=[self.table.table_arn]
+        )
+
+    def allow_listing_runs(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function list runs by time."""
+        return iam.PolicyStatement(
+            sid="ListRuns", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{RUNS_INDEX}"]
+        )
+
+    def allow_files(self, action: str, *patterns: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function get or put files of runs.
+
+        Args:
+            action: ``GetObject`` or ``PutObject``.
+            patterns: Below ``runs/<suite>/<run>/``, or from the bucket's root where they begin with ``/``.
+        """
+        keys = [pattern[1:] if pattern.startswith("/") else f"runs/*/{pattern}" for pattern in patterns]
+        return iam.PolicyStatement(
+            sid=f"{action.removesuffix('Object')}Files",
+            actions=[f"s3:{action}"],
+            resources=[f"{self.bucket.bucket_arn}/{key}" for key in keys],
+        )
+
+    def allow_missing(self) -> iam.PolicyStatement:
+        """Return the statement without which S3 says "access denied" where an object does not exist (GetObject)."""
+        return iam.PolicyStatement(
+            sid="TellMissingFromDenied", actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]
+        )
+
+    def allow_publishing(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function say on the hallmark bus what it found."""
+        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])

@@ -1,0 +1,135 @@
+"""A Step Functions workflow from its file in ``infra/workflows``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+import yaml
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.paths import WORKFLOWS
+
+
+class Workflow(Construct):
+    """``infra/workflows/<name>.asl.yaml`` with a role of its own and a log of its errors.
+
+    Args:
+        scope: As ever.
+        construct_id: As ever.
+        name: Of the file.
+        comment: What it does, for people.
+        substitutions: What stands for ``${Name}`` in the file.
+        statements: What its states may do.
+        key: Encrypts its input, output and history.
+        distributed: Whether it has a distributed map, which starts executions of the workflow itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        substitutions: Mapping[str, str],
+        statements: Sequence[iam.PolicyStatement],
+        key: kms.IKey,
+        distributed: bool = False,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        definition: Any = yaml.safe_load((WORKFLOWS / f"{name}.asl.yaml").read_text(encoding="utf-8"))
+        log_group = logs.LogGroup(
+            self, "Logs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            description=f"What the workflow {name} may do",
+            assumed_by=iam.ServicePrincipal(
+                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
+            ),
+        )
+        permissions = iam.Policy(
+            self,
+            "Permissions",
+            statements=[
+                *statements,
+                iam.PolicyStatement(
+                    sid="UseKeyOfHistory", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]
+                ),
+                # Delivery of logs names no single resource (Step Functions developer guide, cw-logs).
+                iam.PolicyStatement(
+                    sid="DeliverLogs",
+                    actions=[
+                        "logs:CreateLogDelivery",
+                        "logs:DeleteLogDelivery",
+                        "logs:DescribeLogGroups",
+                        "logs:DescribeResourcePolicies",
+                        "logs:GetLogDelivery",
+                        "logs:ListLogDeliveries",
+                        "logs:PutResourcePolicy",
+                        "logs:UpdateLogDelivery",
+                    ],
+                    resources=["*"],
+                ),
+            ],
+        )
+        permissions.attach_to_role(self.role)
+        self.machine = sfn.CfnStateMachine(
+            self,
+            "Machine",
+            role_arn=self.role.role_arn,
+            definition_string=json.dumps(definition),
+            definition_substitutions=dict(substitutions),
+            logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
+                level="ERROR",
+                include_execution_data=False,
+                destinations=[
+                    sfn.CfnStateMachine.LogDestinationProperty(
+                        cloud_watch_logs_log_group=sfn.CfnStateMachine.CloudWatchLogsLogGroupProperty(
+                            log_group_arn=log_group.log_group_arn
+                        )
+                    )
+                ],
+            ),
+            tracing_configuration=sfn.CfnStateMachine.TracingConfigurationProperty(enabled=False),
+        )
+        self.machine.node.add_dependency(permissions)
+        if distributed:
+            # MaxConcurrency may be a JSONata expression (Step Functions developer guide, Map state); cfn-lint's schema
+            # knows numbers only.
+            self.machine.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3601"]}})
+        if distributed:
+            self._allow_children()
+
+    @property
+    def arn(self) -> str:
+        """ARN of the state machine."""
+        return self.machine.ref
+
+    def _allow_children(self) -> None:
+        # Step Functions developer guide, "IAM policies for using Distributed Map states".
+        executions = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.machine.attr_name}/*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        iam.Policy(
+            self,
+            "ChildPermissions",
+            statements=[
+                iam.PolicyStatement(sid="StartChildren", actions=["states:StartExecution"], resources=[self.arn]),
+                iam.PolicyStatement(
+                    sid="WatchChildren",
+                    actions=["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
+                    resources=[executions],
+                ),
+            ],
+        ).attach_to_role(self.role)

@@ -1,0 +1,34 @@
+"""Starting executions of a workflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hallmark.aws.failures import calling, error_code
+
+
+class Workflow:
+    """One state machine of Step Functions."""
+
+    def __init__(self, arn: str, client: Any) -> None:
+        self._arn = arn
+        self._client = client
+
+    def start(self, name: str, given: Mapping[str, Any]) -> bool:
+        """Start an execution of this name, unless there was one; tell whether it was started.
+
+        Raises:
+            UnavailableError: Step Functions did not answer.
+        """
+        try:
+            with calling(f"starting {name}"):
+                self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(given))
+        except ClientError as error:
+            if error_code(error) == "ExecutionAlreadyExists":
+                return False
+            raise
+        return True

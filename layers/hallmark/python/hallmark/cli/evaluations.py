@@ -1,0 +1,290 @@
+"""``hallmark evaluate``, ``runs``, ``report``, ``suites``, ``history``, ``try``: what models are worth."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hallmark.cli.session import FAILED, fail, guard, print_json
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.questions import (
+    HistoryQuestion,
+    Question,
+    ReportQuestion,
+    RunQuestion,
+    RunsQuestion,
+    StartQuestion,
+    SuitesQuestion,
+    TryQuestion,
+)
+from hallmark.evaluation.runs import Run, RunStatus
+
+_LOOK_SECONDS = 1.0
+_COLOURS = {
+    RunStatus.COMPLETED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.STOPPED: "yellow",
+    RunStatus.RUNNING: "cyan",
+    RunStatus.PLANNING: "cyan",
+}
+
+
+evaluations = typer.Typer()
+"""Commands about evaluations, on the same level as those about lineage."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON")]
+SuiteName = Annotated[
+    str, typer.Argument(metavar="SUITE", help="A suite of hallmark.yaml; `hallmark suites` lists them")
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run; `hallmark runs` lists them")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", metavar="M", help="Only this variant (and the champion); may be repeated")
+]
+
+
+def _ask(context: typer.Context, question: Question) -> Any:
+    return guard(context, lambda service: service.ask_evaluations(question))
+
+
+@evaluations.command()
+def evaluate(
+    context: typer.Context,
+    suite: SuiteName,
+    model: Models = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the progress, then the report")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a suite now."""
+    started = _ask(context, StartQuestion(suite=suite, models=tuple(model or ()), by=_person()))
+    if not wait:
+        if as_json:
+            print_json(started)
+        else:
+            context.obj.screen.print(f"{started['run']} started: `hallmark runs {started['run']}` tells how it stands")
+        return
+    run = _await_run(context.obj.errors, started["run"], lambda name: _find(context, name))
+    if as_json:
+        print_json(run.model_dump(mode="json"))
+    else:
+        _show_run(context.obj.screen, run)
+        if run.report is not None:
+            _show_report(context.obj.screen, _ask(context, ReportQuestion(run=run.run))["report"])
+    if run.status is RunStatus.FAILED:
+        raise typer.Exit(FAILED)
+
+
+@evaluations.command()
+def runs(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run, in full")] = None,
+    suite: Annotated[str | None, typer.Option(help="Only runs of this suite")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the latest runs of suites stand, what they cost, and why they failed."""
+    if run is not None:
+        found = Run.model_validate(_ask(context, RunQuestion(run=run)))
+        if as_json:
+            print_json(found.model_dump(mode="json"))
+        else:
+            _show_run(context.obj.screen, found)
+        return
+    answer = _ask(context, RunsQuestion(suite=suite, limit=limit))
+    if as_json:
+        print_json(answer)
+    else:
+        context.obj.screen.print(_runs_table([Run.model_validate(each) for each in answer["runs"]]))
+
+
+@evaluations.command()
+def report(
+    context: typer.Context,
+    run: RunName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to a file: .html, .md or .json")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run found: estimates with intervals, comparisons, coverage."""
+    forms = {".html": "html", ".md": "md", ".json": "json"}
+    if output is not None and output.suffix not in forms:
+        fail(context, f"{output}: write to a file that ends in {', '.join(forms)}")
+    form = "json" if as_json else forms[output.suffix] if output is not None else "md"
+    text = _ask(context, ReportQuestion.model_validate({"run": run, "form": form}))["report"]
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+        context.obj.screen.print(f"{output}: {len(text):,} characters", markup=False)
+    elif as_json:
+        typer.echo(text)
+    else:
+        _show_report(context.obj.screen, text)
+
+
+@evaluations.command()
+def suites(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the suites of the deployed policy."""
+    answer = _ask(context, SuitesQuestion())
+    if as_json:
+        print_json(answer)
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("suite", "models", "datasets", "scorers", "runs", "budget"):
+        table.add_column(title)
+    for each in answer["suites"]:
+        champion = each["champion"]
+        table.add_row(
+            each["suite"],
+            ", ".join(f"{name}*" if name == champion else name for name in each["models"]),
+            ", ".join(each["datasets"]),
+            ", ".join(each["scorers"]),
+            f"{each['frequency']} {each['time_zone']}" if each["frequency"] else "on demand",
+            f"${each['budget_usd']:g}",
+        )
+    context.obj.screen.print(table)
+
+
+@evaluations.command()
+def history(
+    context: typer.Context,
+    suite: SuiteName,
+    metric: Annotated[str | None, typer.Argument(metavar="[METRIC]", help="The primary one, if not given")] = None,
+    limit: Annotated[int, typer.Option(min=2, max=200, help="How many runs")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a metric went over the runs of a suite, and where it changed."""
+    answer = _ask(context, HistoryQuestion(suite=suite, metric=metric, limit=limit))
+    if as_json:
+        print_json(answer)
+    else:
+        _show_history(context.obj.screen, answer)
+
+
+@evaluations.command("try")
+def try_prompt(
+    context: typer.Context,
+    suite: SuiteName,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to ask")],
+    expected: Annotated[list[str] | None, typer.Option(help="A right answer; may be repeated")] = None,
+    model: Models = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the models of a suite one question now, and score the answers."""
+    case = Case(id="try", prompt=prompt, expected=tuple(expected or ()))
+    answer = _ask(context, TryQuestion(suite=suite, models=tuple(model or ()), cases=(case,)))
+    if as_json:
+        print_json(answer)
+        return
+    for result in answer["results"]:
+        found, failure = result.get("answer"), result.get("failure")
+        scores = {each["metric"]: each.get("value") for each in result.get("scores", [])}
+        told = found["text"] if found else f"{failure['kind']}: {failure['reason']}"
+        context.obj.screen.print(f"[bold]{result['model']}[/bold]  ", end="")
+        context.obj.screen.print(told, markup=False)
+        numbers = [f"{name} {value:.3f}" for name, value in scores.items() if value is not None]
+        context.obj.screen.print("  " + ", ".join(numbers), style="dim")
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:
+        return ""
+
+
+def _find(context: typer.Context, name: str) -> Run | None:
+    """Return a run; None until the workflow has written it down."""
+    found = _ask(context, RunsQuestion(limit=50))
+    return next((Run.model_validate(each) for each in found["runs"] if each["run"] == name), None)
+
+
+def _await_run(screen: Console, name: str, find: Callable[[str], Run | None]) -> Run:
+    """Show the progress of a run until it has ended."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}  {task.fields[cost]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    ended = {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.STOPPED}
+    with Progress(*columns, console=screen, transient=True) as progress:
+        task = progress.add_task(f"{name}: planning", total=None, rate="", cost="")
+        while True:
+            run = find(name)
+            if run is not None:
+                done = run.answered + run.failed
+                seconds = max((datetime.now(UTC) - run.started_at).total_seconds(), 1e-3)
+                progress.update(
+                    task,
+                    description=f"{name}: {run.status.value}",
+                    total=run.planned or None,
+                    completed=done,
+                    rate=f"{done / seconds:.1f} cases/s",
+                    cost=f"${run.spent_usd:.4f} of ${run.budget_usd:g}",
+                )
+                if run.status in ended:
+                    return run
+            time.sleep(_LOOK_SECONDS)
+
+
+def _runs_table(runs: list[Run]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("run", "status", "started", "trigger", "answered", "cost", ""):
+        table.add_column(title, overflow="fold" if title == "" else "ellipsis")
+    for run in runs:
+        table.add_row(
+            run.run,
+            f"[{_COLOURS[run.status]}]{run.status.value}[/]",
+            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+            run.trigger.kind,
+            f"{run.answered:,}/{run.planned:,}",
+            f"${run.spent_usd:.4f}",
+            run.reason or run.verdict or "",
+        )
+    return table
+
+
+def _show_run(screen: Console, run: Run) -> None:
+    table = Table(box=None, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    took = (run.ended_at or datetime.now(UTC)) - run.started_at
+    rows = {
+        "run": run.run,
+        "suite": run.suite,
+        "status": f"[{_COLOURS[run.status]}]{run.status.value}[/]",
+        "why": run.reason,
+        "verdict": run.verdict,
+        "trigger": f"{run.trigger.kind} {run.trigger.source}".strip(),
+        "models": ", ".join(run.models),
+        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {took.total_seconds():.0f} s",
+        "calls": f"{run.answered:,} answered, {run.failed:,} failed, of {run.planned:,} planned",
+        "tokens": f"{run.input_tokens:,} in, {run.output_tokens:,} out",
+        "cost": f"${run.spent_usd:.6f} of ${run.budget_usd:g} (forecast ${run.expected_usd:.6f})",
+        "report": run.report,
+        "log": run.execution,
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, value)
+    screen.print(table)
+
+
+def _show_report(screen: Console, text: str) -> None:
+    screen.print(Markdown(text))
+
+
+def _show_history(screen: Console, answer: dict[str, Any]) -> None:
+    screen.print_json(data=answer)

@@ -1,0 +1,72 @@
+"""What the commands share: the deployed stacks, the screen, and how to say that something is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, Protocol
+
+import typer
+from rich.console import Console
+
+from hallmark.aws.deployed import Redriven, Waiting
+from hallmark.errors import HallmarkError
+from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.lineage.questions import Answer, Question
+
+FAILED = 1
+
+
+class LineageService(Protocol):
+    """What the commands need of the deployed stacks."""
+
+    def ask(self, question: Question) -> Answer:
+        """Ask the query function."""
+        ...
+
+    def backfill(self, since: datetime | None) -> None:
+        """Start a sweep over the account."""
+        ...
+
+    def dead_letters(self, limit: int) -> list[Waiting]:
+        """Return what waits in the dead-letter queues."""
+        ...
+
+    def ask_evaluations(self, question: EvaluationQuestion) -> dict[str, Any]:
+        """Ask the function ``query_evaluations``."""
+        ...
+
+    def redrive(self) -> list[Redriven]:
+        """Send the dead letters back."""
+        ...
+
+
+@dataclass
+class Context:
+    """What the commands share."""
+
+    connect: Callable[[], LineageService]
+    screen: Console = field(default_factory=lambda: Console(highlight=False))
+    errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+
+def guard(context: typer.Context, call: Callable[[LineageService], Any]) -> Any:
+    """Call the deployed stacks; say what stands in the way and end, where something does."""
+    try:
+        return call(context.obj.connect())
+    except HallmarkError as error:
+        fail(context, str(error))
+
+
+def fail(context: typer.Context, message: str) -> NoReturn:
+    """Say what is wrong and end."""
+    context.obj.errors.print(message, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(FAILED)
+
+
+def print_json(document: Any) -> None:
+    """Print a document as JSON."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")

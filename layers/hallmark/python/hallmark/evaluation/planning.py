@@ -1,0 +1,181 @@
+"""From a suite to a plan: datasets are read and sampled, batches made, costs forecast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from hallmark.errors import InvalidInputError
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.datasets.contamination import check_contamination
+from hallmark.evaluation.datasets.reading import Dataset, read_dataset
+from hallmark.evaluation.datasets.sampling import draw_sample
+from hallmark.evaluation.plans import (
+    Batch,
+    DatasetVersion,
+    Plan,
+    Trigger,
+    batch_size,
+    forecast,
+    make_batches,
+    rounds_of,
+)
+from hallmark.evaluation.suites import EvaluationPolicy, ModelVariant, Suite
+
+Objects = Iterable[tuple[str, bytes]]
+ReadLocation = Callable[[str], Objects]
+
+
+class Planned(NamedTuple):
+    """A plan and the batches that it counts."""
+
+    plan: Plan
+    batches: tuple[Batch, ...]
+
+
+class PlanRequest(BaseModel):
+    """What someone or something wants to be evaluated, as the workflow gets it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: str
+    suite: str
+    execution: str = ""
+    """ARN of the workflow's execution."""
+    started_at: datetime
+    trigger: Trigger
+    models: tuple[str, ...] = ()
+    """Variants to ask; all of the suite's where none is named. The champion is always asked."""
+    candidates: dict[str, ModelVariant] = {}
+    """Models that no policy names, e.g. the one whose customization just completed."""
+
+
+def plan_run(
+    request: PlanRequest,
+    policy: EvaluationPolicy,
+    *,
+    read: ReadLocation,
+    output_tokens: Mapping[str, float],
+    spreads: Mapping[str, float],
+) -> Planned:
+    """Plan a run.
+
+    Args:
+        request: What is wanted.
+        policy: The team's models, datasets and suites.
+        read: Yields name and content of the objects at a location.
+        output_tokens: Mean output tokens per answer in earlier runs, by variant.
+        spreads: Standard deviation of the primary metric in each stratum in the last run, for Neyman's allocation.
+
+    Raises:
+        InvalidInputError: There is no such suite or model, a dataset cannot be read or has no case.
+    """
+    suite = find_suite(policy, request.suite)
+    models = _variants(request, suite, policy)
+    versions: list[DatasetVersion] = []
+    drawn: dict[str, tuple[Case, ...]] = {}
+    labels: tuple[str, ...] = ()
+    for name in suite.datasets:
+        source = policy.datasets[name]
+        dataset = read_dataset(read(source.location), source)
+        version, cases = _draw(name, source.location, dataset, suite, read, spreads)
+        versions.append(version)
+        drawn[name] = cases
+        labels += tuple(label for label in source.labels if label not in labels)
+    asked = {name: models[name] for name in models}
+    batches = tuple(make_batches(drawn, suite.repeats, batch_size(suite, len(asked))))
+    looks = suite.comparison.look_every if suite.comparison.early_stopping else None
+    judges = {name: policy.models[name] for name in (suite.judge.models if suite.judge else ())}
+    plan = Plan(
+        run=request.run,
+        suite=request.suite,
+        settings=suite,
+        models={**judges, **asked},
+        asked=tuple(asked),
+        datasets=tuple(versions),
+        labels=labels,
+        batches=len(batches),
+        planned=sum(len(batch.cases) for batch in batches),
+        rounds=rounds_of(batches, looks),
+        forecast=forecast(asked, batches, output_tokens),
+        trigger=request.trigger,
+        started_at=request.started_at,
+        deadline=request.started_at + suite.budget.time,
+    )
+    return Planned(plan, batches)
+
+
+def round_lines(plan: Plan) -> Iterator[list[bytes]]:
+    """Yield what each round asks, one JSON object for a batch and a model; all models get the same batch together."""
+    first = 0
+    for batches in plan.rounds:
+        yield [
+            json.dumps({"model": model, "batch": number}).encode()
+            for number in range(first, first + batches)
+            for model in plan.asked
+        ]
+        first += batches
+
+
+def find_suite(policy: EvaluationPolicy, name: str) -> Suite:
+    """Return a suite.
+
+    Raises:
+        InvalidInputError: The policy has none of that name.
+    """
+    suite = policy.suites.get(name)
+    if suite is None:
+        there = ", ".join(sorted(policy.suites)) or "none yet"
+        raise InvalidInputError("suite", name, f"name one of the suites of hallmark.yaml ({there})")
+    return suite
+
+
+def _variants(request: PlanRequest, suite: Suite, policy: EvaluationPolicy) -> dict[str, ModelVariant]:
+    known = {name: policy.models[name] for name in suite.model_variants} | dict(request.candidates)
+    for name in request.models:
+        if name not in known:
+            raise InvalidInputError("models", name, f"name variants of the suite ({', '.join(known)})")
+    wanted = {*request.models, *request.candidates} or set(known)
+    if suite.champion is not None:
+        wanted.add(suite.champion)
+    return {name: variant for name, variant in known.items() if name in wanted}
+
+
+def _draw(
+    name: str,
+    location: str,
+    dataset: Dataset,
+    suite: Suite,
+    read: ReadLocation,
+    spreads: Mapping[str, float],
+) -> tuple[DatasetVersion, tuple[Case, ...]]:
+    cases: Sequence[Case] = dataset.cases
+    notes = [f"{len(dataset.rejections)} lines were rejected, the first: {dataset.rejections[0]}"] * bool(
+        dataset.rejections
+    )
+    if not cases:
+        reason = notes[0] if notes else "it has no line"
+        raise InvalidInputError(f"datasets.{name}", location, f"there is no case to ask: {reason}")
+    if suite.contamination is not None:
+        report = check_contamination(cases, read(suite.contamination.training_data), suite.contamination)
+        notes.append(report.summary)
+        if suite.contamination.exclude:
+            cases = [case for case in cases if case.id not in report.contaminated]
+    if suite.sampling is not None:
+        sample = draw_sample(cases, suite.sampling, spreads)
+        notes.extend(sample.report.warnings)
+        cases = sample.cases
+    version = DatasetVersion(
+        name=name,
+        location=location,
+        digest=dataset.digest,
+        cases=len(dataset.cases),
+        drawn=len(cases),
+        rejected=len(dataset.rejections),
+        notes=tuple(notes),
+    )
+    return version, tuple(cases)

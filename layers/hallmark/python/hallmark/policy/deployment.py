@@ -1,0 +1,29 @@
+"""The policy as a Python package that is deployed beside the functions."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from hallmark.policy.models import Policy
+from hallmark.runtime.policy_files import EVALUATION_FILE, FOLDER_NAME
+
+
+def write_policy_package(policy: Policy, source: Path, target: Path) -> None:
+    """Write the policy, and the files that it names, as a package.
+
+    Args:
+        policy: What was validated.
+        source: Folder of the policy file: ``policy/scorers`` and ``policy/rubrics`` beside it go with it.
+        target: Folder in which the package is made.
+    """
+    package = target / FOLDER_NAME
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('"""The policy that this deployment was made with."""\n', encoding="utf-8")
+    (package / EVALUATION_FILE).write_text(policy.evaluation.model_dump_json(indent=1), encoding="utf-8")
+    for name, pattern in (("scorers", "*.py"), ("rubrics", "*.yaml")):
+        files = sorted((source / "policy" / name).glob(pattern))
+        if files:
+            (package / name).mkdir()
+        for file in files:
+            shutil.copyfile(file, package / name / file.name)

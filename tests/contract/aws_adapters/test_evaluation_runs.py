@@ -1,0 +1,201 @@
+"""Runs, calls, money and pace against moto's DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse, DynamoRuns
+from hallmark.errors import NotFoundError
+from hallmark.evaluation.plans import Forecast, Plan, Trigger
+from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
+from hallmark.evaluation.results import Answer, Failure, FailureKind
+from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.suites import ModelVariant, Suite
+
+TABLE = "evaluations"
+NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
+KEY = AnswerKey("nova", "facts", "case#1", 0)
+MANUAL = Trigger(kind="manual", source="someone")
+SUITE = Suite.model_validate(
+    {"model_variants": ["nova"], "champion": "nova", "datasets": ["facts"], "scorers": ["exact_match"]}
+)
+PLAN = Plan(
+    run="r1",
+    suite="facts",
+    settings=SUITE,
+    models={"nova": ModelVariant(model_id="amazon.nova-lite-v1:0")},
+    asked=("nova",),
+    datasets=(),
+    batches=1,
+    planned=10,
+    rounds=(1,),
+    forecast=Forecast(calls=10, expected_usd=0.5, at_most_usd=1.0),
+    trigger=MANUAL,
+    started_at=NOW,
+    deadline=NOW,
+)
+
+
+def answer(text: str = "yes") -> Outcome:
+    return Outcome(
+        Answer(text=text, stop_reason="end_turn", input_tokens=3, output_tokens=1, latency_ms=2.5, answered_at=NOW),
+        None,
+    )
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "listed", "started_at")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "runs",
+                    "KeySchema": [
+                        {"AttributeName": "listed", "KeyType": "HASH"},
+                        {"AttributeName": "started_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        yield client
+
+
+@pytest.fixture
+def runs(dynamodb: Any) -> DynamoRuns:
+    return DynamoRuns(TABLE, dynamodb)
+
+
+def test_a_call_is_unknown_then_announced_then_answered(dynamodb: Any) -> None:
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+
+    seen = [dict(book.find([KEY]))]
+    book.announce([KEY])
+    seen.append(dict(book.find([KEY])))
+    book.record(KEY, answer())
+    seen.append(dict(book.find([KEY])))
+
+    assert seen == [{}, {KEY: Outcome(None, None)}, {KEY: answer()}]
+
+
+def test_a_failure_and_an_answer_larger_than_an_item_come_back_as_they_were(dynamodb: Any) -> None:
+    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1"), KEY._replace(case="case#2")
+    failed = Outcome(None, Failure(kind=FailureKind.REFUSED, reason="no such model"))
+    long = answer("many words " * 60_000)
+
+    book.record(KEY, failed)
+    book.record(other, long)
+
+    assert dict(book.find([KEY, other])) == {KEY: failed, other: long}
+
+
+def test_a_withdrawn_call_can_be_made_later(dynamodb: Any) -> None:
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    book.announce([KEY])
+
+    book.withdraw([KEY])
+
+    assert dict(book.find([KEY])) == {}
+
+
+def test_more_calls_than_one_request_takes_are_announced_and_found(dynamodb: Any) -> None:
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    keys = [KEY._replace(case=f"c{number}") for number in range(230)]
+
+    book.announce(keys)
+
+    assert set(book.find(keys)) == set(keys)
+
+
+def test_runs_and_models_do_not_share_calls(dynamodb: Any) -> None:
+    DynamoAnswerBook(TABLE, dynamodb, "r1").record(KEY, answer())
+
+    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r2").find([KEY])) == {}
+    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r1").find([KEY._replace(model="titan")])) == {}
+
+
+def test_a_run_is_listed_from_its_beginning_to_its_end(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.plan(PLAN)
+    runs.end("r1", RunStatus.COMPLETED, NOW, report="s3://b/r1/", verdict="cannot tell yet")
+
+    found = runs.find("r1")
+
+    assert (found.status, found.planned, found.models) == (RunStatus.COMPLETED, 10, ("nova",))
+    assert (found.report, found.verdict, found.trigger) == ("s3://b/r1/", "cannot tell yet", MANUAL)
+    assert list(runs.latest(5)) == [found]
+    assert list(runs.latest(5, "another")) == []
+
+
+def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: DynamoRuns) -> None:
+    purse = DynamoPurse(TABLE, dynamodb, "r1", 10.0)
+    for _ in range(2):
+        runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+        runs.plan(PLAN)
+        purse.reserve(0.0, 0.0, Progress(answered=3, spent_usd=0.25))
+
+    assert (runs.find("r1").answered, runs.find("r1").spent_usd) == (6, 0.5)
+
+
+def test_an_unknown_run_is_said_to_be_unknown(runs: DynamoRuns) -> None:
+    with pytest.raises(NotFoundError, match="r9"):
+        runs.find("r9")
+
+
+def test_money_is_reserved_up_to_the_cap_and_what_is_left_over_comes_back(dynamodb: Any, runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "", NOW)
+    runs.plan(PLAN)
+    purse = DynamoPurse(TABLE, dynamodb, "r1", 1.0)
+
+    taken = [purse.reserve(0.6, 0.0, Progress()), purse.reserve(0.6, 0.0, Progress())]
+    after_return = purse.reserve(0.6, 0.5, Progress(answered=8, spent_usd=0.1))
+
+    assert (*taken, after_return) == (True, False, True)
+
+
+def test_two_invocations_cannot_reserve_the_same_money(dynamodb: Any, runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "", NOW)
+    runs.plan(PLAN)
+    purses = [DynamoPurse(TABLE, dynamodb, "r1", 1.0) for _ in range(4)]
+
+    assert [purse.reserve(0.4, 0.0, Progress()) for purse in purses] == [True, True, False, False]
+
+
+def test_a_bucket_lets_a_burst_pass_and_then_makes_wait_for_its_rate(dynamodb: Any) -> None:
+    pace = DynamoPace(TABLE, dynamodb, burst_seconds=10)
+
+    waits = [pace.wait_seconds("nova", 10, 60, "requests") for _ in range(3)]
+
+    assert waits[0] == 0
+    assert waits[1] == pytest.approx(10, abs=1)
+    assert waits[2] == pytest.approx(20, abs=1)
+
+
+def test_buckets_of_models_and_of_tokens_are_apart(dynamodb: Any) -> None:
+    pace = DynamoPace(TABLE, dynamodb, burst_seconds=10)
+    pace.wait_seconds("nova", 100, 60, "requests")
+
+    assert pace.wait_seconds("titan", 1, 60, "requests") == 0
+    assert pace.wait_seconds("nova", 1, 60, "tokens") == 0
+
+
+def test_the_latest_state_tells_how_long_answers_were(runs: DynamoRuns) -> None:
+    runs.remember("facts", "r1", {"nova": 12.5}, "{}")
+
+    assert runs.output_tokens("facts") == {"nova": 12.5}
+    assert runs.output_tokens("another") == {}

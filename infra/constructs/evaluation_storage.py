@@ -15,7 +15,7 @@ RUNS_INDEX = "runs"
 CASES_PREFIX = "cases"
 
 # Columns of ``cases.parquet`` (hallmark/evaluation/case_table.py), in Hive's types.
-_COLUMNS = {
+COLUMNS = {
     "model": "string",
     "dataset": "string",
     "case_id": "string",
@@ -33,7 +33,7 @@ _COLUMNS = {
     "request_id": "string",
     "failure": "string",
     "failure_reason": "string",
-    "scores": "map<string,double>",
+    "scores": "array<struct<metric:string,value:double>>",
 }
 
 
@@ -121,7 +121,7 @@ class EvaluationStorage(Construct):
                     serde_info=glue.CfnTable.SerdeInfoProperty(
                         serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
                     ),
-                    columns=[glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in _COLUMNS.items()],
+                    columns=[glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in COLUMNS.items()],
                 ),
             ),
         )

@@ -28,8 +28,9 @@ def reply(question: str) -> str:
 class CountedModels:
     """Models that behave as told, and count each call by the question."""
 
-    def __init__(self, behaviour: Behaviour = reply) -> None:
+    def __init__(self, behaviour: Behaviour = reply, output_tokens: int = 5) -> None:
         self.behaviour = behaviour
+        self.output_tokens = output_tokens
         self.calls: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -42,7 +43,12 @@ class CountedModels:
             self.calls[question] += 1
         text = self.behaviour(question)
         return Answer(
-            text=text, stop_reason="end_turn", input_tokens=10, output_tokens=5, latency_ms=1.0, answered_at=NOW
+            text=text,
+            stop_reason="end_turn",
+            input_tokens=10,
+            output_tokens=self.output_tokens,
+            latency_ms=1.0,
+            answered_at=NOW,
         )
 
 
@@ -143,9 +149,15 @@ class RunSurroundings:
     """Everything that an asker needs, to look into."""
 
     def __init__(
-        self, behaviour: Behaviour = reply, *, cap_usd: float = 1.0, hours: float = 1.0, remaining_seconds: float = 900
+        self,
+        behaviour: Behaviour = reply,
+        *,
+        cap_usd: float = 1.0,
+        hours: float = 1.0,
+        remaining_seconds: float = 900,
+        output_tokens: int = 5,
     ) -> None:
-        self.models = CountedModels(behaviour)
+        self.models = CountedModels(behaviour, output_tokens)
         self.book = MemoryBook()
         self.purse = MemoryPurse(cap_usd)
         self.pace = MemoryPace()

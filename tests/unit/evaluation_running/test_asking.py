@@ -136,7 +136,7 @@ def test_one_case_that_is_refused_does_not_stop_the_others() -> None:
 
 def test_the_cap_on_money_is_never_exceeded_even_if_every_answer_is_as_long_as_allowed() -> None:
     worst = worst_cost_usd(VARIANT, questions(1)[0].case)
-    run = RunSurroundings(cap_usd=worst * 20)
+    run = RunSurroundings(cap_usd=worst * 20, output_tokens=VARIANT.inference.max_tokens)
 
     outcomes = run.asker().ask_all(questions(100))
 

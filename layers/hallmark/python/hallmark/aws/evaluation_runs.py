@@ -66,7 +66,7 @@ class DynamoRuns:
                 Key=_run_key(plan.run),
                 UpdateExpression=(
                     "SET #status = :running, planned = :planned, budget_usd = :budget, expected_usd = :expected, "
-                    "deadline = :deadline, models = :models, committed_usd = if_not_exists(committed_usd, :zero)"
+                    "deadline = :deadline, models = :models, committed_nanousd = if_not_exists(committed_nanousd, :zero)"
                 ),
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={
@@ -181,24 +181,24 @@ class DynamoPurse:
         """Take an amount if the cap allows it; whatever is not reserved at the end was spent."""
         change = usd - returned_usd
         values = {
-            ":change": _number(change),
+            ":change": _nano(change),
             ":answered": str(progress.answered),
             ":failed": str(progress.failed),
-            ":spent": _number(progress.spent_usd),
+            ":spent": _nano(progress.spent_usd),
             ":in": str(progress.input_tokens),
             ":out": str(progress.output_tokens),
         }
         request: dict[str, Any] = {}
         if usd > 0:
-            request["ConditionExpression"] = "committed_usd <= :room"
-            values[":room"] = _number(self._cap - change)
+            request["ConditionExpression"] = "committed_nanousd <= :room"
+            values[":room"] = _nano(self._cap - change)
         try:
             with calling("reserving money"):
                 self._client.update_item(
                     TableName=self._table,
                     Key=_run_key(self._run),
                     UpdateExpression=(
-                        "ADD committed_usd :change, answered :answered, failed :failed, spent_usd :spent, "
+                        "ADD committed_nanousd :change, answered :answered, failed :failed, spent_nanousd :spent, "
                         "input_tokens :in, output_tokens :out"
                     ),
                     ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
@@ -343,12 +343,21 @@ def _run(item: dict[str, Any]) -> Run:
     for name, value in item.items():
         ((kind, content),) = value.items()
         values[name] = [each["S"] for each in content] if kind == "L" else content
+    values["spent_usd"] = int(values.get("spent_nanousd", 0)) / _NANO
     values["trigger"] = Trigger.model_validate_json(values["trigger"])
     return Run.model_validate(values)
 
 
 def _stamp(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+_NANO = 1_000_000_000
+"""Sums of money are kept as whole billionths of a dollar: DynamoDB adds them without rounding."""
+
+
+def _nano(usd: float) -> str:
+    return str(round(usd * _NANO))
 
 
 def _number(value: float) -> str:

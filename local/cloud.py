@@ -176,6 +176,12 @@ class LocalCloud:
             **describe_emulator(self.account, self.region),
         }
 
+    def kill_function(self, name: str) -> int:
+        """End the processes of the functions whose name contains ``name``, as a crash does; return how many."""
+        from local.emulator_status import kill_function  # noqa: PLC0415 - as above
+
+        return kill_function(name)
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -1,4 +1,4 @@
-"""What runs inside the emulator, read from its state."""
+"""What runs inside the emulator: read from its state, or ended."""
 
 from __future__ import annotations
 
@@ -26,6 +26,18 @@ def describe_emulator(account: str, region: str) -> dict[str, Any]:
         "stacks": {name: status for name, status in sorted(stacks.items()) if status != "DELETE_COMPLETE"},
         "dead_letters": dict(sorted(depths.items())),
     }
+
+
+def kill_function(name: str) -> int:
+    """End the processes of the functions whose name contains ``name``, as a crash does; return how many there were."""
+    from ministack.core import lambda_runtime  # noqa: PLC0415 - loaded once the first function exists
+
+    with lambda_runtime._lock:
+        workers = [worker for known in lambda_runtime._workers.values() for worker in known]
+    running = [worker._proc for worker in workers if name in worker.func_name and worker._proc is not None]
+    for process in running:
+        process.kill()
+    return len(running)
 
 
 def _dead_letter_arns() -> set[str]:

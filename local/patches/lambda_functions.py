@@ -2,7 +2,8 @@
 
 MiniStack answers each exception as ``Runtime.HandlerError`` and ends the process; it also passes the developer's whole
 environment to the function and waits up to 50 ms for its log. Here the exception's class is the ``errorType``, the
-process stays, the function sees its own variables, and the log ends where the worker says so.
+process stays, the function sees its own variables, the log ends where the worker says so, and a process that died is
+``Runtime.ExitError``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from local.patches.replacement import EmulatorChangedError, replace_function, re
 from local.patches.worker_process import END_OF_LOG, FUNCTION_ERROR
 
 _LOG_SECONDS = 0.25  # the log's pipe is read by another thread; where its end does not come, the log is cut
+_PROCESS_FAILED = "Runtime.HandlerError"  # what MiniStack calls a process that died; a handler's error has its own name
 _PROTOCOL = (
     'init["code_dir"]',
     'init["module"]',
@@ -68,7 +70,12 @@ def _with_error_document(original: Any) -> Any:
     def execute(func: Mapping[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = original(func, event, request_id)
         body = answer.get("body")
-        if not isinstance(body, dict) or FUNCTION_ERROR not in body:
+        if not isinstance(body, dict):
+            return answer
+        if answer.get("error") and body.get("errorType") == _PROCESS_FAILED:
+            message = f"RequestId: {request_id} Error: Runtime exited: {body.get('errorMessage', '')}"
+            return {**answer, "body": {"errorType": "Runtime.ExitError", "errorMessage": message}}
+        if FUNCTION_ERROR not in body:
             return answer
         error = body[FUNCTION_ERROR]
         trace = "".join(error.get("stackTrace", []))

@@ -54,12 +54,23 @@ def test_the_process_outlives_an_exception(workbench: Any) -> None:
         ("raise KeyError('TABLE_NAME')", "KeyError"),
         ("def handler(event, context): return object()", "Runtime.MarshalError"),
         ("import sys\ndef handler(event, context): sys.exit(3)", "Runtime.ExitError"),
+        ("import os\ndef handler(event, context): os.kill(os.getpid(), 9)", "Runtime.ExitError"),
     ],
 )
 def test_what_cannot_run_is_answered_as_by_the_runtime(workbench: Any, source: str, error_type: str) -> None:
     error, kind = workbench.invoke(workbench.function(source))
 
     assert (kind, error["errorType"]) == ("Unhandled", error_type)
+
+
+def test_a_function_that_is_killed_fails_and_runs_again(workbench: Any) -> None:
+    function = workbench.function("def handler(event, context): return 'alive'")
+    workbench.invoke(function)
+
+    assert workbench.cloud.kill_function(function) == 1
+
+    answers = [workbench.invoke(function) for _ in range(2)]
+    assert answers[-1] == ("alive", None)
 
 
 def test_a_function_sees_its_own_variables_and_none_of_this_shell(

@@ -19,6 +19,7 @@ from local.patches import (
     sagemaker_service,
     stack_resources,
     stand_ins,
+    step_functions,
     stream_mappings,
     unimplemented_operations,
 )
@@ -46,6 +47,7 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
     object_checksums.apply()
     object_encryption.apply()
     container_images.apply()
+    step_functions.apply()
     unimplemented_operations.apply()
     stand_ins.apply()
     sagemaker_service.apply(sagemaker)

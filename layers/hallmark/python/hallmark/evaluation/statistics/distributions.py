@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from statistics import NormalDist
 
 from hallmark.errors import InvalidInputError
@@ -90,6 +91,7 @@ def t_quantile(probability: float, degrees: float) -> float:
     return _upper_t_quantile(1 - probability, degrees) if probability > _HALF else 0.0
 
 
+@lru_cache(maxsize=1024)
 def _upper_t_quantile(tail: float, degrees: float) -> float:
     # Of the two complementary fractions take the one that is small: it has the digits.
     outer = beta_quantile(2 * tail, degrees / 2, 0.5)

@@ -1,10 +1,11 @@
 """Fairness: how far groups are apart, with intervals that hold for all pairs together; small groups are named.
 
 The largest of many gaps is large by chance. The intervals of all gaps are made so wide that with the stated confidence
-every one of them is right: for rates by Newcombe's intervals at Bonferroni's level, for means by the largest studentised
-deviation of a bootstrap (single-step maxT: Westfall and Young, Resampling-Based Multiple Testing, 1993; studentised:
-Efron and Tibshirani, 1993, section 12.5), which allows for few cases and skewed scores. In simulations of groups of 15
-to 100 cases without any gap one was shown in 4 % (normal scores) to 6.5 % (exponential scores) of reports.
+every one of them is right: for rates by Newcombe's intervals at Bonferroni's level, for means by the largest
+studentised deviation of a bootstrap (single-step maxT: Westfall and Young, Resampling-Based Multiple Testing, 1993;
+bootstrap-t: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5), which allows for few cases and
+skewed scores. In simulations of groups of 15 to 100 cases without any gap one was shown in 4 % (normal scores) to 6.5 %
+(exponential scores) of reports.
 """
 
 from __future__ import annotations

@@ -65,9 +65,13 @@ class MemoryBook:
         """Return what is known."""
         return {key: self.outcomes[key] for key in keys if key in self.outcomes}
 
-    def announce(self, keys: Sequence[AnswerKey]) -> None:
-        """Remember that calls are about to be made."""
-        self.outcomes |= {key: Outcome(None, None) for key in keys}
+    def announce(self, keys: Sequence[AnswerKey]) -> bool:
+        """Remember that calls are about to be made, unless one of them is known."""
+        with self._lock:
+            if any(key in self.outcomes for key in keys):
+                return False
+            self.outcomes |= {key: Outcome(None, None) for key in keys}
+        return True
 
     def record(self, key: AnswerKey, outcome: Outcome) -> None:
         """Remember an outcome, or die."""
@@ -96,16 +100,18 @@ class MemoryPurse:
         self.spent_usd = 0.0
         self.answered = 0
         self.failed = 0
+        self._lock = Lock()
 
     def reserve(self, usd: float, returned_usd: float, progress: Progress) -> bool:
         """Take an amount if the cap allows it."""
         change = usd - returned_usd
-        if usd > 0 and self.committed_usd + change > self.cap_usd:
-            return False
-        self.committed_usd += change
-        self.spent_usd += progress.spent_usd
-        self.answered += progress.answered
-        self.failed += progress.failed
+        with self._lock:
+            if usd > 0 and self.committed_usd + change > self.cap_usd:
+                return False
+            self.committed_usd += change
+            self.spent_usd += progress.spent_usd
+            self.answered += progress.answered
+            self.failed += progress.failed
         return True
 
 
@@ -121,12 +127,17 @@ class MemoryPace:
         return 0.0
 
 
+def _nothing() -> None:
+    """Happen."""
+
+
 class SteppingClock:
     """Clock that moves when someone waits."""
 
     def __init__(self, remaining_seconds: float = 900.0) -> None:
         self.time = NOW
         self.waited: list[float] = []
+        self.on_wait: Callable[[], None] = _nothing
         self._remaining = remaining_seconds
         self._lock = Lock()
 
@@ -143,6 +154,8 @@ class SteppingClock:
         with self._lock:
             self.waited.append(seconds)
             self.time += timedelta(seconds=seconds)
+        if seconds > 0:
+            self.on_wait()
 
 
 class RunSurroundings:
@@ -173,7 +186,7 @@ class RunSurroundings:
             pace=self.pace,
             clock=self.clock,
             deadline=self.deadline,
-            random=Random(0),
+            random=Random(0),  # noqa: S311 - waits, not secrets
         )
 
 

@@ -117,9 +117,26 @@ def test_more_calls_than_one_request_takes_are_announced_and_found(dynamodb: Any
     book = DynamoAnswerBook(TABLE, dynamodb, "r1")
     keys = [KEY._replace(case=f"c{number}") for number in range(230)]
 
-    book.announce(keys)
+    for start in range(0, len(keys), 100):
+        book.announce(keys[start : start + 100])
 
     assert set(book.find(keys)) == set(keys)
+
+
+def test_calls_are_announced_once_all_or_none(dynamodb: Any) -> None:
+    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1"), KEY._replace(case="case#2")
+
+    assert book.announce([KEY]) is True
+    assert book.announce([KEY, other]) is False
+    assert dict(book.find([KEY, other])) == {KEY: Outcome(None, None)}
+
+
+def test_an_announcement_changes_no_answer(dynamodb: Any) -> None:
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    book.record(KEY, answer())
+
+    assert book.announce([KEY]) is False
+    assert dict(book.find([KEY])) == {KEY: answer()}
 
 
 def test_runs_and_models_do_not_share_calls(dynamodb: Any) -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 from hallmark.errors import UnavailableError
 from hallmark.evaluation.asking import LANES, UnfinishedError
 from hallmark.evaluation.plans import worst_cost_usd
-from hallmark.evaluation.ports import NoReplyError, RefusedError, ThrottledError
+from hallmark.evaluation.ports import NoReplyError, Outcome, RefusedError, ThrottledError
 from hallmark.evaluation.results import FailureKind
 from tests.fakes.evaluation_run import VARIANT, KilledError, RunSurroundings, questions
 
@@ -52,6 +56,38 @@ def test_however_often_a_run_dies_no_call_is_made_twice_and_no_case_is_lost(deat
     failed = [outcome.failure.kind for outcome in outcomes.values() if outcome.failure]
     assert set(failed) <= {FailureKind.INTERRUPTED}
     assert len(failed) <= LANES * len(deaths)
+
+
+def test_two_invocations_with_the_same_batch_share_it_and_neither_repeats_a_call() -> None:
+    run = RunSurroundings()
+    barrier = Barrier(2, timeout=10)
+
+    def wait_for_the_other(question: str) -> str:
+        with suppress(BrokenBarrierError):
+            barrier.wait(0.05)
+        return "yes"
+
+    run.models.behaviour = wait_for_the_other
+    with ThreadPoolExecutor(2) as invocations:
+        both = list(invocations.map(lambda _: run.asker().ask_all(questions(60)), range(2)))
+
+    assert set(run.models.calls.values()) == {1}
+    assert len(run.models.calls) == 60
+    assert all(len(outcomes) == 60 for outcomes in both)
+    assert run.purse.committed_usd == pytest.approx(run.purse.spent_usd)
+
+
+def test_what_another_invocation_asked_is_waited_for_and_taken_over() -> None:
+    run = RunSurroundings()
+    first = run.asker().ask_all(questions(1))
+    (key,) = first
+    run.book.outcomes[key] = Outcome(None, None)
+    run.clock.on_wait = lambda: run.book.record(key, first[key])
+
+    again = run.asker().ask_all(questions(1))
+
+    assert dict(again) == dict(first)
+    assert set(run.models.calls.values()) == {1}
 
 
 def test_a_throttled_call_is_made_again_and_waits_longer_each_time() -> None:

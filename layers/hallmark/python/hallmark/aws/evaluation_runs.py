@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hallmark.aws.failures import calling, error_code
+from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import NotFoundError, UnavailableError
 from hallmark.evaluation.plans import Plan, Trigger
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
@@ -24,6 +24,8 @@ results are kept in S3."""
 _KEYS_PER_READ = 100
 _WRITES_PER_CALL = 25
 """BatchGetItem and BatchWriteItem (DynamoDB API reference)."""
+_PASSING_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
+"""Why a transaction is cancelled that may succeed later (DynamoDB API reference, TransactWriteItems)."""
 _PLAIN_BYTES = 200_000
 """A longer answer is compressed, so that it fits into an item of 400 KB."""
 RUNS_INDEX = "runs"
@@ -66,7 +68,8 @@ class DynamoRuns:
                 Key=_run_key(plan.run),
                 UpdateExpression=(
                     "SET #status = :running, planned = :planned, budget_usd = :budget, expected_usd = :expected, "
-                    "deadline = :deadline, models = :models, committed_nanousd = if_not_exists(committed_nanousd, :zero)"
+                    "deadline = :deadline, models = :models, "
+                    "committed_nanousd = if_not_exists(committed_nanousd, :zero)"
                 ),
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={
@@ -277,9 +280,30 @@ class DynamoAnswerBook:
             wanted += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
         return found
 
-    def announce(self, keys: Sequence[AnswerKey]) -> None:
-        """Say that calls are about to be made."""
-        self._write([{"PutRequest": {"Item": self._item(key)}} for key in keys])
+    def announce(self, keys: Sequence[AnswerKey]) -> bool:
+        """Say that calls are about to be made, all or none: at most a hundred, none of them known."""
+        puts = [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": self._item(key),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            }
+            for key in keys
+        ]
+        try:
+            with calling("announcing calls"):
+                self._client.transact_write_items(TransactItems=puts)
+        except ClientError as error:
+            reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", ())}
+            # In a conflict someone else announces one of them at this moment.
+            if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            if reasons & _PASSING_REASONS:
+                raise UnavailableError(f"announcing calls: {describe_error(error)}") from error
+            raise
+        return True
 
     def record(self, key: AnswerKey, outcome: Outcome) -> None:
         """Record what came of a call."""
@@ -293,7 +317,7 @@ class DynamoAnswerBook:
     def _write(self, requests: list[dict[str, Any]]) -> None:
         while requests:
             chunk, requests = requests[:_WRITES_PER_CALL], requests[_WRITES_PER_CALL:]
-            with calling("announcing calls"):
+            with calling("withdrawing calls"):
                 answer = self._client.batch_write_item(RequestItems={self._table: chunk})
             requests += answer.get("UnprocessedItems", {}).get(self._table, [])
 

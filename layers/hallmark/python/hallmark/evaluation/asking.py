@@ -32,6 +32,8 @@ LANES = 8
 _BACKOFF_SECONDS = 0.5
 _BACKOFF_LIMIT_SECONDS = 20.0
 _TRIES = 6
+_SETTLING_SECONDS = (0.5, 1.0, 2.0)
+"""Waits for answers to calls of an invocation that lives on, e.g. behind an execution that was stopped and redriven."""
 _RESERVE_SECONDS = 60.0
 """An invocation that has less time left than this asks no more: an answer may take this long (``aws/bedrock.py``)."""
 
@@ -88,9 +90,7 @@ class Asker:
             UnfinishedError: The invocation's time is nearly over.
             UnavailableError: The model throttles longer than an invocation should wait.
         """
-        known = self._book.find([each.key for each in asked])
-        outcomes = {key: _settled(outcome) for key, outcome in known.items()}
-        pending = [each for each in asked if each.key not in outcomes]
+        outcomes, pending = self._look_up(asked)
         leftover, progress, refusal = 0.0, Progress(), None
         try:
             while pending:
@@ -106,6 +106,10 @@ class Asker:
                     break
                 leftover, progress = worst, Progress()
                 done = self._ask_chunk(chunk)
+                if done is None:
+                    found, pending = self._look_up(pending)
+                    outcomes |= found
+                    continue
                 progress = _progress(done.outcomes)
                 leftover = worst - progress.spent_usd
                 outcomes |= done.outcomes
@@ -118,11 +122,29 @@ class Asker:
         finally:
             if leftover or any(progress):
                 self._purse.reserve(0.0, leftover, progress)
-        return outcomes
+        return outcomes | self._settle([key for key, outcome in outcomes.items() if outcome == _ANNOUNCED])
 
-    def _ask_chunk(self, chunk: Sequence[Asked]) -> _Tally:
+    def _look_up(self, asked: Sequence[Asked]) -> tuple[dict[AnswerKey, Outcome], list[Asked]]:
+        """Return what is known of calls, and those that nobody announced."""
+        known = dict(self._book.find([each.key for each in asked]))
+        return known, [each for each in asked if each.key not in known]
+
+    def _settle(self, announced: Sequence[AnswerKey]) -> dict[AnswerKey, Outcome]:
+        """Return what came of calls that another invocation announced; it may be alive, and hear of them yet."""
+        settled: dict[AnswerKey, Outcome] = {}
+        for wait in (0.0, *_SETTLING_SECONDS):
+            waiting = [key for key in announced if key not in settled]
+            if not waiting:
+                break
+            self._clock.wait(wait)
+            settled |= {key: outcome for key, outcome in self._book.find(waiting).items() if outcome != _ANNOUNCED}
+        return {key: settled.get(key, _INTERRUPTED) for key in announced}
+
+    def _ask_chunk(self, chunk: Sequence[Asked]) -> _Tally | None:
+        """Return what came of a few calls; None where another invocation has announced one of them."""
         self._keep_pace(chunk)
-        self._book.announce([each.key for each in chunk])
+        if not self._book.announce([each.key for each in chunk]):
+            return None
         outcomes: dict[AnswerKey, Outcome] = {}
         throttled: list[Asked] = []
         with ThreadPoolExecutor(max_workers=LANES) as lanes:
@@ -182,10 +204,8 @@ def _failed(kind: FailureKind, reason: str) -> Outcome:
     return Outcome(None, Failure(kind=kind, reason=reason))
 
 
-def _settled(outcome: Outcome) -> Outcome:
-    if outcome.answer is None and outcome.failure is None:
-        return _failed(FailureKind.INTERRUPTED, "asked, and the run died before the answer was recorded")
-    return outcome
+_ANNOUNCED = Outcome(None, None)
+_INTERRUPTED = _failed(FailureKind.INTERRUPTED, "asked, and the run died before the answer was recorded")
 
 
 def _not_asked(pending: Sequence[Asked], refusal: str | None, otherwise: str) -> dict[AnswerKey, Outcome]:

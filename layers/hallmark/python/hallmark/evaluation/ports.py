@@ -70,8 +70,8 @@ class AnswerBook(Protocol):
         """Return what is known of calls; those that nobody announced are not in it."""
         ...
 
-    def announce(self, keys: Sequence[AnswerKey]) -> None:
-        """Say that these calls are about to be made."""
+    def announce(self, keys: Sequence[AnswerKey]) -> bool:
+        """Say that these calls are about to be made; False, and nothing is said, where one of them is known already."""
         ...
 
     def record(self, key: AnswerKey, outcome: Outcome) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, lambda_svc, scheduler, sns, sqs
+from ministack.services import eventbridge, lambda_svc, scheduler, sns, sqs, stepfunctions
 
 from local.patches.permissions import key_allows_service, policy_allows_service, role_allows
 from local.patches.replacement import EmulatorChangedError, replace_function
@@ -118,6 +118,8 @@ def _exists(service: str, arn: str) -> bool:
         return lambda_svc._get_func_record_for_ref(arn)[0] is not None
     if service == "sns":
         return sns._topic_by_arn_any_scope(arn) is not None
+    if service == "states":
+        return stepfunctions._resolve_state_machine_arn(arn) is not None
     return True
 
 
@@ -152,6 +154,10 @@ def _keep_dead_letter(target: _Document, event: _Document, rule: _Document, view
         eventbridge.logger.warning("EventBridge: the dead-letter queue %s does not let it in", queue_arn)
         return
     view = view or eventbridge._pattern_event_view(event)
+    whole = json.dumps(view.event_with_detail())
+    if event.get("Source") == _SCHEDULER_SOURCE:
+        _put_message(queue_arn, target.get("Input") or whole, _attributes_of_schedule(target, event, refusal))
+        return
     attributes = {
         "RULE_ARN": rule.get("Arn", ""),
         "TARGET_ARN": target.get("Arn", ""),
@@ -160,7 +166,22 @@ def _keep_dead_letter(target: _Document, event: _Document, rule: _Document, view
         "EXHAUSTED_RETRY_CONDITION": "NoRetryAttempts",
         "RETRY_ATTEMPTS": "0",
     }
-    _put_message(queue_arn, json.dumps(view.event_with_detail()), attributes)
+    _put_message(queue_arn, whole, attributes)
+
+
+def _attributes_of_schedule(target: _Document, event: _Document, refusal: Refusal) -> dict[str, str]:
+    """Return what a schedule's dead letter says ("Configuring a dead-letter queue", Scheduler user guide)."""
+    return {
+        "ERROR_CODE": refusal.code,
+        "ERROR_MESSAGE": refusal.message,
+        "EXECUTION_ID": event["EventId"],
+        "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
+        "IS_PAYLOAD_TRUNCATED": "false",
+        "RETRY_ATTEMPTS": "0",
+        "SCHEDULED_TIME": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "SCHEDULE_ARN": (event.get("Resources") or [""])[0],
+        "TARGET_ARN": target.get("Arn", ""),
+    }
 
 
 def _put_message(queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:

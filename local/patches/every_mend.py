@@ -9,6 +9,7 @@ from local.patches import (
     bedrock_service,
     container_images,
     customer_keys,
+    dead_letter_sources,
     denial_messages,
     event_source_mappings,
     event_targets,
@@ -17,6 +18,7 @@ from local.patches import (
     object_checksums,
     object_encryption,
     sagemaker_service,
+    schedules,
     stack_resources,
     stand_ins,
     step_functions,
@@ -48,6 +50,8 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
     object_encryption.apply()
     container_images.apply()
     step_functions.apply()
+    schedules.apply()
+    dead_letter_sources.apply()
     unimplemented_operations.apply()
     stand_ins.apply()
     sagemaker_service.apply(sagemaker)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
@@ -26,16 +27,25 @@ _lock = threading.Lock()
 
 
 def trusts_step_functions(role_arn: str, state_machine_arn: str) -> bool:
-    """Tell whether Step Functions may assume a role."""
+    """Tell whether Step Functions may assume a role, as the global service principal or as the Region's."""
+    return trusts(role_arn, [SERVICE, f"states.{get_region()}.amazonaws.com"], state_machine_arn)
+
+
+def trusts(role_arn: str, services: Iterable[str], source_arn: str) -> bool:
+    """Tell whether one of AWS's services may assume a role.
+
+    Args:
+        role_arn: The role.
+        services: Service principals, e.g. ``scheduler.amazonaws.com``.
+        source_arn: On whose behalf, for ``aws:SourceArn``.
+    """
     role = iam._roles.get(role_arn.rpartition("/")[2])
     if role is None:
         return False
-    return policy_allows_service(
-        _with_resource(role["AssumeRolePolicyDocument"]),
-        SERVICE,
-        "sts:AssumeRole",
-        role_arn,
-        source_arn=state_machine_arn,
+    policy = _with_resource(role["AssumeRolePolicyDocument"])
+    return any(
+        policy_allows_service(policy, service, "sts:AssumeRole", role_arn, source_arn=source_arn)
+        for service in services
     )
 
 

@@ -53,6 +53,23 @@ def test_a_change_is_wrongly_found_in_at_most_one_of_twenty_histories(draw: str,
     assert wrong / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
 
 
+def test_the_split_is_the_one_that_leaves_the_least_scatter_on_both_sides() -> None:
+    compared = 0
+    for trial in range(60):
+        random = np.random.default_rng((82, trial))
+        place = int(random.integers(3, 28))
+        history = random.normal(np.where(np.arange(31) < place, 0.0, 1.5), 1)
+        found = find_changes(history, permutations=199, shortest=2)
+        if len(found.changes) == 1:
+            compared += 1
+            scatter = [
+                ((history[:k] - history[:k].mean()) ** 2).sum() + ((history[k:] - history[k:].mean()) ** 2).sum()
+                for k in range(2, 30)
+            ]
+            assert found.changes[0].at == int(np.argmin(scatter)) + 2
+    assert compared > 25
+
+
 def test_a_short_history_says_that_it_could_not_tell() -> None:
     short = find_changes([0.9, 0.9, 0.9, 0.1, 0.1, 0.1])
     assert (short.changes, short.can_find) == ((), False)

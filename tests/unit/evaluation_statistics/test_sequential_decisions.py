@@ -152,6 +152,7 @@ def test_a_forecast_is_true_if_the_coming_cases_are_like_those_so_far() -> None:
     assert confidence_sequence(copies[: needed // 300 * 300 + 300], -1, 1).low > 0
     assert confidence_sequence(copies[: (needed - 1) // 300 * 300], -1, 1).low <= 0
     assert cases_until(np.array([1.0, -1.0]), 0, -1, 1) is None
+    assert decide(scores[:60]).more_cases == (cases_until(scores[:60], 0, -1, 1) or 0) - 60
 
 
 def test_a_margin_lets_equal_models_be_found_equal() -> None:

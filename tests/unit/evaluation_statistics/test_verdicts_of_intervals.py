@@ -56,8 +56,10 @@ def test_a_p_value_raised_by_other_questions_takes_better_away_and_asks_for_more
     sure = judge(0.03, _interval(0.005, 0.055), 400)
     raised = judge(0.03, _interval(0.005, 0.055), 400, p_value=0.19)
     assert (sure.answer, raised.answer) == (Answer.BETTER, Answer.CANNOT_TELL)
+    little = judge(0.03, _interval(0.005, 0.055), 400, p_value=0.06)
     assert raised.more_cases is not None
-    assert raised.more_cases > 100
+    assert little.more_cases is not None
+    assert raised.more_cases > little.more_cases + 100
 
 
 def test_cannot_tell_says_how_many_more_and_they_would() -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from random import SystemRandom
 from typing import Any
 
-from hallmark.aws.bedrock import BedrockModels, bedrock_runtime
 from hallmark.aws.clients import client
+from hallmark.aws.evaluation_asking import asker_of
 from hallmark.aws.evaluation_files import RunFiles
-from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse
-from hallmark.aws.invocation_clock import InvocationClock
-from hallmark.evaluation.asking import Asker
 from hallmark.evaluation.batches import BatchOrder, ask_batch, summary_of
 from hallmark.evaluation.plans import Plan
 from hallmark.evaluation.scorers.contract import Scorer
@@ -51,20 +47,6 @@ def files_of(suite: str, run: str) -> RunFiles:
     return RunFiles(settings().evaluation_bucket_name, client("s3"), suite, run)
 
 
-def asker_of(plan: Plan, context: Any) -> Asker:
-    """Build what asks for this run, within what is left of this invocation."""
-    table, dynamodb = settings().evaluation_table_name, client("dynamodb")
-    return Asker(
-        models=BedrockModels(bedrock_runtime()),
-        book=DynamoAnswerBook(table, dynamodb, plan.run),
-        purse=DynamoPurse(table, dynamodb, plan.run, plan.settings.budget.usd),
-        pace=DynamoPace(table, dynamodb),
-        clock=InvocationClock(context),
-        deadline=plan.deadline,
-        random=SystemRandom(),
-    )
-
-
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -75,7 +57,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if results is None:
         plan, batch = plan_of(order.suite, order.run), files.read_batch(order.batch)
         scorers = scorers_of(order.suite, order.run)
-        results = ask_batch(plan, batch, order.model, asker_of(plan, context), scorers, give_up=order.is_last_attempt)
+        results = ask_batch(
+            plan,
+            batch,
+            order.model,
+            asker_of(settings().evaluation_table_name, plan, context),
+            scorers,
+            give_up=order.is_last_attempt,
+        )
         files.write_results(order.model, order.batch, results)
     summary = summary_of(order, results)
     metrics.add_metric(name="CasesAnswered", unit=MetricUnit.Count, value=summary["answered"])

@@ -42,10 +42,8 @@ class EvaluationEngine(Construct):
         self._layers = layers
         self._policy = policy
         self._policy_layer = PolicyLayer(self, "Policy", policy=policy, folder=policy_folder)
-        self._environment = {
-            "EVALUATION_TABLE_NAME": storage.table.table_name,
-            "EVALUATION_BUCKET_NAME": storage.bucket.bucket_name,
-        }
+        self._table = {"EVALUATION_TABLE_NAME": storage.table.table_name}
+        self._bucket = {"EVALUATION_BUCKET_NAME": storage.bucket.bucket_name}
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
         self.workflow = self._add_workflow()
         self._add_schedules()
@@ -60,7 +58,7 @@ class EvaluationEngine(Construct):
         *statements: iam.PolicyStatement,
         timeout: cdk.Duration | None = None,
         memory_mb: int = 1024,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str],
     ) -> PythonFunction:
         return PythonFunction(
             self,
@@ -72,7 +70,7 @@ class EvaluationEngine(Construct):
             extra_layers=[self._policy_layer.version],
             timeout=timeout or cdk.Duration.minutes(15),
             memory_mb=memory_mb,
-            environment={**self._environment, **(environment or {})},
+            environment=environment,
             statements=statements,
         )
 
@@ -86,7 +84,7 @@ class EvaluationEngine(Construct):
             storage.allow_files("PutObject", "plan.json", "batches/*", "rounds/*"),
             storage.allow_key(writes=True),
             *self._allow_datasets(),
-            environment={"ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+            environment={**self._table, **self._bucket, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
         )
         asking = self._function(
             "AskModels",
@@ -98,6 +96,7 @@ class EvaluationEngine(Construct):
             storage.allow_missing(),
             storage.allow_key(writes=True),
             self._allow_models(),
+            environment={**self._table, **self._bucket},
         )
         judging = self._function(
             "JudgeAnswers",
@@ -109,40 +108,40 @@ class EvaluationEngine(Construct):
             storage.allow_missing(),
             storage.allow_key(writes=True),
             self._allow_models(),
+            environment={**self._table, **self._bucket},
         )
         deciding = self._function(
             "DecideContinuation",
             "decide_continuation",
             "Looks at the results so far and says whether to go on",
-            storage.allow_table("GetItem"),
             storage.allow_files("GetObject", "plan.json", "results/*", "judged/*"),
             storage.allow_missing(),
             storage.allow_key(writes=False),
+            environment=self._bucket,
         )
         completing = self._function(
             "CompleteEvaluation",
             "complete_evaluation",
             "Compares the models and writes the report",
             storage.allow_table("GetItem", "PutItem", "UpdateItem"),
-            storage.allow_files("GetObject", "plan.json", "results/*", "judged/*", "report.json"),
+            storage.allow_files("GetObject", "plan.json", "results/*", "judged/*"),
             storage.allow_files("PutObject", "report.*", "/cases/*"),
-            storage.allow_listing_runs(),
             storage.allow_missing(),
             storage.allow_key(writes=True),
             storage.allow_publishing(),
             memory_mb=3008,
-            environment={"EVENT_BUS_NAME": storage.bus.event_bus_name},
+            environment={**self._table, **self._bucket, "EVENT_BUS_NAME": storage.bus.event_bus_name},
         )
         failing = self._function(
             "FailEvaluation",
             "fail_evaluation",
             "Records why a run failed, and says so",
-            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
+            storage.allow_table("PutItem", "UpdateItem"),
             storage.allow_key(writes=True),
             storage.allow_publishing(),
             timeout=cdk.Duration.minutes(1),
             memory_mb=512,
-            environment={"EVENT_BUS_NAME": storage.bus.event_bus_name},
+            environment={**self._table, "EVENT_BUS_NAME": storage.bus.event_bus_name},
         )
         steps = {
             "PlanEvaluation": planning,
@@ -308,7 +307,12 @@ class EvaluationEngine(Construct):
             storage.allow_key(writes=False),
             self._allow_models(),
             timeout=cdk.Duration.minutes(1),
-            environment={"WORKFLOW_ARN": self.workflow.arn, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+            environment={
+                **self._table,
+                **self._bucket,
+                "WORKFLOW_ARN": self.workflow.arn,
+                "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID,
+            },
         )
 
     def _allow_starting(self) -> iam.PolicyStatement:

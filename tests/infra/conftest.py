@@ -21,11 +21,16 @@ Resources = Mapping[str, Mapping[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def resources() -> Resources:
+def stacks() -> Mapping[str, Resources]:
+    """Return the resources of each stack, by its name."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     app = cdk.App(context=context)
     hallmark = add_hallmark(
         app, policy=read_policy(ROOT / "hallmark.yaml"), policy_folder=ROOT, platform=Platform.LOCAL
     )
-    found: Resources = Template.from_stack(hallmark.lineage).to_json()["Resources"]
-    return found
+    return {stack.stack_name: Template.from_stack(stack).to_json()["Resources"] for stack in hallmark}
+
+
+@pytest.fixture(scope="session")
+def resources(stacks: Mapping[str, Resources]) -> Resources:
+    return stacks["HallmarkLineage"]

@@ -18,6 +18,7 @@ Resources = Mapping[str, Mapping[str, Any]]
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "handler.py").exists())
+GIVEN_BY_LAMBDA = {"AWS_REGION"}
 COMMON_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 
 # Every statement of every function's role: what it may do, in one word each. Removing or adding one fails here; that
@@ -47,8 +48,38 @@ STATEMENTS = {
         ),
     ],
     "compact_lineage": ["WriteOwnLog", "QueryLineage", "WriteGraph", "TellMissingFromDenied", "UseKey"],
+    "plan_evaluation": [
+        *("WriteOwnLog", "UseRuns", "PutFiles", "UseKey", "ListDatasets", "ReadDatasets"),
+    ],
+    "ask_models": ["WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "AskModels"],
+    "judge_answers": ["WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "AskModels"],
+    "decide_continuation": ["WriteOwnLog", "GetFiles", "TellMissingFromDenied", "UseKey"],
+    "complete_evaluation": [
+        *("WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "Publish"),
+    ],
+    "fail_evaluation": ["WriteOwnLog", "UseRuns", "UseKey", "Publish"],
+    "start_evaluation": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartRuns", "UseKey"],
+    "query_evaluations": [
+        *("WriteOwnLog", "UseRuns", "ListRuns", "GetFiles", "TellMissingFromDenied", "StartRuns", "UseKey"),
+        "AskModels",
+    ],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
 }
+
+
+@pytest.fixture
+def resources(stacks: Mapping[str, Resources], request: pytest.FixtureRequest) -> Resources:
+    """Return the resources of the stack that has the function under test."""
+    name = request.node.callspec.params["name"]
+    return next(found for found in stacks.values() if name in functions_in(found))
+
+
+def functions_in(resources: Resources) -> set[str]:
+    return {
+        resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
 
 
 def function_of(resources: Resources, name: str) -> Mapping[str, Any]:
@@ -70,14 +101,10 @@ def handler_of(name: str) -> ModuleType:
     return module
 
 
-def test_every_function_of_the_repository_is_deployed(resources: Resources) -> None:
-    deployed = {
-        resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Lambda::Function"
-    }
+def test_every_function_of_the_repository_is_deployed_once(stacks: Mapping[str, Resources]) -> None:
+    deployed = [name for resources in stacks.values() for name in functions_in(resources)]
 
-    assert deployed == set(FUNCTIONS)
+    assert sorted(deployed) == FUNCTIONS
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -90,7 +117,7 @@ def test_a_function_is_told_what_its_settings_ask_for_and_nothing_else(resources
     )
     told = set(function_of(resources, name)["Environment"]["Variables"]) - COMMON_VARIABLES
 
-    assert {field.upper() for field, info in model.model_fields.items() if info.is_required()} <= told
+    assert {field.upper() for field, info in model.model_fields.items() if info.is_required()} <= told | GIVEN_BY_LAMBDA
     assert told <= {field.upper() for field in model.model_fields}
 
 

@@ -706,5 +706,8 @@ def test_the_help_names_every_command_with_what_it_does() -> None:
     text = CliRunner().invoke(app, ["--help"]).output
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
 
-    assert set(commands) == {"trace", "show", "path", "impact", "diff", "list", "graph", "backfill", "dead-letters"}
+    lineage = {"trace", "show", "path", "impact", "diff", "list", "graph", "backfill", "dead-letters"}
+    evaluation = {"evaluate", "runs", "report", "suites", "history", "try"}
+
+    assert set(commands) == lineage | evaluation
     assert all(name in text and commands[name].help for name in commands)

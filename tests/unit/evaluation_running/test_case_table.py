@@ -36,7 +36,7 @@ FAILED = CaseResult(
 def read(folder: Path, *results: CaseResult) -> duckdb.DuckDBPyRelation:
     file = folder / "cases.parquet"
     file.write_bytes(write_case_table(results))
-    return duckdb.sql(f"select * from '{file}'")
+    return duckdb.read_parquet(str(file))
 
 
 def test_every_case_is_a_row_with_its_answer_or_its_failure(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from hallmark.evaluation.questions import (
     SuiteSummary,
     TryQuestion,
 )
-from hallmark.evaluation.reports.history import MetricHistory, history_of
+from hallmark.evaluation.reporting.history import MetricHistory, history_of
 from hallmark.evaluation.results import Failure, FailureKind
 from hallmark.evaluation.runs import Run, RunStatus
 from hallmark.evaluation.scorers.registry import make_scorer
@@ -98,22 +98,24 @@ class EvaluationDesk:
         Raises:
             InvalidInputError: It names a suite, a model or a run that does not exist.
         """
+        answer: dict[str, Any]
         match question:
             case StartQuestion():
-                return self._start(question)
+                answer = self._start(question)
             case RunQuestion():
-                return self._runs.find(question.run).model_dump(mode="json")
+                answer = self._runs.find(question.run).model_dump(mode="json")
             case RunsQuestion():
                 runs = tuple(self._runs.latest(question.limit, question.suite))
-                return RunsAnswer(runs=runs).model_dump(mode="json")
+                answer = RunsAnswer(runs=runs).model_dump(mode="json")
             case ReportQuestion():
-                return self._report(question)
+                answer = self._report(question)
             case SuitesQuestion():
-                return {"suites": [_summary(name, self._policy) for name in sorted(self._policy.suites)]}
+                answer = {"suites": [_summary(name, self._policy) for name in sorted(self._policy.suites)]}
             case HistoryQuestion():
-                return self._history(question).model_dump(mode="json")
+                answer = self._history(question).model_dump(mode="json")
             case TryQuestion():
-                return {"results": self._try(question)}
+                answer = {"results": self._try(question)}
+        return answer
 
     def _start(self, question: StartQuestion) -> dict[str, Any]:
         suite = find_suite(self._policy, question.suite)

@@ -56,7 +56,7 @@ def write_case_table(results: Sequence[CaseResult]) -> bytes:
     from arro3.core import Array, DataType, Field, Table, list_array, struct_array  # noqa: PLC0415 - 20 MB
     from arro3.io import write_parquet  # noqa: PLC0415
 
-    columns = {
+    columns: dict[str, Any] = {
         name: Array([column.value(result) for result in results], type=getattr(DataType, column.type)())
         for name, column in _COLUMNS.items()
     }

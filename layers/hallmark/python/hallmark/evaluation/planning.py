@@ -101,7 +101,13 @@ def plan_run(
         batches=len(batches),
         planned=sum(len(batch.cases) for batch in batches),
         rounds=rounds_of(batches, looks),
-        forecast=forecast(asked, batches, output_tokens),
+        forecast=forecast(
+            asked,
+            batches,
+            output_tokens,
+            tuple(judges.values()),
+            _ORDERS_OF_A_PAIR if suite.judge and suite.judge.pairwise else 1,
+        ),
         trigger=request.trigger,
         started_at=request.started_at,
         deadline=request.started_at + suite.budget.time,
@@ -119,6 +125,9 @@ def round_lines(plan: Plan) -> Iterator[list[bytes]]:
             for model in plan.asked
         ]
         first += batches
+
+
+_ORDERS_OF_A_PAIR = 2
 
 
 def find_suite(policy: EvaluationPolicy, name: str) -> Suite:
@@ -154,9 +163,9 @@ def _draw(
     spreads: Mapping[str, float],
 ) -> tuple[DatasetVersion, tuple[Case, ...]]:
     cases: Sequence[Case] = dataset.cases
-    notes = [f"{len(dataset.rejections)} lines were rejected, the first: {dataset.rejections[0]}"] * bool(
-        dataset.rejections
-    )
+    notes: list[str] = []
+    if dataset.rejections:
+        notes.append(f"{len(dataset.rejections):,} lines were rejected, the first: {dataset.rejections[0]}")
     if not cases:
         reason = notes[0] if notes else "it has no line"
         raise InvalidInputError(f"datasets.{name}", location, f"there is no case to ask: {reason}")

@@ -152,10 +152,16 @@ def worst_cost_usd(model: ModelVariant, case: Case) -> float:
     return call_cost_usd(model, input_tokens_of(case, model.system), model.inference.max_tokens) or 0.0
 
 
+JUDGE_PROMPT_TOKENS = 250
+"""A rubric and what is said about the form of the reply."""
+
+
 def forecast(
     models: Mapping[str, ModelVariant],
     batches: Sequence[Batch],
     output_tokens: Mapping[str, float],
+    judges: Sequence[ModelVariant] = (),
+    questions: int = 1,
 ) -> Forecast:
     """Say what a run will cost before it starts.
 
@@ -163,6 +169,8 @@ def forecast(
         models: Variants that are asked, by name.
         batches: What each is asked.
         output_tokens: Mean output tokens per answer of earlier runs, by variant; may lack some.
+        judges: Variants that judge each answer.
+        questions: What each judge is asked about an answer: two in pairs.
     """
     expected = worst = 0.0
     cases = [case for batch in batches for case in batch.cases]
@@ -172,9 +180,16 @@ def forecast(
             tokens = input_tokens_of(case, model.system)
             worst += call_cost_usd(model, tokens, model.inference.max_tokens) or 0.0
             expected += call_cost_usd(model, tokens, round(likely)) or 0.0
+            for judge in judges:
+                shown = tokens + JUDGE_PROMPT_TOKENS + questions * model.inference.max_tokens
+                most = questions * (call_cost_usd(judge, shown, judge.inference.max_tokens) or 0.0)
+                worst += most
+                expected += most / 2
+    calls = len(cases) * len(models)
+    every = {**models, **{judge.model_id: judge for judge in judges}}
     return Forecast(
-        calls=len(cases) * len(models),
+        calls=calls * (1 + len(judges) * questions),
         expected_usd=expected,
         at_most_usd=worst,
-        unpriced=tuple(sorted(name for name, model in models.items() if call_cost_usd(model, 1, 1) is None)),
+        unpriced=tuple(sorted(name for name, model in every.items() if call_cost_usd(model, 1, 1) is None)),
     )

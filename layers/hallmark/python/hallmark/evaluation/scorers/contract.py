@@ -23,7 +23,7 @@ class Scorer(Protocol):
         """What the numbers depend on: name, version, every setting; two results compare only where it is the same."""
         ...
 
-    def score(self, case: Case, answer: Answer) -> tuple[Score, ...]:
+    def score(self, case: Case, answer: Answer, /) -> tuple[Score, ...]:
         """Score an answer. A case that the scorer cannot judge is a score with ``failure``, never an exception."""
         ...
 
@@ -31,6 +31,6 @@ class Scorer(Protocol):
 class CorpusScorer(Scorer, Protocol):
     """A scorer whose metric is computed from sums over all cases; its scores carry ``statistics``."""
 
-    def combine(self, metric: str, sums: Sequence[float]) -> float:
+    def combine(self, metric: str, sums: Sequence[float], /) -> float:
         """Return the metric of a corpus from the sum of its cases' statistics, shape ``(k,)``."""
         ...

@@ -1,0 +1,1 @@
+"""What a run found: estimates, comparisons, coverage; and how it is shown."""

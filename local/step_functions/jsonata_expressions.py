@@ -139,7 +139,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    raise TypeError("a function" if callable(value) else f"a {type(value).__name__}")
+    # Functions of the expression are symbols of its syntax tree, or Python's.
+    raise TypeError("a function or a regular expression")
 
 
 def _partition(array: list[Any] | None = None, size: float = 0) -> list[list[Any]] | None:

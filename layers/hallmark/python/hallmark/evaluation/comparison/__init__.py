@@ -1,0 +1,1 @@
+"""What a run shows: estimates, paired comparisons, a matrix, and what cannot be told yet."""

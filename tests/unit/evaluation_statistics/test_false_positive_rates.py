@@ -25,7 +25,7 @@ from hallmark.evaluation.statistics.outcomes import Significance
 from hallmark.evaluation.statistics.paired import McNemar, mcnemar, paired_t, sign_flip, sign_test
 from hallmark.evaluation.statistics.pairs import PairedCounts
 
-TRIALS = 500
+TRIALS = 400
 LEVEL = 0.05
 ERROR = 3 * math.sqrt(LEVEL * (1 - LEVEL) / TRIALS)
 
@@ -84,7 +84,7 @@ def _rejected(test: Test, draw: Draw, seed: int, trials: int = TRIALS) -> float:
 @pytest.mark.parametrize("n", [7, 60])
 @pytest.mark.parametrize("test", TESTS)
 def test_paired_tests_keep_their_level(test: str, n: int, name: str) -> None:
-    trials = 300 if n > 7 else TRIALS
+    trials = 250 if n > 7 else TRIALS
     rejected = _rejected(TESTS[test], lambda random: DRAWS[name](random, n), 110, trials)
     assert rejected <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
 

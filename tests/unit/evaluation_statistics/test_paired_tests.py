@@ -114,6 +114,8 @@ def test_differences_that_are_all_alike_are_no_certainty() -> None:
     found = paired_t([1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0])
     assert found.statistic == math.inf
     assert found.p_value == pytest.approx(0.125)
+    assert found.interval is not None
+    assert found.interval.width == math.inf
     assert paired_t([1.0, 1.0], [1.0, 1.0]).p_value == 1.0
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hallmark.errors import InvalidInputError
-from hallmark.evaluation.statistics.intervals import estimate_mean
+from hallmark.evaluation.statistics.intervals import estimate_mean, wilson
 from hallmark.evaluation.statistics.passing import (
     case_means,
     estimate_pass_at_k,
@@ -62,6 +62,13 @@ def test_cases_are_the_units_and_not_attempts() -> None:
     assert mean_over_epochs(passes.ravel(), cases).interval.low == pytest.approx(
         estimate_pass_at_k(passes.ravel(), cases, 1).interval.low
     )
+
+
+def test_cases_that_all_pass_are_as_sure_as_so_many_cases() -> None:
+    found = estimate_pass_at_k(np.ones(60), np.repeat(np.arange(20), 3), 2)
+    assert (found.value, found.interval) == (1.0, wilson(20, 20))
+    nearly = estimate_pass_at_k([1] * 57 + [1, 0, 0], np.repeat(np.arange(20), 3), 1)
+    assert nearly.interval.high == 1
 
 
 def test_means_of_cases_keep_the_order_in_which_cases_come() -> None:

@@ -96,6 +96,14 @@ def test_scores_may_have_any_bounds() -> None:
     assert wide.high == pytest.approx(unit.high * 40 - 7)
 
 
+def test_very_many_different_scores_are_gathered_without_a_narrower_interval() -> None:
+    scores = np.random.default_rng(59).beta(4, 2, size=40_000)
+    gathered, rounded = confidence_sequence(scores, 0, 1), confidence_sequence(np.round(scores, 4), 0, 1)
+    assert gathered.low == pytest.approx(rounded.low, abs=2e-4)
+    assert gathered.high == pytest.approx(rounded.high, abs=2e-4)
+    assert gathered.width > rounded.width - 2e-5
+
+
 @pytest.mark.parametrize("name", ["symmetric", "rare failures", "rare and skewed", "beta"])
 def test_a_look_after_each_case_keeps_the_level(name: str) -> None:
     random = np.random.default_rng(51)

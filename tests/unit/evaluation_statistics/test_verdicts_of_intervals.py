@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hallmark.errors import InvalidInputError
+from hallmark.evaluation.statistics.bootstrap import bootstrap_difference
 from hallmark.evaluation.statistics.outcomes import Interval
 from hallmark.evaluation.statistics.paired import mcnemar, paired_t, sign_test
 from hallmark.evaluation.statistics.pairs import PairedCounts
+from hallmark.evaluation.statistics.sequential import decide
 from hallmark.evaluation.statistics.verdicts import Answer, Finding, judge, judge_significance
 
 
@@ -84,6 +86,17 @@ def test_nothing_seen_is_no_reason_for_hope() -> None:
     assert judge(0.0, _interval(-0.05, 0.05), 100, margin=0.02).more_cases is not None
     open_ended = judge(0.5, Interval(-math.inf, math.inf, 0.95, "order statistics"), 3)
     assert (open_ended.answer, open_ended.more_cases) == (Answer.CANNOT_TELL, None)
+
+
+def test_cases_that_all_agree_show_nothing_but_their_bounds_do() -> None:
+    for scores in ([0.5] * 3, [0.9] * 3):
+        by_t = judge_significance(paired_t(scores, [0.5] * 3), margin=0.1)
+        by_bootstrap = judge_significance(bootstrap_difference(scores, [0.5] * 3), margin=0.1)
+        for found in (by_t, by_bootstrap):
+            assert (found.finding, found.is_non_inferior) == (Finding.CANNOT_TELL, False)
+            assert "all cases agree" in found.sentence
+    assert decide([0.0] * 20, margin=0.1).finding is Finding.CANNOT_TELL
+    assert decide([0.0] * 400, margin=0.1).finding is Finding.EQUIVALENT
 
 
 def test_mcnemars_test_speaks_through_its_verdict() -> None:

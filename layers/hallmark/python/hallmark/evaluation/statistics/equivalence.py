@@ -7,16 +7,16 @@ Pharmacokinetics and Biopharmaceutics 15, 1987).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from hallmark.evaluation.statistics.distributions import normal_cdf, t_quantile, t_tail
+from hallmark.evaluation.statistics.distributions import normal_cdf, t_tail
 from hallmark.evaluation.statistics.inputs import Labels, Values, level, paired_differences, positive
 from hallmark.evaluation.statistics.intervals import (
     gather_units,
     paired_difference_of_rates,
     paired_score,
     standard_error,
+    t_interval,
 )
 from hallmark.evaluation.statistics.outcomes import Interval
 from hallmark.evaluation.statistics.pairs import PairedCounts
@@ -51,6 +51,9 @@ def non_inferiority_of_means(
         alpha: Chance of showing it wrongly.
         clusters: Cases with the same label are not independent.
 
+    Returns:
+        Nothing is shown (p is 1) where all differences are equal: ``sequential.decide`` can, if scores have bounds.
+
     Raises:
         InvalidInputError: The two are not scores of the same cases, or the margin is not above 0.
     """
@@ -77,13 +80,12 @@ def _of_means(
 
     def tail(distance: float) -> float:
         if error == 0:
-            # All units say the same: as surprising as that many swaps that all fall the same way.
-            return 0.5 ** len(units.sums) if distance > 0 else 1.0
+            # All units say the same: how far others would be is unknown, so that nothing is shown.
+            return 1.0
         return t_tail(distance / error, degrees)
 
-    half = t_quantile(1 - alpha, degrees) * error
     kind = "paired t" if clusters is None else "paired t over clusters"
-    interval = Interval(mean - half, mean + half, 1 - 2 * alpha, kind)
+    interval = t_interval(mean, error, degrees, 1 - 2 * alpha, kind)
     p_value = max(tail(mean + margin), tail(margin - mean)) if both_sides else tail(mean + margin)
     return _decided(p_value, mean, margin, alpha, interval, units.n, kind, both_sides=both_sides)
 
@@ -132,7 +134,7 @@ def _decided(
 ) -> MarginTest:
     question = "equivalence, two one-sided tests" if both_sides else "non-inferiority, one-sided"
     return MarginTest(
-        holds=p_value < alpha and math.isfinite(effect),
+        holds=p_value < alpha,
         p_value=p_value,
         effect=effect,
         margin=margin,

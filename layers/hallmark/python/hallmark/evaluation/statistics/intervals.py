@@ -36,6 +36,7 @@ from hallmark.evaluation.statistics.pairs import PairedCounts
 
 _LEAST_UNITS = 2
 _BISECTIONS = 100
+_ROUNDING = 1e-12
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
@@ -133,13 +134,26 @@ def standard_error(units: Units) -> float:
         what = "clusters" if units.clusters is not None else "values"
         raise InvalidInputError(what, f"{count} of them", "give at least two: one cannot tell how far others would be")
     residuals = units.sums - units.mean * units.weights
-    return math.sqrt(float(residuals @ residuals) * count / (count - 1)) / float(units.weights.sum())
+    found = math.sqrt(float(residuals @ residuals) * count / (count - 1)) / float(units.weights.sum())
+    # What rounding leaves of equal scores is no scatter.
+    return found if found > _ROUNDING * abs(units.mean) else 0.0
+
+
+def t_interval(value: float, error: float, degrees: float, confidence: float, method: str) -> Interval:
+    """Student's interval; without any bounds where all units agree: their scatter is unknown then, not zero."""
+    fraction("confidence", confidence)
+    if error == 0:
+        return Interval(-math.inf, math.inf, confidence, f"{method}, undetermined: all units agree")
+    half = t_quantile(0.5 + confidence / 2, degrees) * error
+    return Interval(value - half, value + half, confidence, method)
 
 
 def estimate_mean(
     values: Values, *, weights: Values | None = None, clusters: Labels | None = None, confidence: float = 0.95
 ) -> Estimate:
     """Mean with its t interval; units less one are the degrees of freedom.
+
+    Where all units agree the interval has no ends: ask ``sequential.confidence_sequence`` if the scores have bounds.
 
     Args:
         values: Shape ``(n,)``, at least two units.
@@ -152,9 +166,8 @@ def estimate_mean(
     """
     units = gather_units(values, weights, clusters)
     error = standard_error(units)
-    half = t_quantile(0.5 + fraction("confidence", confidence) / 2, len(units.sums) - 1) * error
     method = "t" if clusters is None else "t over clusters"
-    interval = Interval(units.mean - half, units.mean + half, confidence, method)
+    interval = t_interval(units.mean, error, len(units.sums) - 1, confidence, method)
     return Estimate(units.mean, error, interval, units.n, units.clusters)
 
 
@@ -218,8 +231,7 @@ def estimate_stratified_mean(
         variance += part
         spread += part**2 / (len(sample) - 1)
     degrees = variance**2 / spread if spread > 0 else math.inf
-    half = t_quantile(0.5 + fraction("confidence", confidence) / 2, degrees) * math.sqrt(variance)
-    interval = Interval(mean - half, mean + half, confidence, "t over strata")
+    interval = t_interval(mean, math.sqrt(variance), degrees, confidence, "t over strata")
     return Estimate(mean, math.sqrt(variance), interval, len(found))
 
 

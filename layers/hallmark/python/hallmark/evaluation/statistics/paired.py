@@ -14,13 +14,17 @@ from hallmark.evaluation.statistics.distributions import (
     binomial_at_most,
     binomial_probability,
     chi_square_tail,
-    t_quantile,
     t_tail,
     t_two_sided,
 )
-from hallmark.evaluation.statistics.inputs import Floats, Labels, Values, fraction, paired_differences, whole
-from hallmark.evaluation.statistics.intervals import gather_units, paired_difference_of_rates, standard_error
-from hallmark.evaluation.statistics.outcomes import Alternative, Interval, Significance
+from hallmark.evaluation.statistics.inputs import Floats, Labels, Values, paired_differences, whole
+from hallmark.evaluation.statistics.intervals import (
+    gather_units,
+    paired_difference_of_rates,
+    standard_error,
+    t_interval,
+)
+from hallmark.evaluation.statistics.outcomes import Alternative, Significance
 from hallmark.evaluation.statistics.pairs import PairedCounts
 from hallmark.evaluation.statistics.resampling import (
     MetricOfSums,
@@ -148,7 +152,7 @@ def paired_t(
     """
     units = gather_units(paired_differences(candidate, baseline), weights, clusters)
     error, mean, degrees = standard_error(units), units.mean, len(units.sums) - 1
-    if error > _ROUNDING * abs(mean):
+    if error > 0:
         t = mean / error
         p_value = _t_p(t, degrees, alternative)
     else:
@@ -156,13 +160,12 @@ def paired_t(
         t = math.copysign(math.inf, mean) if mean else 0.0
         agreeing = len(units.sums) if mean else 0
         p_value = _binomial_p(agreeing if mean > 0 else 0, agreeing, alternative)
-    half = t_quantile(0.5 + fraction("confidence", confidence) / 2, degrees) * error
     kind = "t" if clusters is None else "t over clusters"
     return Significance(
         statistic=t,
         p_value=p_value,
         effect=mean,
-        interval=Interval(mean - half, mean + half, confidence, kind),
+        interval=t_interval(mean, error, degrees, confidence, kind),
         n=units.n,
         method=f"paired {kind}, {degrees} degrees of freedom",
         alternative=alternative,

@@ -8,8 +8,8 @@ import numpy as np
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.statistics.inputs import Floats, Labels, Values, coded, finite, whole, zero_or_one
-from hallmark.evaluation.statistics.intervals import estimate_mean
-from hallmark.evaluation.statistics.outcomes import Estimate
+from hallmark.evaluation.statistics.intervals import estimate_mean, wilson
+from hallmark.evaluation.statistics.outcomes import Estimate, Interval
 
 
 def pass_at_k(passed: int, attempts: int, k: int) -> float:
@@ -44,6 +44,8 @@ def _refuse_impossible(passed: int, attempts: int, k: int) -> None:
 
 def estimate_pass_at_k(passes: Values, cases: Labels, k: int, confidence: float = 0.95) -> Estimate:
     """Mean of pass@k over cases, with a t interval over cases: attempts of one case are not independent cases.
+
+    Where all cases agree the interval is Wilson's on the number of cases.
 
     Args:
         passes: 0 or 1 per attempt, shape ``(n,)``.
@@ -80,7 +82,13 @@ def _attempts(passes: Values, cases: Labels, k: int) -> tuple[list[int], list[in
 
 def _over_cases(values: list[float], n: int, confidence: float) -> Estimate:
     found = estimate_mean(values, confidence=confidence)
-    return Estimate(found.value, found.standard_error, found.interval, n, len(values))
+    if found.standard_error == 0:
+        # No chance scatters more from case to case than one that is 0 or 1.
+        interval = wilson(found.value * len(values), len(values), confidence)
+    else:
+        plain = found.interval
+        interval = Interval(max(0.0, plain.low), min(1.0, plain.high), confidence, plain.method)
+    return Estimate(found.value, found.standard_error, interval, n, len(values))
 
 
 def mean_over_epochs(values: Values, cases: Labels, confidence: float = 0.95) -> Estimate:

@@ -31,7 +31,8 @@ _USUAL_BET = 0.15
 _BET_SPREAD = 1.1
 _PRIOR = np.exp(-0.5 * (np.log(_BETS / _USUAL_BET) / _BET_SPREAD) ** 2)
 _LOG_PRIOR = np.log(_PRIOR / _PRIOR.sum())
-_BISECTIONS = 60
+_BISECTIONS = 45
+_GRID = 1 << 14
 
 
 def log_e_process(
@@ -113,11 +114,21 @@ def confidence_sequence(values: Values, low: float, high: float, confidence: flo
         InvalidInputError: A value is out of bounds.
     """
     finite("values", values)
-    found, counts = np.unique(_bounded(values, low, high), return_counts=True)
+    found = _bounded(values, low, high)
     threshold = math.log(2 / (1 - fraction("confidence", confidence)))
-    lower = _lower_bound(found, counts.astype(np.float64), low, threshold)
-    upper = -_lower_bound(-found, counts.astype(np.float64), -high, threshold)
+    lower = _lower_bound(*_counted(found, low, high), low, threshold)
+    upper = -_lower_bound(*_counted(-found, -high, -low), -high, threshold)
     return Interval(lower, upper, confidence, "betting confidence sequence")
+
+
+def _counted(values: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """Distinct values and how often each occurs; very many are lowered to a grid, which only lowers a lower bound."""
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) > _GRID:
+        step = (high - low) / _GRID
+        places, counts = np.unique(np.floor((values - low) / step), return_counts=True)
+        distinct = low + places * step
+    return distinct, counts.astype(np.float64)
 
 
 def _lower_bound(values: Floats, counts: Floats, low: float, threshold: float) -> float:

@@ -78,6 +78,8 @@ class Verdict:
         found = f"{_WORDS[self.finding]}: {span}, {self.n:,} cases"
         if self.answer is not Answer.CANNOT_TELL:
             return found
+        if self.interval.width in {0.0, math.inf}:
+            return f"{found}; all cases agree or are too few: decide by the bounds of the scores"
         if self.more_cases is None:
             advice = (
                 "no number of cases would probably decide; name a margin" if self.margin is None else "keep measuring"
@@ -107,6 +109,8 @@ def judge(
 ) -> Verdict:
     """Say what an interval of a difference shows; all that it says holds together at its confidence.
 
+    An interval without width says nothing: all cases agree, and how far others would be is unknown.
+
     Args:
         effect: Candidate minus baseline.
         interval: Of the effect, two-sided.
@@ -128,7 +132,7 @@ def judge(
     return Verdict(
         answer=answer,
         finding=finding,
-        is_non_inferior=None if margin is None else shown.low > -margin,
+        is_non_inferior=None if margin is None else shown.width > 0 and shown.low > -margin,
         effect=turned,
         interval=shown,
         p_value=p_value,
@@ -181,6 +185,8 @@ def _refuse_senseless(effect: float, interval: Interval, margin: float | None, p
 
 
 def _find(shown: Interval, margin: float | None, *, significant: bool) -> Finding:
+    if shown.width == 0:
+        return Finding.CANNOT_TELL
     if significant and shown.low > 0:
         return Finding.BETTER
     if significant and shown.high < 0:

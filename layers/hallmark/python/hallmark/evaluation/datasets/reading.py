@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -14,7 +16,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
+from hallmark.evaluation.datasets.layouts import fields_of
+from hallmark.evaluation.datasets.templates import render
 from hallmark.evaluation.suites import DatasetFormat, DatasetSource
+
+_OWN = frozenset({DatasetFormat.AUTO, DatasetFormat.JSONL, DatasetFormat.CSV, DatasetFormat.PARQUET})
+_LISTS = ("expected", "choices", "context", "messages", "answers")
+_ALIASES = {
+    "prompt": ("question", "input"),
+    "expected": ("answer", "target", "reference", "label"),
+}
+"""Names of columns that other tools write, tried where ours is missing."""
+_MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
+"""The official files have no header (github.com/hendrycks/test)."""
+_CELL_CHARACTERS = 10_000_000
+csv.field_size_limit(_CELL_CHARACTERS)
 
 
 class Rejection(BaseModel):
@@ -24,6 +40,7 @@ class Rejection(BaseModel):
 
     object: str
     line: int
+    """From 1; of Parquet the row, of a JSON document the entry."""
     field: str
     reason: str
 
@@ -31,16 +48,38 @@ class Rejection(BaseModel):
         return f"{self.object}:{self.line}: {self.field}: {self.reason}"
 
 
+class SchemaReport(BaseModel):
+    """What a dataset looks like."""
+
+    model_config = ConfigDict(frozen=True)
+
+    objects: int
+    lines: int
+    columns: dict[str, int]
+    """How many lines fill each column."""
+    groups: dict[str, int]
+    categories: dict[str, int]
+    without_expected: int
+    longest_prompt: int
+    """In characters."""
+    same_prompt: int
+    """Cases whose prompt another case has, too."""
+
+
 class Dataset(NamedTuple):
     """What was read."""
 
     cases: tuple[Case, ...]
     digest: str
-    """SHA-256 of the cases, whatever file format they were written in."""
+    """SHA-256 of the cases in the order of their ids: the same cases in another format or order have the same."""
     rejections: tuple[Rejection, ...]
+    report: SchemaReport
 
 
-Row = tuple[int, Any]
+class _Line(NamedTuple):
+    object: str
+    number: int
+    row: Any
 
 
 def read_dataset(objects: Iterable[tuple[str, bytes]], source: DatasetSource) -> Dataset:
@@ -51,61 +90,158 @@ def read_dataset(objects: Iterable[tuple[str, bytes]], source: DatasetSource) ->
         source: What the policy says of it.
 
     Raises:
-        InvalidInputError: Nothing reads an object of this name.
+        InvalidInputError: Nothing reads an object of this name, or its content as a whole.
     """
     cases: dict[str, Case] = {}
     rejections: list[Rejection] = []
-    for name, content in objects:
-        for line, row in _rows(name, content, source.format):
-            try:
-                case = _case(row)
-            except ValidationError as error:
-                fault = error.errors()[0]
-                field = ".".join(map(str, fault["loc"])) or "the line"
-                rejections.append(Rejection(object=name, line=line, field=field, reason=fault["msg"]))
-                continue
-            except ValueError as error:
-                rejections.append(Rejection(object=name, line=line, field="the line", reason=str(error)))
-                continue
+    columns: Counter[str] = Counter()
+    names: set[str] = set()
+    lines = 0
+    for line in _lines(objects, source):
+        lines += 1
+        names.add(line.object)
+        try:
+            row = _row(line.row)
+            columns.update(name for name, value in row.items() if value not in (None, "", [], {}))
+            found = [_case(fields, source) for fields in _fields(row, source)]
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+            rejections.append(Rejection(object=line.object, line=line.number, **_fault(error)))
+            continue
+        for case in found:
             if case.id in cases:
-                rejections.append(Rejection(object=name, line=line, field="id", reason=f"{case.id!r} is there already"))
-                continue
-            cases[case.id] = _rendered(case, source.template)
+                reason = f"{case.id!r} is the id of an earlier case"
+                rejections.append(Rejection(object=line.object, line=line.number, field="id", reason=reason))
+            else:
+                cases[case.id] = case
+    return Dataset(tuple(cases.values()), _digest(cases), tuple(rejections), _report(cases, len(names), lines, columns))
+
+
+def _digest(cases: dict[str, Case]) -> str:
     digest = sha256()
-    for case in sorted(cases.values(), key=lambda case: case.id):
+    for _, case in sorted(cases.items()):
         digest.update(case.model_dump_json(exclude_defaults=True).encode() + b"\n")
-    return Dataset(tuple(cases.values()), digest.hexdigest(), tuple(rejections))
+    return digest.hexdigest()
 
 
-def _rows(name: str, content: bytes, form: DatasetFormat) -> Iterator[Row]:
-    plain = name.removesuffix(".gz")
-    if plain != name:
-        content = gzip.decompress(content)
-    if form is DatasetFormat.CSV or (form is DatasetFormat.AUTO and plain.endswith(".csv")):
-        yield from enumerate(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))), start=2)
-    elif form is DatasetFormat.JSONL or (form is DatasetFormat.AUTO and plain.endswith((".jsonl", ".json"))):
+def _report(cases: dict[str, Case], objects: int, lines: int, columns: Counter[str]) -> SchemaReport:
+    prompts = Counter(case.question for case in cases.values())
+    return SchemaReport(
+        objects=objects,
+        lines=lines,
+        columns=dict(sorted(columns.items())),
+        groups=dict(Counter(case.group for case in cases.values() if case.group is not None)),
+        categories=dict(Counter(case.category for case in cases.values() if case.category is not None)),
+        without_expected=sum(not case.expected for case in cases.values()),
+        longest_prompt=max((len(prompt) for prompt in prompts), default=0),
+        same_prompt=sum(count for count in prompts.values() if count > 1),
+    )
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def _lines(objects: Iterable[tuple[str, bytes]], source: DatasetSource) -> Iterator[_Line]:
+    for name, packed in objects:
+        plain = name.removesuffix(".gz")
+        try:
+            content = gzip.decompress(packed) if plain != name else packed
+            for number, row in _rows(plain, content, source):
+                yield _Line(name, number, row)
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+            raise InvalidInputError("location", name, f"it cannot be read: {error}") from None
+
+
+def _rows(name: str, content: bytes, source: DatasetSource) -> Iterator[tuple[int, Any]]:
+    form = source.format
+    if form is DatasetFormat.PARQUET or name.endswith(".parquet"):
+        yield from _parquet_rows(name, content)
+    elif form is DatasetFormat.CSV or name.endswith((".csv", ".tsv")):
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        delimiter = "\t" if name.endswith(".tsv") else ","
+        headless = form is DatasetFormat.MMLU and not content.lstrip().lower().startswith(b"question")
+        rows = csv.DictReader(text, fieldnames=_MMLU_COLUMNS if headless else None, delimiter=delimiter)
+        for row in rows:
+            yield rows.line_num, row
+    elif form is DatasetFormat.SQUAD and name.endswith(".json"):
+        yield from enumerate(_articles(name, content), start=1)
+    elif name.endswith((".jsonl", ".json")) or form is not DatasetFormat.AUTO:
         for number, line in enumerate(content.splitlines(), start=1):
             if line.strip():
                 yield number, line
     else:
-        raise InvalidInputError("format", f"{form.value} {name}", "write .jsonl or .csv, or name the format")
+        raise InvalidInputError("format", name, "name it .jsonl, .csv, .tsv or .parquet, or say its format")
 
 
-def _case(row: Any) -> Case:
-    if isinstance(row, bytes):
-        row = json.loads(row)
-    if not isinstance(row, dict):
+def _articles(name: str, content: bytes) -> list[Any]:
+    """Return the articles of SQuAD's official document, or the rows of a list."""
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise InvalidInputError("location", name, f"it is not JSON: {error}") from None
+    found = document.get("data") if isinstance(document, dict) else document
+    if not isinstance(found, list):
+        raise InvalidInputError("location", name, 'SQuAD is a JSON object with the list "data"')
+    return found
+
+
+def _parquet_rows(name: str, content: bytes) -> Iterator[tuple[int, Any]]:
+    from arro3.io import read_parquet  # noqa: PLC0415 - 20 MB, where nobody may read Parquet
+
+    try:
+        table = read_parquet(io.BytesIO(content)).read_all()
+    except BaseException as error:
+        # arro3 raises what its Rust libraries raise, of no common class; a panic is no Exception.
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        raise InvalidInputError("location", name, f"it is no Parquet file: {error}") from None
+    columns = {column: table.column(column).to_pylist() for column in table.column_names}
+    for number in range(table.num_rows):
+        yield number + 1, {column: values[number] for column, values in columns.items()}
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+def _row(line: Any) -> dict[str, Any]:
+    found = json.loads(line) if isinstance(line, bytes) else line
+    if not isinstance(found, dict):
         raise ValueError("write a JSON object")
-    values = {name: value for name, value in row.items() if name in Case.model_fields and value not in (None, "")}
-    if isinstance(values.get("expected"), str):
-        values["expected"] = [values["expected"]]
-    if "id" not in values:
-        values["id"] = sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-    return Case.model_validate(values)
+    return found
 
 
-def _rendered(case: Case, template: str | None) -> Case:
-    if template is None or case.prompt is None:
-        return case
-    text = template.replace("{prompt}", case.prompt).replace("{context}", "\n".join(case.context))
-    return case.model_copy(update={"prompt": text})
+def _fields(row: dict[str, Any], source: DatasetSource) -> list[dict[str, Any]]:
+    return [_own_fields(row)] if source.format in _OWN else fields_of(row, source)
+
+
+def _own_fields(row: dict[str, Any]) -> dict[str, Any]:
+    if None in row:
+        raise ValueError("the line has more cells than the header has columns")
+    fields = {name: row[name] for name in Case.model_fields if row.get(name) not in (None, "")}
+    if "messages" not in fields:
+        for name, others in _ALIASES.items():
+            other = next((other for other in others if row.get(other) not in (None, "")), None)
+            if name not in fields and other is not None:
+                fields[name] = row[other]
+    for name in _LISTS:
+        value = fields.get(name)
+        if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+            fields[name] = json.loads(value)
+        elif isinstance(value, str | int | float) and name != "messages":
+            fields[name] = [str(value)]
+    return fields
+
+
+def _case(fields: dict[str, Any], source: DatasetSource) -> Case:
+    if "id" not in fields:
+        fields = {**fields, "id": sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:16]}
+    return render(Case.model_validate(fields | {"id": str(fields["id"])}), source)
+
+
+def _fault(error: Exception) -> dict[str, str]:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        field = ".".join(map(str, fault["loc"])) or "the line"
+        return {"field": field, "reason": fault["msg"].removeprefix("Value error, ")}
+    if isinstance(error, KeyError):
+        return {"field": str(error.args[0]), "reason": "it is missing"}
+    return {"field": "the line", "reason": str(error)[:500]}

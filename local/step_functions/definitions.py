@@ -28,6 +28,7 @@ _FLOW = frozenset({"Next", "End"})
 _PATHS = frozenset({"InputPath", "OutputPath", "Parameters", "ResultPath", "ResultSelector"})
 _JSONATA_ONLY = frozenset({"Arguments", "Output"})
 _HANDLING = frozenset({"Retry", "Catch"})
+_SCOPE = frozenset({"Comment", "ProcessorConfig", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"})
 # Members of each kind of state, besides those of every state.
 _MEMBERS = {
     "Pass": _FLOW | {"InputPath", "OutputPath", "Parameters", "ResultPath", "Result", "Output", "Assign"},
@@ -125,6 +126,9 @@ def refusal_message(diagnostics: list[Diagnostic]) -> str:
 
 def _scope(definition: Document, at: str, language: str) -> Iterator[Diagnostic]:
     language = definition.get("QueryLanguage", language)
+    for name in definition:
+        if name not in _SCOPE:
+            yield Diagnostic(_SCHEMA, f"The field '{name}' is not supported here", at)
     states = definition.get("States")
     if not isinstance(states, Mapping) or not states:
         yield Diagnostic(_SCHEMA, "The field 'States' is missing or empty", at)

@@ -97,7 +97,10 @@ def run_execution(arn: str) -> None:
         return
     record["events"][0].setdefault("previousEventId", 0)
     run = _new_run(record, machine)
-    record["_run"] = run
+    with _lock:
+        if record["status"] != _RUNNING:
+            return
+        record["_run"] = run
     _publish(record)
     _work(record, run)
 

@@ -173,7 +173,7 @@ def _call_sdk(
         details = error.response["Error"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         raise StateFailure(
-            rename(sdk_shapes.error_name(service, details.get("QueryErrorCode") or details.get("Code", ""))),
+            rename(sdk_shapes.error_name(service, str(details.get("QueryErrorCode") or details.get("Code", "")))),
             f"{details.get('Message', '')} (Service: {sdk_shapes.error_prefix(service)}, Status Code: {status})",
         ) from error
     except ParamValidationError as error:

@@ -90,6 +90,8 @@ def _visit(scope: Scope, checkpoint: Checkpoint, event: int) -> tuple[_Step, int
     )
     step = _KINDS[kind](visit)
     outcome, _ = step
+    if outcome.assigned:
+        limited_text(outcome.assigned, f"What the state '{name}' assigns")
     left = scope.history.add(
         f"{kind}StateExited",
         entered,
@@ -226,8 +228,11 @@ def _map(visit: Visit) -> _Step:
     def attempt(retry_count: int) -> Outcome:
         fields = _evaluated(visit, retry_count)
         if distributed:
-            return fields.outcome(distributed_maps.run_map(visit, fields, processor, run_scope))
-        return fields.outcome(_iterate(visit, fields, processor))
+            result = distributed_maps.run_map(visit, fields, processor, run_scope)
+        else:
+            result = _iterate(visit, fields, processor)
+        limited_text(result, f"The result of the state '{visit.name}'")
+        return fields.outcome(result)
 
     return _with_retry_and_catch(visit, attempt)
 

@@ -8,7 +8,7 @@ from typing import Any
 from local.step_functions import integrations
 from local.step_functions.documents import limited_text
 from local.step_functions.evaluations import Evaluation, Outcome
-from local.step_functions.failures import TIMEOUT, StateFailure
+from local.step_functions.failures import RUNTIME, TIMEOUT, StateFailure
 from local.step_functions.integrations import Caller
 from local.step_functions.resources import Pattern, TaskResource, parse_resource
 from local.step_functions.running import Visit
@@ -26,6 +26,8 @@ def run_task(visit: Visit, evaluate: Callable[[str | None], Evaluation]) -> Outc
         StateFailure: It failed.
         ExecutionEnded: It was cancelled.
     """
+    if "Credentials" in visit.state:
+        raise StateFailure(RUNTIME, f"The local cloud has one account: remove Credentials from '{visit.name}'")
     resource = parse_resource(visit.state["Resource"])
     token = TaskToken() if resource.pattern is Pattern.WAIT_FOR_TASK_TOKEN or resource.is_activity else None
     try:

@@ -36,6 +36,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (one({"Type": "Pass", "Output": "{% $states.( %}", "End": True}), "INVALID_JSONATA_EXPRESSION"),
     (one({"Type": "Pass", "Retries": 3, "End": True}), "The field 'Retries' is not supported by Pass states"),
     (one({"Type": "Choice", "Choices": [{"Variable": "$.a", "Next": "Only"}]}), "The field 'Condition' is required"),
+    ({**one({"Type": "Succeed"}), "Timeout": 5}, "The field 'Timeout' is not supported here"),
     (one({"Type": "Wait", "End": True}), "exactly one of Seconds"),
     (
         one({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:bedrock:createJudgement", "End": True}),

@@ -181,6 +181,17 @@ def test_all_catches_neither_runtime_errors_nor_too_much_data(machines: StateMac
     assert named.output["Error"] == "States.DataLimitExceeded"
 
 
+def test_results_and_variables_are_limited_even_where_the_output_is_small(machines: StateMachines) -> None:
+    text = "{% $join($map([1..300], function($i) { $pad('x', 1000) })) %}"
+    piece = {"Piece": {"Type": "Pass", "Output": "{% $pad('x', 1000) %}", "End": True}}
+    each = {"Type": "Map", "Items": "{% [1..300] %}", "ItemProcessor": {"StartAt": "Piece", "States": piece}}
+
+    assigned = machines.run_state({"Type": "Pass", "Assign": {"large": text}})
+    mapped = machines.run_state({**each, "Output": "{% $count($states.result) %}"})
+
+    assert assigned.error == mapped.error == "States.DataLimitExceeded"
+
+
 def test_an_expression_without_a_value_can_be_caught(machines: StateMachines, failing: str) -> None:
     ended = machines.run_state(task(failing, "{% $states.input.nothing %}", Catch=catch("States.QueryEvaluationError")))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 import copy
-import json
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -380,10 +379,5 @@ def _result(visit: Visit, fields: Evaluation, run: MapRun) -> Any:
         run.record["itemCounts"]["resultsWritten"] = run.record["itemCounts"]["succeeded"]
         run.record["executionCounts"]["resultsWritten"] = run.record["executionCounts"]["succeeded"]
         return written
-    if "WriterConfig" in writer:
-        return transformed(_succeeded(run.children), writer["WriterConfig"])
-    return [json.loads(child["Output"]) for child in _succeeded(run.children)]
-
-
-def _succeeded(children: Sequence[Child]) -> list[dict[str, Any]]:
-    return [entry(child.record) for child in children if child.record["status"] == "SUCCEEDED"]
+    config = fields.template(writer.get("WriterConfig", {}), "ResultWriter/WriterConfig")
+    return transformed([entry(child.record) for child in run.children], config)

@@ -22,7 +22,7 @@ _FILE_OF = {"SUCCEEDED": "SUCCEEDED", "PENDING": "PENDING"}
 
 
 def transformed(children: Sequence[Document], config: Document) -> list[Any]:
-    """Return what ``WriterConfig`` makes of children that succeeded.
+    """Return what ``WriterConfig`` makes of children; one that did not succeed stays as it is.
 
     Args:
         children: Entries of :func:`entry`.
@@ -31,10 +31,14 @@ def transformed(children: Sequence[Document], config: Document) -> list[Any]:
     kind = config.get("Transformation", _COMPACT)
     if kind == _NONE:
         return list(children)
-    outputs = [json.loads(child["Output"]) for child in children]
-    if kind != _FLATTEN:
-        return outputs
-    return [item for output in outputs for item in (output if isinstance(output, list) else [output])]
+    results: list[Any] = []
+    for child in children:
+        output = json.loads(child["Output"]) if child["Status"] == "SUCCEEDED" else child
+        if kind == _FLATTEN and isinstance(output, list):
+            results += output
+        else:
+            results.append(output)
+    return results
 
 
 def entry(record: Document) -> dict[str, Any]:

@@ -122,6 +122,35 @@ def test_results_are_written_as_a_manifest_and_files_of_children(machines: State
     ]
 
 
+def test_a_tolerated_failure_stays_in_the_output_as_its_execution(machines: StateMachines, rows: str) -> None:
+    ended = machines.run_state(
+        distributed(fails_below(1), ItemReader=reader(machines), ToleratedFailureCount=1), {"key": rows}
+    )
+
+    assert ended.output[1:] == ROWS[1:]
+    assert {name: ended.output[0][name] for name in ("Status", "Error", "Cause", "Input")} == {
+        "Status": "FAILED",
+        "Error": "TooSmall",
+        "Cause": "0 is small",
+        "Input": '{"n":0}',
+    }
+
+
+def test_outputs_that_are_arrays_can_be_flattened_into_lines(machines: StateMachines) -> None:
+    double = {"Double": {"Type": "Pass", "Output": "{% [$states.input, $states.input * 10] %}", "End": True}}
+    config = {"WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"}}
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Arguments": {"Bucket": machines.bucket, "Prefix": "flat"}}
+
+    shown = machines.run_state(distributed(double, Items=[1, 2], ResultWriter=config))
+    written = machines.run_state(distributed(double, Items=[1, 2], ResultWriter={**writer, **config}))
+
+    manifest = machines.read_json(written.output["ResultWriterDetails"]["Key"])
+    key = manifest["ResultFiles"]["SUCCEEDED"][0]["Key"]
+    assert shown.output == [1, 10, 2, 20]
+    written_lines = machines.s3.get_object(Bucket=machines.bucket, Key=key)["Body"].read().decode()
+    assert written_lines.split("\n") == ["1", "10", "2", "20"]
+
+
 def test_more_failures_than_tolerated_fail_the_state_and_stop_the_rest(machines: StateMachines, rows: str) -> None:
     ended = machines.run_state(
         distributed(fails_below(10), ItemReader=reader(machines), ToleratedFailureCount=2, MaxConcurrency=1),

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse, DynamoRuns
+from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse, DynamoRuns, LastRun
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.plans import Forecast, Plan, Trigger
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
@@ -159,6 +159,17 @@ def test_a_run_is_listed_from_its_beginning_to_its_end(runs: DynamoRuns) -> None
     assert list(runs.latest(5, "another")) == []
 
 
+def test_the_end_counts_what_was_recorded_not_what_was_told_on_the_way(dynamodb: Any, runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.plan(PLAN)
+    DynamoPurse(TABLE, dynamodb, "r1", 10.0).reserve(0.0, 0.0, Progress(answered=3))
+
+    runs.end("r1", RunStatus.COMPLETED, NOW, answered=9, failed=1)
+
+    found = runs.find("r1")
+    assert (found.answered, found.failed) == (9, 1)
+
+
 def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: DynamoRuns) -> None:
     purse = DynamoPurse(TABLE, dynamodb, "r1", 10.0)
     for _ in range(2):
@@ -211,8 +222,9 @@ def test_buckets_of_models_and_of_tokens_are_apart(dynamodb: Any) -> None:
     assert pace.wait_seconds("nova", 1, 60, "tokens") == 0
 
 
-def test_the_latest_state_tells_how_long_answers_were(runs: DynamoRuns) -> None:
-    runs.remember("facts", "r1", {"nova": 12.5}, "{}")
+def test_a_run_teaches_the_next_one_of_its_suite(runs: DynamoRuns) -> None:
+    learned = LastRun({"nova": 12.5}, {"short": 0.25})
+    runs.remember("facts", "r1", learned, "{}")
 
-    assert runs.output_tokens("facts") == {"nova": 12.5}
-    assert runs.output_tokens("another") == {}
+    assert runs.last("facts") == learned
+    assert runs.last("another") == LastRun({}, {})

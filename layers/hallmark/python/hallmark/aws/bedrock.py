@@ -90,7 +90,8 @@ class BedrockModels:
                 raise ThrottledError(describe_error(error)) from error
             if error_code(error) == "ModelTimeoutException":
                 raise NoReplyError(describe_error(error)) from error
-            raise RefusedError(describe_error(error)) from error
+            # "The provided model identifier is invalid" does not say which.
+            raise RefusedError(f"{model_id}: {describe_error(error)}") from error
         except ParamValidationError as error:
             raise RefusedError(str(error)) from error
         except (ConnectTimeoutError, EndpointConnectionError) as error:

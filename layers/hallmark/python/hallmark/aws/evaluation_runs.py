@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,15 @@ _PASSING_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"
 _PLAIN_BYTES = 200_000
 """A longer answer is compressed, so that it fits into an item of 400 KB."""
 RUNS_INDEX = "runs"
+
+
+class LastRun(NamedTuple):
+    """What a run teaches the next one of its suite."""
+
+    output_tokens: Mapping[str, float]
+    """Mean per answer, by variant: what the next forecast rests on."""
+    spreads: Mapping[str, float]
+    """Standard deviation of the primary metric by stratum: what Neyman's allocation rests on."""
 
 
 class DynamoRuns:
@@ -88,10 +97,25 @@ class DynamoRuns:
         reason: str | None = None,
         report: str | None = None,
         verdict: str | None = None,
+        answered: int | None = None,
+        failed: int | None = None,
     ) -> None:
-        """Record how a run ended."""
-        given = {"reason": reason, "report": report, "verdict": verdict, "ended_at": _stamp(at)}
-        values = {f":{name}": {"S": value} for name, value in given.items() if value is not None}
+        """Record how a run ended.
+
+        Args:
+            run: The run.
+            status: How.
+            at: When.
+            reason: Why it failed, or stopped early.
+            report: URI of the report's folder.
+            verdict: What was found, in one line.
+            answered: Calls with a recorded answer. What was counted on the way lacks those of functions that died.
+            failed: Calls without one.
+        """
+        texts = {"reason": reason, "report": report, "verdict": verdict, "ended_at": _stamp(at)}
+        numbers = {"answered": answered, "failed": failed}
+        values: dict[str, Any] = {f":{name}": {"S": value} for name, value in texts.items() if value is not None}
+        values |= {f":{name}": {"N": str(value)} for name, value in numbers.items() if value is not None}
         settings = ", ".join(f"{name[1:]} = {name}" for name in values)
         with calling("ending a run"):
             self._client.update_item(
@@ -128,19 +152,19 @@ class DynamoRuns:
             request["ExpressionAttributeValues"][":suite"] = {"S": suite}
         return islice((_run(item) for item in self._pages(request)), limit)
 
-    def output_tokens(self, suite: str) -> Mapping[str, float]:
-        """Return the mean output tokens per answer in the suite's last completed run, by variant."""
+    def last(self, suite: str) -> LastRun:
+        """Return what the suite's last completed run teaches the next one; nothing where there was none."""
         with calling("reading the last run"):
             item = self._client.get_item(TableName=self._table, Key=_latest_key(suite)).get("Item", {})
-        return {name: float(value["N"]) for name, value in item.get("output_tokens", {"M": {}})["M"].items()}
+        return LastRun(_numbers(item, "output_tokens"), _numbers(item, "spreads"))
 
-    def remember(self, suite: str, run: str, output_tokens: Mapping[str, float], estimates: str) -> None:
+    def remember(self, suite: str, run: str, last: LastRun, estimates: str) -> None:
         """Keep the latest state of a suite, for queries in real time.
 
         Args:
             suite: The suite.
             run: Its latest completed run.
-            output_tokens: Mean per answer, by variant.
+            last: What it teaches the next one.
             estimates: What each model reached, as JSON.
         """
         with calling("keeping the latest state"):
@@ -149,7 +173,8 @@ class DynamoRuns:
                 Item={
                     **_latest_key(suite),
                     "run": {"S": run},
-                    "output_tokens": {"M": {name: {"N": _number(value)} for name, value in output_tokens.items()}},
+                    "output_tokens": _map(last.output_tokens),
+                    "spreads": _map(last.spreads),
                     "estimates": {"S": estimates},
                 },
             )
@@ -356,6 +381,14 @@ def _outcome(item: dict[str, Any]) -> Outcome:
 
 def _run_key(run: str) -> dict[str, Any]:
     return {"pk": {"S": f"RUN#{run}"}, "sk": {"S": "RUN"}}
+
+
+def _numbers(item: Mapping[str, Any], name: str) -> dict[str, float]:
+    return {key: float(value["N"]) for key, value in item.get(name, {"M": {}})["M"].items()}
+
+
+def _map(numbers: Mapping[str, float]) -> dict[str, Any]:
+    return {"M": {name: {"N": _number(value)} for name, value in numbers.items()}}
 
 
 def _latest_key(suite: str) -> dict[str, Any]:

@@ -9,15 +9,27 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
-from hallmark.aws.evaluation_runs import DynamoRuns
+from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.evaluation.case_table import write_case_table
-from hallmark.evaluation.completing import complete, completed_event, status_of, verdict_of
-from hallmark.evaluation.reporting.markdown import render_markdown
-from hallmark.evaluation.reporting.page import render_page
+from hallmark.evaluation.completing import (
+    complete,
+    completed_event,
+    coverage_of,
+    estimates_of,
+    output_tokens_of,
+    spreads_of,
+    status_of,
+    verdict_of,
+)
+from hallmark.evaluation.reports.renderings import render_all
 from hallmark.events.published import EVALUATION_COMPLETED
 from hallmark.runtime.observability import MetricUnit, logger, metrics
+from hallmark.runtime.policy_files import policy_folder
 from hallmark.runtime.settings import Settings
+
+_SHOWN_BATCHES = 20
+"""Batches whose questions are read, to be shown beside answers."""
 
 
 class CompletionSettings(Settings):
@@ -44,16 +56,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     plan = files.read_plan()
     asked = sum(plan.rounds[: int(event["rounds"])])
     results = tuple(files.all_results(plan.asked, range(asked)))
-    report = complete(plan, results, asked_batches=asked, completed_at=now)
+    shown = [files.read_batch(number) for number in range(min(asked, _SHOWN_BATCHES))]
+    report = complete(plan, results, shown, asked_batches=asked, completed_at=now, rubrics=policy_folder() / "rubrics")
     files.write_table(write_case_table(results))
-    files.write_report("report.json", report.model_dump_json().encode(), "application/json")
-    files.write_report("report.md", render_markdown(report).encode(), "text/markdown; charset=utf-8")
-    files.write_report("report.html", render_page(report).encode(), "text/html; charset=utf-8")
-    tokens = {model.model: model.mean_output_tokens for model in report.models if model.mean_output_tokens is not None}
-    told = completed_event(report, runs.find(plan.run).execution, files.uri)
-    runs.remember(plan.suite, plan.run, tokens, json.dumps([model.metrics for model in told.models]))
-    runs.end(plan.run, status_of(report), now, reason=report.stopped, report=files.uri, verdict=verdict_of(report))
+    for name, (content, content_type) in render_all(report).items():
+        files.write_report(name, content, content_type)
+    last = LastRun(output_tokens_of(results), spreads_of(plan, report))
+    runs.remember(plan.suite, plan.run, last, json.dumps(estimates_of(report)))
+    verdict = verdict_of(report)
+    runs.end(plan.run, status_of(report), now, reason=report.stopped, report=files.uri, verdict=verdict)
+    told = completed_event(plan, report, runs.find(plan.run).execution, files.uri)
     EventPublisher(client("events")).publish([told.to_entry(settings().event_bus_name, EVALUATION_COMPLETED)])
     metrics.add_metric(name="EvaluationsCompleted", unit=MetricUnit.Count, value=1)
-    logger.info("run completed", run=plan.run, suite=plan.suite, coverage=report.coverage, cost_usd=report.cost_usd)
-    return {"run": plan.run, "report": files.uri, "coverage": report.coverage, "verdict": verdict_of(report)}
+    logger.info("run completed", run=plan.run, suite=plan.suite, coverage=coverage_of(report), cost_usd=report.cost_usd)
+    return {"run": plan.run, "report": files.uri, "coverage": coverage_of(report), "verdict": verdict}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
-from hallmark.evaluation.continuing import continues
+from hallmark.evaluation.completing import is_spent, look
 from hallmark.runtime.observability import logger, metrics
+from hallmark.runtime.policy_files import policy_folder
 from hallmark.runtime.settings import Settings
 
 
@@ -34,6 +36,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if done >= len(plan.rounds):
         return {"goesOn": False, "reason": "all was asked"}
     results = tuple(files.all_results(plan.asked, range(sum(plan.rounds[:done]))))
-    decision = continues(plan, results)
+    if is_spent(results):
+        return {"goesOn": False, "reason": "the budget is spent"}
+    decision = look(plan, results, datetime.now(UTC), policy_folder() / "rubrics")
     logger.info("looked", run=plan.run, round=done, goes_on=decision.goes_on, reason=decision.reason)
     return {"goesOn": decision.goes_on, "reason": decision.reason}

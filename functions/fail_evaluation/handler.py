@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hallmark.aws.clients import client
-from hallmark.aws.evaluation_runs import DynamoRuns, RunStatus
+from hallmark.aws.evaluation_runs import DynamoRuns
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.evaluation.failing import RunFailure, reason_of
 from hallmark.evaluation.plans import Trigger
+from hallmark.evaluation.runs import RunStatus
 from hallmark.events.published import EVALUATION_FAILED, EvaluationFailed
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.settings import Settings

@@ -44,12 +44,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     request = PlanRequest.model_validate(event)
     runs = DynamoRuns(settings().evaluation_table_name, client("dynamodb"))
     runs.begin(request.run, request.suite, request.trigger, request.execution, request.started_at)
+    last = runs.last(request.suite)
     planned = plan_run(
         request,
         policy(),
         read=partial(read_objects, client("s3")),
-        output_tokens=runs.output_tokens(request.suite),
-        spreads={},
+        output_tokens=last.output_tokens,
+        spreads=last.spreads,
     )
     plan, files = planned.plan, RunFiles(settings().evaluation_bucket_name, client("s3"), request.suite, request.run)
     files.write_plan(plan)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hallmark.aws.deployed import Redriven, Waiting
+from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import Answer, Direction, NodeSummary, Question, TraceAnswer, TracedEdge, TracedNode
 
@@ -24,7 +26,10 @@ class CannedService:
         *,
         waiting: list[Waiting] | None = None,
         redriven: list[Redriven] | None = None,
+        evaluations: Callable[[EvaluationQuestion], dict[str, Any]] | None = None,
     ) -> None:
+        self._evaluations = evaluations
+        self.asked_of_evaluations: list[EvaluationQuestion] = []
         self._answer = answer
         self._waiting = waiting or []
         self._redriven = redriven or []
@@ -35,6 +40,11 @@ class CannedService:
         self.asked.append(question)
         assert self._answer is not None
         return self._answer(question)
+
+    def ask_evaluations(self, question: EvaluationQuestion) -> dict[str, Any]:
+        self.asked_of_evaluations.append(question)
+        assert self._evaluations is not None
+        return self._evaluations(question)
 
     def backfill(self, since: datetime | None) -> None:
         self.backfills.append(since)

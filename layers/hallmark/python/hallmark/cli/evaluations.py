@@ -287,4 +287,42 @@ def _show_report(screen: Console, text: str) -> None:
 
 
 def _show_history(screen: Console, answer: dict[str, Any]) -> None:
-    screen.print_json(data=answer)
+    """Show one line a model: its values from old to new, the latest with its interval, and what changed when."""
+    screen.print(f"{answer['suite']}: {answer['title']} over {answer['runs']} runs", style="bold")
+    table = Table(box=None, header_style="bold")
+    for title in ("model", "", "latest", ""):
+        table.add_column(title, overflow="fold")
+    for line in answer["lines"]:
+        points = line["points"]
+        latest, span = points[-1], points[-1]["span"]
+        interval = f" ({_end(span['low'])} to {_end(span['high'])})" if span else ""
+        table.add_row(
+            line["model"],
+            _spark([point["value"] for point in points]),
+            f"{latest['value']:.4g}{interval}",
+            line["sentence"],
+        )
+    screen.print(table)
+    for line in answer["lines"]:
+        for change in line["changes"]:
+            screen.print(
+                f"  {line['model']}: {change['before']:.4g} to {change['after']:.4g} from {change['run']}", style="dim"
+            )
+        for gap in line["breaks"]:
+            screen.print(f"  not comparable from {gap['after']}: {'; '.join(gap['reasons'])}", style="dim")
+    for skipped in answer["skipped"]:
+        screen.print(f"  {skipped['run']} could not be read: {skipped['reason']}", style="yellow")
+
+
+def _end(value: float | None) -> str:
+    return "open" if value is None else f"{value:.4g}"
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def _spark(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    if low == high:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[round((value - low) / (high - low) * (len(_BARS) - 1))] for value in values)

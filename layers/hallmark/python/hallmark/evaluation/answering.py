@@ -37,7 +37,7 @@ from hallmark.evaluation.questions import (
     SuiteSummary,
     TryQuestion,
 )
-from hallmark.evaluation.reporting.history import MetricHistory, history_of
+from hallmark.evaluation.reports.history import MetricHistory, history_of
 from hallmark.evaluation.results import Failure, FailureKind
 from hallmark.evaluation.runs import Run, RunStatus
 from hallmark.evaluation.scorers.registry import make_scorer

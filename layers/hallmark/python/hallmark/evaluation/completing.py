@@ -1,92 +1,225 @@
-"""The end of a run: its report, its verdict in words, and what the hallmark bus is told."""
+"""The end of a run: what it shows, its verdict in words, and what the hallmark bus is told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 
-from hallmark.evaluation.plans import Plan
-from hallmark.evaluation.reporting.comparing import make_report
-from hallmark.evaluation.reporting.report import Report
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.comparison.corpora import corpus_metrics
+from hallmark.evaluation.comparison.evidence import (
+    EvaluatedData,
+    EvaluatedModel,
+    EvaluationResults,
+    MeasuredMetric,
+    Strata,
+)
+from hallmark.evaluation.comparison.making import make_report
+from hallmark.evaluation.comparison.report import Comparison, Report
+from hallmark.evaluation.comparison.stopping import Decision, decide_continuation
+from hallmark.evaluation.judging import judge_metric, judge_signature, read_rubric
+from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult, FailureKind
 from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.scorers.contract import Scorer
 from hallmark.evaluation.scorers.registry import make_scorer
-from hallmark.events.published import EvaluatedDataset, EvaluatedModel, EvaluationCompleted
+from hallmark.events import published
 
 
-def complete(plan: Plan, results: Sequence[CaseResult], *, asked_batches: int, completed_at: datetime) -> Report:
+def complete(
+    plan: Plan,
+    results: Sequence[CaseResult],
+    batches: Iterable[Batch],
+    *,
+    asked_batches: int,
+    completed_at: datetime,
+    rubrics: Path | None = None,
+) -> Report:
     """Make the report of a run.
 
     Args:
         plan: What was to be asked.
         results: Of all models.
+        batches: Batches whose questions may be shown beside answers.
         asked_batches: How many batches were asked of each model; fewer than planned where the question was decided.
         completed_at: Now.
+        rubrics: Folder of the team's rubrics.
     """
-    scorers = [make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers]
-    decided = asked_batches < plan.batches
-    if decided:
-        asked = {(result.dataset, result.case, result.epoch) for result in results}
-        plan = plan.model_copy(update={"planned": len(asked)})
-    spent = any(result.failure is not None and result.failure.kind is FailureKind.BUDGET for result in results)
-    stopped = None
-    if spent:
-        reasons = [result.failure.reason for result in results if result.failure is not None]
-        stopped = next(reason for reason in reasons if "not asked, because" in reason).removeprefix(
-            "not asked, because "
-        )
-    elif decided:
-        stopped = f"the question was decided after {asked_batches} of {plan.batches} batches"
-    return make_report(plan, scorers, results, completed_at=completed_at, stopped=stopped)
+    scorers = scorers_of(plan)
+    stopped = _stopped(plan, results, asked_batches)
+    evidence = evidence_of(plan, scorers, results, completed_at=completed_at, rubrics=rubrics)
+    cases: dict[str, dict[str, Case]] = {}
+    for batch in batches:
+        cases.setdefault(batch.dataset, {}).update({case.id: case for case in batch.cases})
+    update = {"stopped": stopped, "cases": {name: tuple(found.values()) for name, found in cases.items()}}
+    return make_report(evidence.model_copy(update=update), corpus_metrics(scorers))
+
+
+def look(plan: Plan, results: Sequence[CaseResult], at: datetime, rubrics: Path | None = None) -> Decision:
+    """Say, after a round of a suite that may stop early, whether another is worth its money."""
+    return decide_continuation(evidence_of(plan, scorers_of(plan), results, completed_at=at, rubrics=rubrics))
+
+
+def is_spent(results: Iterable[CaseResult]) -> bool:
+    """Tell whether the budget came first."""
+    return any(result.failure is not None and result.failure.kind is FailureKind.BUDGET for result in results)
+
+
+def scorers_of(plan: Plan) -> tuple[Scorer, ...]:
+    """Return the scorers of a run."""
+    return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers)
+
+
+def evidence_of(
+    plan: Plan,
+    scorers: Sequence[Scorer],
+    results: Sequence[CaseResult],
+    *,
+    completed_at: datetime,
+    rubrics: Path | None = None,
+) -> EvaluationResults:
+    """Return everything that a comparison rests on."""
+    suite = plan.settings
+    metrics = [
+        MeasuredMetric(metric=metric, signature=scorer.signature) for scorer in scorers for metric in scorer.metrics
+    ]
+    if suite.judge is not None:
+        rubric = read_rubric(suite.judge.rubric, rubrics)
+        signature = judge_signature(plan, suite.judge, rubric)
+        metrics.append(MeasuredMetric(metric=judge_metric(suite.judge, rubric), signature=signature))
+    return EvaluationResults(
+        suite=plan.suite,
+        run=plan.run,
+        template=suite.template,
+        settings=suite.comparison,
+        champion=suite.champion,
+        models=tuple(
+            EvaluatedModel(name=name, model_id=plan.models[name].model_id, facts=plan.models[name].facts)
+            for name in plan.asked
+        ),
+        metrics=tuple(metrics),
+        data=tuple(
+            EvaluatedData(
+                name=each.name,
+                digest=each.digest,
+                prompts=_prompts_digest(plan),
+                cases=each.cases,
+                drawn=each.drawn,
+                notes=each.notes,
+            )
+            for each in plan.datasets
+        ),
+        strata=Strata(by=plan.strata.by, shares=plan.strata.shares) if plan.strata is not None else None,
+        results=tuple(results),
+        planned=plan.planned,
+        started_at=plan.started_at,
+        completed_at=completed_at,
+        cost_usd=sum(result.answer.cost_usd or 0.0 for result in results if result.answer is not None),
+        budget_usd=suite.budget.usd,
+        notes=tuple(f"{name} has no price: its calls count as free" for name in plan.forecast.unpriced),
+    )
+
+
+def _prompts_digest(plan: Plan) -> str:
+    """Return the digest of what surrounds the cases besides their own text: the champion's system prompt."""
+    first = plan.settings.champion or plan.asked[0]
+    return sha256((plan.models[first].system or "").encode()).hexdigest()
+
+
+def _stopped(plan: Plan, results: Sequence[CaseResult], asked_batches: int) -> str | None:
+    for result in results:
+        if result.failure is not None and result.failure.kind is FailureKind.BUDGET:
+            return result.failure.reason.removeprefix("not asked, because ")
+    if asked_batches < plan.batches:
+        return f"the question was decided after {asked_batches} of {plan.batches} batches"
+    return None
 
 
 def status_of(report: Report) -> RunStatus:
     """Tell whether a run has completed, or was stopped by its budget."""
-    refused = any(model.coverage.failures.get(FailureKind.BUDGET.value) for model in report.models)
+    refused = any(coverage.failures.get(FailureKind.BUDGET.value) for coverage in report.coverage)
     return RunStatus.STOPPED if refused else RunStatus.COMPLETED
 
 
 def verdict_of(report: Report) -> str:
     """Return the findings by the primary metric in one line."""
-    told = [each for each in report.comparisons if each.metric == report.primary]
-    return "; ".join(f"{each.candidate}: {each.finding.replace('_', ' ')}" for each in told) or "nothing to compare"
+    told = [f"{each.candidate}: {each.finding.value.replace('_', ' ')}" for each in _primary(report)]
+    return "; ".join(told) or "nothing to compare"
 
 
-def completed_event(report: Report, execution: str, uri: str) -> EvaluationCompleted:
+def coverage_of(report: Report) -> float:
+    """Return the share of all planned calls that were answered."""
+    planned = sum(each.planned for each in report.coverage)
+    return sum(each.answered for each in report.coverage) / planned if planned else 0.0
+
+
+def estimates_of(report: Report) -> dict[str, dict[str, float | None]]:
+    """Return what each model reached, by metric, over all cases."""
+    found: dict[str, dict[str, float | None]] = {model.name: {} for model in report.models}
+    for each in report.estimates:
+        if each.part is None:
+            found[each.model][each.metric] = each.value
+    return found
+
+
+def completed_event(plan: Plan, report: Report, execution: str, uri: str) -> published.EvaluationCompleted:
     """Return what the hallmark bus is told."""
-    return EvaluationCompleted(
+    estimates, coverage = estimates_of(report), {each.model: each for each in report.coverage}
+    findings = {each.candidate: each.finding.value for each in _primary(report)} if report.champion else {}
+    return published.EvaluationCompleted(
         execution=execution,
         run=report.run,
         suite=report.suite,
-        trigger=report.trigger.kind,
-        source=report.trigger.source,
+        trigger=plan.trigger.kind,
+        source=plan.trigger.source,
         started_at=report.started_at,
         completed_at=report.completed_at,
         champion=report.champion,
         primary=report.primary,
         models=[
-            EvaluatedModel(
-                name=model.model,
+            published.EvaluatedModel(
+                name=model.name,
                 model_id=model.model_id,
-                answered=model.coverage.answered,
-                planned=model.coverage.planned,
-                metrics={each.metric: each.value for each in model.estimates},
-                verdict=_finding(report, model.model),
+                answered=coverage[model.name].answered,
+                planned=coverage[model.name].planned,
+                metrics=estimates[model.name],
+                verdict=findings.get(model.name),
             )
             for model in report.models
         ],
         datasets=[
-            EvaluatedDataset(name=each.name, location=each.location, digest=each.digest, cases=each.drawn)
-            for each in report.datasets
+            published.EvaluatedDataset(name=each.name, location=each.location, digest=each.digest, cases=each.drawn)
+            for each in plan.datasets
         ],
-        coverage=report.coverage,
+        coverage=coverage_of(report),
         cost_usd=report.cost_usd,
         stopped=report.stopped,
         report=uri,
-        owners=list(report.owners),
+        owners=list(plan.settings.owners),
     )
 
 
-def _finding(report: Report, model: str) -> str | None:
-    found = report.comparison(model, report.primary)
-    return found.finding if found is not None and report.champion is not None else None
+def output_tokens_of(results: Iterable[CaseResult]) -> dict[str, float]:
+    """Return the mean output tokens per answer, by variant: what the next forecast rests on."""
+    found: dict[str, list[int]] = {}
+    for result in results:
+        if result.answer is not None:
+            found.setdefault(result.model, []).append(result.answer.output_tokens)
+    return {model: sum(tokens) / len(tokens) for model, tokens in found.items()}
+
+
+def spreads_of(plan: Plan, report: Report) -> dict[str, float]:
+    """Return the standard deviation of the primary metric by stratum, the mean of all models: for Neyman's allocation."""
+    sampling = plan.settings.sampling
+    found: dict[str, list[float]] = {}
+    for each in report.estimates:
+        is_stratum = each.part is not None and sampling is not None and each.part.dimension == sampling.by
+        if is_stratum and each.part is not None and each.metric == report.primary and each.deviation is not None:
+            found.setdefault(each.part.value, []).append(each.deviation)
+    return {stratum: sum(values) / len(values) for stratum, values in found.items()}
+
+
+def _primary(report: Report) -> list[Comparison]:
+    return [each for each in report.comparisons if each.is_primary and each.part is None]

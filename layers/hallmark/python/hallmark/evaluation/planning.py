@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -18,13 +19,14 @@ from hallmark.evaluation.plans import (
     Batch,
     DatasetVersion,
     Plan,
+    SampledStrata,
     Trigger,
     batch_size,
     forecast,
     make_batches,
     rounds_of,
 )
-from hallmark.evaluation.suites import EvaluationPolicy, ModelVariant, Suite
+from hallmark.evaluation.suites import Allocation, EvaluationPolicy, ModelVariant, Sampling, Suite
 
 Objects = Iterable[tuple[str, bytes]]
 ReadLocation = Callable[[str], Objects]
@@ -78,13 +80,15 @@ def plan_run(
     models = _variants(request, suite, policy)
     versions: list[DatasetVersion] = []
     drawn: dict[str, tuple[Case, ...]] = {}
+    populations: Counter[str] = Counter()
     labels: tuple[str, ...] = ()
     for name in suite.datasets:
         source = policy.datasets[name]
         dataset = read_dataset(read(source.location), source)
-        version, cases = _draw(name, source.location, dataset, suite, read, spreads)
+        version, cases, population = _draw(name, source.location, dataset, suite, read, spreads)
         versions.append(version)
         drawn[name] = cases
+        populations.update(population)
         labels += tuple(label for label in source.labels if label not in labels)
     asked = {name: models[name] for name in models}
     batches = tuple(make_batches(drawn, suite.repeats, batch_size(suite, len(asked))))
@@ -98,6 +102,7 @@ def plan_run(
         asked=tuple(asked),
         datasets=tuple(versions),
         labels=labels,
+        strata=_strata(suite.sampling, populations),
         batches=len(batches),
         planned=sum(len(batch.cases) for batch in batches),
         rounds=rounds_of(batches, looks),
@@ -161,7 +166,8 @@ def _draw(
     suite: Suite,
     read: ReadLocation,
     spreads: Mapping[str, float],
-) -> tuple[DatasetVersion, tuple[Case, ...]]:
+) -> tuple[DatasetVersion, tuple[Case, ...], dict[str, int]]:
+    population: dict[str, int] = {}
     cases: Sequence[Case] = dataset.cases
     notes: list[str] = []
     if dataset.rejections:
@@ -177,7 +183,7 @@ def _draw(
     if suite.sampling is not None:
         sample = draw_sample(cases, suite.sampling, spreads)
         notes.extend(sample.report.warnings)
-        cases = sample.cases
+        cases, population = sample.cases, sample.report.population
     version = DatasetVersion(
         name=name,
         location=location,
@@ -187,4 +193,11 @@ def _draw(
         rejected=len(dataset.rejections),
         notes=tuple(notes),
     )
-    return version, tuple(cases)
+    return version, tuple(cases), population
+
+
+def _strata(sampling: Sampling | None, populations: Mapping[str, int]) -> SampledStrata | None:
+    if sampling is None or sampling.by is None or sampling.allocation is Allocation.PROPORTIONAL:
+        return None
+    total = sum(populations.values())
+    return SampledStrata(by=sampling.by, shares={name: size / total for name, size in populations.items()})

@@ -45,6 +45,14 @@ class DatasetVersion(_Value):
     """What a reader of the results must know: rejected lines, contamination, empty strata."""
 
 
+class SampledStrata(_Value):
+    """Strata that were not drawn in proportion to their size: means are weighted by their shares."""
+
+    by: Literal["group", "category", "difficulty"]
+    shares: dict[str, float]
+    """Share of each stratum in the population."""
+
+
 class Forecast(_Value):
     """What a run will take, before it starts."""
 
@@ -69,6 +77,8 @@ class Plan(_Value):
     """Names of the variants that are asked."""
     datasets: tuple[DatasetVersion, ...]
     labels: tuple[str, ...] = ()
+    strata: SampledStrata | None = None
+    """None where every case had the same chance to be asked."""
     batches: int = Field(ge=0)
     planned: int = Field(ge=0)
     """Cases times repeats, for each model."""

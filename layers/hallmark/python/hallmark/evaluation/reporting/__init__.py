@@ -1,1 +1,0 @@
-"""What a run found: estimates, comparisons, coverage; and how it is shown."""

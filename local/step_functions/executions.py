@@ -292,8 +292,8 @@ def _work(record: _Record, run: Run) -> None:
         _finish(record, run, "FAILED", error=failure.error, cause=failure.cause)
     except ExecutionEnded:
         return
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # A definition that the checks let through although its fields are of other types than they should be.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
+        # Fields of other types than they should be, which the checks let through, or a server that goes.
         stepfunctions.logger.exception("execution %s", record["executionArn"])
         _finish(record, run, "FAILED", error=RUNTIME, cause=f"{type(error).__name__}: {error}")
     else:

@@ -23,6 +23,16 @@ from local.step_functions.failures import QUERY_EVALUATION, StateFailure
 
 _NULL = jsonata.Utils.NULL_VALUE
 _TIME_OUT_MILLISECONDS = 5000  # the machine is shared; AWS gives one second
+# What the engine raises, also where the reference engine would raise an error of its own.
+_FAILURES = (
+    jsonata.JException,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
@@ -85,7 +95,7 @@ def evaluate(expression: str, names: Names, field: str) -> Any:
     try:
         parsed = _ready(_parsed(text))
         value = parsed.evaluate(None, {**variables, "states": dict(names.states)})
-    except (jsonata.JException, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+    except _FAILURES as error:
         raise StateFailure(QUERY_EVALUATION, f"{said} threw an error during evaluation. {_reason(error)}") from error
     if value is None:
         raise StateFailure(QUERY_EVALUATION, f"{said} returned nothing (undefined).")

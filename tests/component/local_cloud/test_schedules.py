@@ -94,6 +94,33 @@ def test_a_schedule_starts_an_execution_with_its_input_and_goes(machines: StateM
         client.get_schedule(Name=name)
 
 
+def test_a_schedule_reaches_queues_and_functions(machines: StateMachines) -> None:
+    bench = machines.workbench
+    url, queue = bench.queue()
+    function = bench.function(
+        f"""
+        import boto3
+        import json
+
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody=json.dumps(["function", event]))
+        """,
+        role=machines.everything,
+    )
+    targets = {"sqs:SendMessage": queue, "lambda:InvokeFunction": bench.function_arn(function)}
+
+    for action, target in targets.items():
+        bench.cloud.client("scheduler").create_schedule(
+            Name=bench.name("schedule"),
+            ScheduleExpression=soon(),
+            FlexibleTimeWindow=NO_WINDOW,
+            Target={"Arn": target, "RoleArn": machines.role((action, target)), "Input": '"tick"'},
+        )
+
+    received = bench.bodies(url, 2, timeout_seconds=15)
+    assert sorted(received, key=len) == [["function", "tick"], "tick"]
+
+
 @pytest.mark.parametrize("broken", ["role", "target"])
 def test_what_a_schedule_cannot_deliver_is_a_dead_letter_with_its_input(machines: StateMachines, broken: str) -> None:
     machine = machines.create({"States": {"Done": {"Type": "Succeed"}}})

@@ -197,6 +197,16 @@ def test_as_many_children_run_at_once_as_the_expression_says(machines: StateMach
     assert max(overlaps) == 3
 
 
+def test_many_children_at_once_evaluate_the_same_expressions_apart(machines: StateMachines) -> None:
+    expression = "{% $reduce($map([1..20], function($v) { $v * $states.input }), function($a, $b) { $a + $b }) %}"
+    shown = {"Type": "Succeed", "Output": "{% [$states.input, $x] %}"}
+    inner = {"Sum": {"Type": "Pass", "Assign": {"x": expression}, "Next": "Show"}, "Show": shown}
+
+    ended = machines.run_state(distributed(inner, Items="{% [1..300] %}", MaxConcurrency=40))
+
+    assert ended.output == [[number, 210 * number] for number in range(1, 301)]
+
+
 def test_children_see_their_own_execution_and_no_outer_variables(machines: StateMachines) -> None:
     inner = {
         "Look": {

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from hallmark.evaluation.reports.renderings import render_all
+
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
@@ -22,7 +24,6 @@ from hallmark.evaluation.completing import (
     status_of,
     verdict_of,
 )
-from hallmark.evaluation.reports.renderings import render_all
 from hallmark.events.published import EVALUATION_COMPLETED
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import policy_folder
@@ -64,7 +65,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     last = LastRun(output_tokens_of(results), spreads_of(plan, report))
     runs.remember(plan.suite, plan.run, last, json.dumps(estimates_of(report)))
     verdict = verdict_of(report)
-    runs.end(plan.run, status_of(report), now, reason=report.stopped, report=files.uri, verdict=verdict)
+    answered = sum(result.answer is not None for result in results)
+    runs.end(
+        plan.run,
+        status_of(report),
+        now,
+        reason=report.stopped,
+        report=files.uri,
+        verdict=verdict,
+        answered=answered,
+        failed=len(results) - answered,
+    )
     told = completed_event(plan, report, runs.find(plan.run).execution, files.uri)
     EventPublisher(client("events")).publish([told.to_entry(settings().event_bus_name, EVALUATION_COMPLETED)])
     metrics.add_metric(name="EvaluationsCompleted", unit=MetricUnit.Count, value=1)

@@ -10,9 +10,11 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.datasets.reading import Dataset, read_dataset
+from hallmark.evaluation.datasets.templates import with_shots
 from hallmark.evaluation.suites import DatasetFormat, DatasetSource
 
 CASES = [
@@ -240,3 +242,24 @@ def test_a_label_that_a_task_does_not_have_is_rejected() -> None:
 
     assert found.cases == ()
     assert "label" in found.rejections[0].reason
+
+
+def test_solved_examples_stand_before_the_question_those_of_its_category_first() -> None:
+    examples = read(
+        "dev.jsonl",
+        lines(
+            {"prompt": "1 + 1?", "expected": "2", "category": "sums"},
+            {"prompt": "Capital of Peru?", "expected": "Lima", "category": "towns"},
+            {"prompt": "2 + 3?", "expected": "5", "category": "sums"},
+        ),
+    ).cases
+    (case,) = read("a.jsonl", lines({"prompt": "2 + 2?", "expected": "4", "category": "sums"})).cases
+
+    (shown,) = with_shots([case], examples, 2)
+
+    assert shown.prompt == "1 + 1?\n2\n\n2 + 3?\n5\n\n2 + 2?"
+
+
+def test_a_template_that_names_what_no_case_has_is_refused() -> None:
+    with pytest.raises(ValidationError, match="answer"):
+        source(template="{prompt} {answer}")

@@ -53,18 +53,21 @@ def test_a_sample_has_its_size_no_case_twice_and_does_not_depend_on_the_order(
 
     assert len(first) == min(wanted, len(CASES))
     assert len({case.id for case in first}) == len(first)
-    assert {case.id: case.weight for case in first} == {case.id: case.weight for case in second}
+    assert {case.id for case in first} == {case.id for case in second}
     assert {case.group for case in first} == set(SIZES)
 
 
 @pytest.mark.parametrize("allocation", [Allocation.PROPORTIONAL, Allocation.EQUAL])
-def test_the_weighted_mean_of_samples_is_the_mean_of_the_population(allocation: Allocation) -> None:
+def test_the_mean_of_the_strata_by_their_shares_is_the_mean_of_the_population(allocation: Allocation) -> None:
     value = {"common": 0.9, "rare": 0.4, "seldom": 0.1}
     truth = sum(value[name] * size for name, size in SIZES.items()) / len(CASES)
     sampling = Sampling(cases=24, by="group", allocation=allocation)
 
-    drawn = draw_sample(CASES, sampling, {}).cases
-    estimate = sum(case.weight * value[str(case.group)] for case in drawn) / sum(case.weight for case in drawn)
+    sample = draw_sample(CASES, sampling, {})
+    estimate = sum(
+        share * sum(value[str(case.group)] for case in sample.cases if case.group == name) / sample.report.drawn[name]
+        for name, share in sample.report.shares.items()
+    )
 
     assert estimate == pytest.approx(truth)
 

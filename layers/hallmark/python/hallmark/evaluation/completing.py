@@ -211,7 +211,7 @@ def output_tokens_of(results: Iterable[CaseResult]) -> dict[str, float]:
 
 
 def spreads_of(plan: Plan, report: Report) -> dict[str, float]:
-    """Return the standard deviation of the primary metric by stratum, the mean of all models: for Neyman's allocation."""
+    """Return the standard deviation of the primary metric by stratum, the mean over models: for Neyman's allocation."""
     sampling = plan.settings.sampling
     found: dict[str, list[float]] = {}
     for each in report.estimates:

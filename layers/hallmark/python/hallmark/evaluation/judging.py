@@ -1,8 +1,8 @@
 """Judges: models that score answers by a rubric, alone or in a panel, singly or in pairs.
 
 A reply that cannot be read is a failed score with the reason, never a number. In pairs each question is asked twice,
-with the answers in swapped places: a judge that prefers the place and not the answer has said nothing, which counts as a
-tie (Zheng et al., Judging LLM-as-a-Judge, NeurIPS 2023, section 3.4).
+with the answers in swapped places: a judge that prefers the place and not the answer has said nothing, and that counts
+as a tie (Zheng et al., Judging LLM-as-a-Judge, NeurIPS 2023, section 3.4).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from hallmark.evaluation.cases import Case
 from hallmark.evaluation.datasets.contamination import check_contamination
 from hallmark.evaluation.datasets.reading import Dataset, read_dataset
 from hallmark.evaluation.datasets.sampling import draw_sample
+from hallmark.evaluation.datasets.templates import with_shots
 from hallmark.evaluation.plans import (
     Batch,
     DatasetVersion,
@@ -85,6 +86,9 @@ def plan_run(
     for name in suite.datasets:
         source = policy.datasets[name]
         dataset = read_dataset(read(source.location), source)
+        if source.examples is not None and source.shots:
+            examples = read_dataset(read(source.examples), source).cases
+            dataset = dataset._replace(cases=with_shots(dataset.cases, examples, source.shots))
         version, cases, population = _draw(name, source.location, dataset, suite, read, spreads)
         versions.append(version)
         drawn[name] = cases

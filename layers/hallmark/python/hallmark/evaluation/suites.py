@@ -128,20 +128,39 @@ class Contamination(_Section):
     """Leave contaminated cases out; else they are only reported."""
 
 
+_PLACE = re.compile(r"\{(\w+)\}")
+_PLACES = ("prompt", "context", "choices")
+
+
+def _check_template(value: str) -> str:
+    unknown = [name for name in _PLACE.findall(value) if name not in _PLACES]
+    if unknown:
+        raise ValueError(f"{{{unknown[0]}}} is unknown: use {{prompt}}, {{context}} and {{choices}}")
+    return value
+
+
 class DatasetSource(_Section):
     """Where cases come from."""
 
     location: str = Field(pattern=r"^s3://[^/]+/.+")
     """One object, or a prefix that ends with ``/``; ``{account}`` and ``{region}`` are replaced."""
     format: DatasetFormat = DatasetFormat.AUTO
-    template: str | None = Field(default=None, min_length=1)
+    template: Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_template)] | None = None
     """Text around each prompt; ``{prompt}`` stands for it, ``{context}`` and ``{choices}`` for theirs."""
     shots: int = Field(default=0, ge=0, le=32)
-    """Solved examples put before each question (``mmlu``: from the object's ``dev`` split beside it)."""
+    """Solved examples put before each question, of its own category where there are enough."""
+    examples: str | None = Field(default=None, pattern=r"^s3://[^/]+/.+")
+    """Where the solved examples come from, in the same format; never from the cases themselves."""
     labels: tuple[str, ...] = ()
     """Classes of a classification task; the scorers of classes need them."""
     options: dict[str, str] = {}
     """Further columns or names that a format asks for, e.g. ``subject``."""
+
+    @model_validator(mode="after")
+    def _shots_need_examples(self) -> Self:
+        if self.shots and self.examples is None:
+            raise ValueError("shots need examples: name where the solved examples are, e.g. the dev split")
+        return self
 
 
 # --- suites -----------------------------------------------------------------------------------------------------------

@@ -19,9 +19,15 @@ class SamplingReport(NamedTuple):
     drawn: dict[str, int]
     warnings: tuple[str, ...]
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of each stratum in the population: the weights of the strata's means."""
+        total = sum(self.population.values())
+        return {name: size / total for name, size in self.population.items()}
+
 
 class Sample(NamedTuple):
-    """Cases with the weights that make weighted means unbiased."""
+    """Cases, and what must be known of the strata for unbiased means."""
 
     cases: tuple[Case, ...]
     report: SamplingReport
@@ -43,9 +49,7 @@ def draw_sample(cases: Sequence[Case], sampling: Sampling, spreads: Mapping[str,
     drawn: list[Case] = []
     for name, members in sorted(strata.items()):
         ordered = sorted(members, key=lambda case: sha256(f"{sampling.seed}\n{case.id}".encode()).digest())
-        weight = sizes[name] / counts[name] if counts[name] else 0.0
-        scale = weight * sum(counts.values()) / len(cases)
-        drawn += [case.model_copy(update={"weight": case.weight * scale}) for case in ordered[: counts[name]]]
+        drawn += ordered[: counts[name]]
     missing = tuple(f"stratum {name!r} has none of its {sizes[name]} cases" for name in sizes if not counts[name])
     return Sample(tuple(drawn), SamplingReport(sizes, counts, missing))
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.suites import DatasetSource
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_KNOWN = ("prompt", "context", "choices")
 
 
-def check_template(template: str) -> None:
-    """Refuse a template that names something that no case has.
+def with_shots(cases: Sequence[Case], examples: Sequence[Case], shots: int) -> tuple[Case, ...]:
+    """Put solved examples before each question, as few-shot evaluations do (Brown et al. 2020).
 
-    Raises:
-        InvalidInputError: It does.
+    Args:
+        cases: Cases with prompts; a conversation stays as it is.
+        examples: Solved cases, in the order in which they are taken.
+        shots: How many each question gets; those of its own category, where there are as many.
     """
-    unknown = [name for name in _PLACE.findall(template) if name not in _KNOWN]
-    if unknown:
-        raise InvalidInputError(
-            "template", template, f"{{{unknown[0]}}} is unknown: use {{prompt}}, {{context}}, {{choices}}"
-        )
+    solved = [(each.category, f"{each.question}\n{each.expected[0]}") for each in examples if each.expected]
+    found: list[Case] = []
+    for case in cases:
+        own = [text for category, text in solved if category == case.category][:shots]
+        shown = own if len(own) == shots else [text for _, text in solved[:shots]]
+        text = "\n\n".join([*shown, case.question])
+        found.append(case if case.prompt is None else case.model_copy(update={"prompt": text}))
+    return tuple(found)
 
 
 def render(case: Case, source: DatasetSource) -> Case:

@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.recording import run as recording
+from benchmarks.statistics import run as statistics
 from benchmarks.throughput import run as throughput
 from benchmarks.traversal import run as traversal
 
-AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {"lineage": (recording, traversal, throughput)}
+AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
+    "lineage": (recording, traversal, throughput),
+    "evaluation": (statistics,),
+}
 
 
 def main(arguments: list[str]) -> int:

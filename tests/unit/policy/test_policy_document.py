@@ -17,8 +17,15 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_policy_that_is_shipped_says_the_defaults() -> None:
-    assert read_policy(ROOT / "hallmark.yaml") == Policy()
+def test_the_policy_that_is_shipped_says_the_defaults_and_shows_a_suite() -> None:
+    shipped = read_policy(ROOT / "hallmark.yaml")
+
+    assert shipped.lineage == Policy().lineage
+    assert shipped.evaluation.suites
+
+
+MODELS = "evaluation:\n  models: {a: {model_id: m}, b: {model_id: n}}\n  datasets: {d: {location: s3://b/d.jsonl}}\n"
+SUITE = MODELS + "  suites:\n    s:\n      model_variants: [a, b]\n      datasets: [d]\n      scorers: [exact_match]\n"
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
@@ -39,6 +46,22 @@ def test_a_duration_is_written_as_people_say_it(tmp_path: Path) -> None:
         ("lineage:\n  data_buckets:\n    - fine\n    - 'No!'\n", 4, "lineage.data_buckets.1", "a bucket's name"),
         ("lineage:\n  mirror:\n    artifacts: 7000\n", 3, "lineage.mirror.artifacts", "6000"),
         ("lineage: [1, 2]\n", 1, "lineage", "dictionary"),
+        (SUITE, 5, "evaluation.suites.s", "needs a champion"),
+        (SUITE + "      champion: c\n", 5, "evaluation.suites.s", "add it there"),
+        (SUITE + "      champion: a\n      frequency: daily\n", 10, "evaluation.suites.s.frequency", "rate(1 day)"),
+        (
+            SUITE + "      champion: a\n      time_zone: Mars/Olympus\n",
+            10,
+            "evaluation.suites.s.time_zone",
+            "Europe/Paris",
+        ),
+        (SUITE + "      champion: a\n      budget: {usd: 0}\n", 10, "evaluation.suites.s.budget.usd", "greater than 0"),
+        (
+            SUITE.replace("[d]", "[e]") + "      champion: a\n",
+            1,
+            "evaluation",
+            "names 'e', which datasets does not have",
+        ),
         ("- a\n- b\n", 1, "the file", "dictionary"),
     ],
 )

@@ -36,10 +36,18 @@ def read_policy(path: Path) -> Policy:
     except ValidationError as error:
         faults = [
             f"{path}:{_line(root, fault['loc'])}: {'.'.join(map(str, fault['loc'])) or 'the file'} is "
-            f"{fault['input']!r}: {_remedy(fault['type'], fault['msg'])}"
+            f"{_shown(fault['input'])}: {_remedy(fault['type'], fault['msg'])}"
             for fault in error.errors()
         ]
         raise PolicyError("\n".join(faults)) from None
+
+
+_SHOWN_CHARACTERS = 120
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _remedy(kind: str, message: str) -> str:

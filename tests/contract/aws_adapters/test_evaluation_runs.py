@@ -170,6 +170,16 @@ def test_the_end_counts_what_was_recorded_not_what_was_told_on_the_way(dynamodb:
     assert (found.answered, found.failed) == (9, 1)
 
 
+def test_a_run_that_failed_and_was_redriven_does_not_keep_why_it_failed(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.end("r1", RunStatus.FAILED, NOW, reason="the bucket was away")
+
+    runs.end("r1", RunStatus.COMPLETED, NOW, report="s3://b/r1/")
+
+    found = runs.find("r1")
+    assert (found.status, found.reason, found.report) == (RunStatus.COMPLETED, None, "s3://b/r1/")
+
+
 def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: DynamoRuns) -> None:
     purse = DynamoPurse(TABLE, dynamodb, "r1", 10.0)
     for _ in range(2):

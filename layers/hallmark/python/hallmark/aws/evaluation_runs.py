@@ -116,12 +116,16 @@ class DynamoRuns:
         numbers = {"answered": answered, "failed": failed}
         values: dict[str, Any] = {f":{name}": {"S": value} for name, value in texts.items() if value is not None}
         values |= {f":{name}": {"N": str(value)} for name, value in numbers.items() if value is not None}
-        settings = ", ".join(f"{name[1:]} = {name}" for name in values)
+        change = f"SET #status = :status, {', '.join(f'{name[1:]} = {name}' for name in values)}"
+        # A run that failed and was redriven does not keep the reason of its failure.
+        outdated = [name for name, value in texts.items() if value is None]
+        if outdated:
+            change += f" REMOVE {', '.join(outdated)}"
         with calling("ending a run"):
             self._client.update_item(
                 TableName=self._table,
                 Key=_run_key(run),
-                UpdateExpression=f"SET #status = :status, {settings}",
+                UpdateExpression=change,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={**values, ":status": {"S": status}},
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -118,8 +118,21 @@ def evidence_of(
         completed_at=completed_at,
         cost_usd=sum(result.answer.cost_usd or 0.0 for result in results if result.answer is not None),
         budget_usd=suite.budget.usd,
-        notes=tuple(f"{name} has no price: its calls count as free" for name in plan.forecast.unpriced),
+        notes=(
+            *(f"{name} has no price: its calls count as free" for name in plan.forecast.unpriced),
+            *_reasons(results),
+        ),
     )
+
+
+def _reasons(results: Iterable[CaseResult]) -> Iterator[str]:
+    """Yield, of each model and kind of failure, how many calls have no answer, and the first reason."""
+    found: dict[tuple[str, FailureKind], list[str]] = {}
+    for result in results:
+        if result.failure is not None:
+            found.setdefault((result.model, result.failure.kind), []).append(result.failure.reason)
+    for (model, kind), reasons in sorted(found.items()):
+        yield f"{model}: {len(reasons)} calls without an answer ({kind.value}); the first: {reasons[0]}"
 
 
 def _prompts_digest(plan: Plan) -> str:

@@ -124,7 +124,7 @@ class EvaluationEngine(Construct):
             "complete_evaluation",
             "Compares the models and writes the report",
             storage.allow_table("GetItem", "PutItem", "UpdateItem"),
-            storage.allow_files("GetObject", "plan.json", "results/*", "judged/*"),
+            storage.allow_files("GetObject", "plan.json", "batches/*", "results/*", "judged/*"),
             storage.allow_files("PutObject", "report.*", "/cases/*"),
             storage.allow_missing(),
             storage.allow_key(writes=True),

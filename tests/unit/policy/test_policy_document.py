@@ -55,6 +55,12 @@ def test_a_duration_is_written_as_people_say_it(tmp_path: Path) -> None:
             "evaluation.suites.s.time_zone",
             "Europe/Paris",
         ),
+        (
+            SUITE.replace("exact_match", "exakt_match") + "      champion: a\n",
+            8,
+            "evaluation.suites.s.scorers",
+            "exact_match",
+        ),
         (SUITE + "      champion: a\n      budget: {usd: 0}\n", 10, "evaluation.suites.s.budget.usd", "greater than 0"),
         (
             SUITE.replace("[d]", "[e]") + "      champion: a\n",

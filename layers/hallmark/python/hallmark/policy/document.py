@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
-from hallmark.errors import HallmarkError
+from hallmark.errors import HallmarkError, InvalidInputError
+from hallmark.evaluation.scorers.registry import validate_scorers
 from hallmark.policy.models import Policy
 
 
@@ -32,7 +34,10 @@ def read_policy(path: Path) -> Policy:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{path}:{line}: not valid YAML: {error.problem}; check the indentation there") from None
     try:
-        return Policy.model_validate({} if content is None else content)
+        policy = Policy.model_validate({} if content is None else content)
+        validate_scorers(policy.evaluation)
+    except InvalidInputError as error:
+        raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None
     except ValidationError as error:
         faults = [
             f"{path}:{_line(root, fault['loc'])}: {'.'.join(map(str, fault['loc'])) or 'the file'} is "
@@ -40,6 +45,11 @@ def read_policy(path: Path) -> Policy:
             for fault in error.errors()
         ]
         raise PolicyError("\n".join(faults)) from None
+    return policy
+
+
+def _steps(field: str) -> tuple[int | str, ...]:
+    return tuple(int(step) if step.isdigit() else step for step in re.split(r"[.\[\]]+", field.rstrip("]")))
 
 
 _SHOWN_CHARACTERS = 120

@@ -58,7 +58,7 @@ def test_a_duration_is_written_as_people_say_it(tmp_path: Path) -> None:
         (
             SUITE.replace("exact_match", "exakt_match") + "      champion: a\n",
             8,
-            "evaluation.suites.s.scorers",
+            "evaluation.suites.s.scorers[0]",
             "exact_match",
         ),
         (SUITE + "      champion: a\n      budget: {usd: 0}\n", 10, "evaluation.suites.s.budget.usd", "greater than 0"),

@@ -110,7 +110,7 @@ def test_a_judge_that_prefers_an_answer_in_both_places_has_decided(texts: tuple[
     assert {judged_score(result).value for result in judged} == {value}
 
 
-def test_the_champion_is_not_compared_with_itself() -> None:
+def test_the_champion_is_what_the_others_are_held_against_and_asks_nothing() -> None:
     run = RunSurroundings(lambda _question: '{"winner": "A"}')
 
     judged = judge_batch(
@@ -123,7 +123,7 @@ def test_the_champion_is_not_compared_with_itself() -> None:
     )
 
     assert run.models.calls.total() == 0
-    assert all(judged_score(result).value is None and judged_score(result).failure is None for result in judged)
+    assert [judged_score(result).value for result in judged] == [0.5] * 3
 
 
 def test_a_panel_scores_with_the_mean_of_those_that_answered() -> None:

@@ -28,6 +28,7 @@ from hallmark.evaluation.suites import Judge
 
 _BUILT_IN = Path(__file__).with_name("rubrics")
 _CALLS_AT_ONCE = 100
+_TIE = 0.5
 _OBJECT = re.compile(r"\{[^{}]*\}")
 
 
@@ -136,11 +137,19 @@ def judge_batch(
             if several:
                 scores[case].append(_verdict(metric, rubric, [outcomes[question.key] for question in several]))
     return tuple(
-        result.model_copy(update={"scores": (*result.scores, _panel(metric, scores[result.case]))})
+        result.model_copy(update={"scores": (*result.scores, _said(plan, metric, result, scores[result.case]))})
         if result.answer is not None
         else result
         for result in results
     )
+
+
+def _said(plan: Plan, metric: Metric, result: CaseResult, scores: Sequence[Score]) -> Score:
+    """Return what the judges said of a result; in pairs the champion is what the others are held against."""
+    judge = plan.settings.judge
+    if judge is not None and judge.pairwise and result.model == plan.settings.champion:
+        return Score(metric=metric.name, value=_TIE, explanation="what the others are held against")
+    return _panel(metric, scores)
 
 
 def _questions(
@@ -219,7 +228,7 @@ def _verdict(metric: Metric, rubric: Rubric, outcomes: Sequence[Outcome]) -> Sco
         readings.append((value, str(reply.get("reason", ""))))
     values = [value for value, _ in readings]
     if len(set(values)) > 1:
-        return Score(metric=metric.name, value=0.5, explanation="the judge prefers a place, not an answer: a tie")
+        return Score(metric=metric.name, value=_TIE, explanation="the judge prefers a place, not an answer: a tie")
     return Score(metric=metric.name, value=values[0], explanation=readings[0][1] or None)
 
 
@@ -250,7 +259,7 @@ def _score(reply: Mapping[str, Any], rubric: Rubric) -> float:
 def _preference(reply: Mapping[str, Any], *, swapped: bool) -> float:
     winner = str(reply.get("winner", "")).strip().upper()
     if winner == "TIE":
-        return 0.5
+        return _TIE
     if winner not in {"A", "B"}:
         raise ValueError(f"the judge's winner is {reply.get('winner')!r}, not A, B or tie")
     return float((winner == "A") != swapped)

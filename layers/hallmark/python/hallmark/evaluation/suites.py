@@ -191,8 +191,6 @@ class Judge(_Section):
     """Name of a rubric: built in, or a file of the policy's folder ``rubrics``."""
     pairwise: bool = False
     """Compare each model with the champion in both positions, rather than score alone."""
-    anchors: Name | None = None
-    """Dataset with human labels: how far the judge can be trusted, and whether it has changed."""
 
 
 class Template(StrEnum):
@@ -317,10 +315,9 @@ class EvaluationPolicy(_Section):
     def _names_are_known(self) -> Self:
         for suite, content in self.suites.items():
             judges = content.judge.models if content.judge else ()
-            anchors = (content.judge.anchors,) if content.judge and content.judge.anchors else ()
             for section, names, known in (
                 ("models", (*content.model_variants, *judges), self.models),
-                ("datasets", (*content.datasets, *anchors), self.datasets),
+                ("datasets", content.datasets, self.datasets),
             ):
                 for name in names:
                     if name not in known:

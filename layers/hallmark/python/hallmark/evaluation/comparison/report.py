@@ -313,7 +313,7 @@ class Report(_Value):
 
 def write_report(report: Report) -> bytes:
     """Return the report as JSON; the same report gives the same bytes."""
-    return (json.dumps(report.model_dump(mode="json"), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+    return (json.dumps(report.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def read_report(content: bytes | str) -> Report:

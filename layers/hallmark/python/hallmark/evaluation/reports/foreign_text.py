@@ -10,6 +10,8 @@ _BIDIRECTIONAL = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~$&]")
 _REFERENCE = re.compile(r"[@#!%&~^](?=\w)|:(?=//)|www(?=\.)", re.IGNORECASE)
 """What forges turn into mentions, references and links, even where it is escaped."""
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+"""These hold in raw HTML too, which a backslash does not."""
 _NOTHING_WIDE = "\u200b"
 """Zero-width space: it stands between the mark and the name, and there is no reference."""
 
@@ -36,7 +38,7 @@ def in_markdown(text: str) -> str:
     """Write text into one line of Markdown: no markup, no link, no mention of anybody, no HTML comes of it."""
     line = " ".join(clean(text).split())
     apart = _REFERENCE.sub(lambda found: found.group() + _NOTHING_WIDE, line)
-    return _MARKUP.sub(lambda found: "\\" + found.group(), apart)
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found.group(), f"\\{found.group()}"), apart)
 
 
 def shortened(text: str, characters: int) -> str:

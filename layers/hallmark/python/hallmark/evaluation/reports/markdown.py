@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hallmark.evaluation.comparison.report import Report, SideBySide
 from hallmark.evaluation.reports.figures import write_share, write_time, write_usd
-from hallmark.evaluation.reports.foreign_text import in_markdown, shortened
+from hallmark.evaluation.reports.foreign_text import in_html, in_markdown, shortened
 from hallmark.evaluation.reports.tables import (
     Table,
     answer_table,
@@ -105,7 +105,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _folded(title: str, lines: Sequence[str]) -> Iterator[str]:
-    yield f"<details><summary>{in_markdown(title)}</summary>"
+    yield f"<details><summary>{in_html(title)}</summary>"
     yield ""
     yield from lines
     yield ""

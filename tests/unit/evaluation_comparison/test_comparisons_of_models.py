@@ -344,3 +344,17 @@ def test_the_cases_that_differ_most_stand_side_by_side() -> None:
         ("case-0008", "new says 8"),
         ("case-0007", "new says 7"),
     ]
+
+
+def test_a_safety_suite_says_what_gaps_between_groups_are() -> None:
+    results = [
+        scored(model, case, float(case % 2 == 0 or case % 20 == 1), group="ab"[case % 2])
+        for model in ("old", "new")
+        for case in range(200)
+    ]
+
+    headline = make_report(evidence_of(results, template=Template.SAFETY)).headline
+
+    assert headline.endswith(
+        "Gaps between groups are shown for old and new; the largest is that of old on right, a above b by 0.9."
+    )

@@ -5,15 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hallmark.evaluation.comparison.evidence import EvaluationResults
-from hallmark.evaluation.comparison.report import Comparison
+from hallmark.evaluation.comparison.report import Comparison, Fairness
 from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import Template
 
 _MOST_NAMED = 5
 
 
-def make_headline(evidence: EvaluationResults, comparisons: Sequence[Comparison]) -> str:
-    """Return what the comparisons on the primary metric say."""
+def make_headline(
+    evidence: EvaluationResults, comparisons: Sequence[Comparison], fairness: Sequence[Fairness] = ()
+) -> str:
+    """Return what the comparisons on the primary metric say; of a safety suite also what gaps between groups are."""
+    told = _on_primary(evidence, comparisons)
+    if evidence.template is not Template.SAFETY or not fairness:
+        return told
+    return f"{told} {_on_groups(fairness)}"
+
+
+def _on_groups(fairness: Sequence[Fairness]) -> str:
+    shown = [(each, gap) for each in fairness for gap in each.gaps if gap.is_shown]
+    if not shown:
+        return "No gap between groups is shown."
+    worst, gap = max(shown, key=lambda found: (found[1].difference, found[0].model, found[0].metric))
+    models = _listed(list(dict.fromkeys(each.model for each, _ in shown)))
+    return (
+        f"Gaps between groups are shown for {models}; the largest is that of {worst.model} on {worst.metric}, "
+        f"{gap.higher} above {gap.lower} by {gap.difference:.3g}."
+    )
+
+
+def _on_primary(evidence: EvaluationResults, comparisons: Sequence[Comparison]) -> str:
     answers = [each for each in comparisons if each.is_primary]
     title = evidence.primary.title
     if not answers:

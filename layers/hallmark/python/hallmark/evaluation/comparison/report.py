@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -325,7 +326,19 @@ def read_report(content: bytes | str) -> Report:
     try:
         return Report.model_validate_json(content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(map(str, fault["loc"])) or "report"
-        remedy = f"{fault['msg']}; this version of Hallmark reads reports of schema version {SCHEMA_VERSION}"
-        raise InvalidInputError(field, fault["input"], remedy) from error
+        raise _refusal(error) from error
+
+
+def read_report_document(document: Mapping[str, Any]) -> Report:
+    """Read a report that is parsed already; errors are those of ``read_report``."""
+    try:
+        return Report.model_validate(dict(document))
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> InvalidInputError:
+    fault = error.errors()[0]
+    field = ".".join(map(str, fault["loc"])) or "report"
+    remedy = f"{fault['msg']}; this version of Hallmark reads reports of schema version {SCHEMA_VERSION}"
+    return InvalidInputError(field, fault["input"], remedy)

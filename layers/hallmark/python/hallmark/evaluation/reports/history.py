@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hallmark.errors import InvalidInputError
-from hallmark.evaluation.comparison.report import Report, Span, read_report
+from hallmark.evaluation.comparison.report import Report, Span, read_report_document
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import Finite
 from hallmark.evaluation.statistics.changes import find_changes
@@ -145,16 +144,12 @@ def _read_all(reports: Iterable[Report | Mapping[str, Any]]) -> tuple[list[Repor
             read[report.run] = report
             continue
         try:
-            found = read_report(_as_json(report))
+            found = read_report_document(report)
         except InvalidInputError as error:
             skipped.append(Skipped(run=str(report.get("run", "?")), reason=str(error)))
         else:
             read[found.run] = found
     return list(read.values()), skipped
-
-
-def _as_json(report: Mapping[str, Any]) -> str:
-    return json.dumps(dict(report))
 
 
 def _line(model: str, metric: Metric, reports: Sequence[Report]) -> Line:

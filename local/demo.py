@@ -1,7 +1,8 @@
 """The demonstration: ``python -m local.demo``, or ``make demo``.
 
 Starts the local cloud, deploys the app with the real ``cdk deploy``, ships two versions of a model, and asks Hallmark
-where they came from. Nothing is prepared: every line on the screen was recorded from events while the workflow ran.
+where they came from; then evaluates models on real data, by a schedule, by hand, through a crash and on a budget.
+Nothing is prepared: every line on the screen was recorded from events while the workflows ran.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ from rich.console import Console
 from rich.rule import Rule
 
 from examples.wine_cultivars.workflow import ENDPOINT, GROUP, PREFIX, Workflow, WorkflowError
+from local.bedrock.published_corpora import CorpusUnavailableError
 from local.cloud import CloudStartError, LocalCloud
+from local.demo_evaluations import EvaluationError, Evaluations
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
+from local.evaluation_datasets import put_datasets
 from local.port_owner import PortInUseError
 from local.settings import CloudSettings, checkout_directory
 
 STACK = "HallmarkLineage"
+EVALUATION_STACK = "HallmarkEvaluation"
 POLICY = "local/policy.yaml"
 OUTPUT = Path("build/demo")
 _RECORDED_SECONDS = 90.0
@@ -45,7 +50,15 @@ class DemonstrationError(RuntimeError):
     """The demonstration cannot go on; the message says what to do."""
 
 
-_OBSTACLES = (DemonstrationError, DeploymentError, CloudStartError, WorkflowError, ClientError, FileNotFoundError)
+_OBSTACLES = (
+    DemonstrationError,
+    DeploymentError,
+    EvaluationError,
+    CloudStartError,
+    WorkflowError,
+    ClientError,
+    FileNotFoundError,
+)
 """What may stand in its way, with a message for a person."""
 
 
@@ -62,11 +75,15 @@ class Demonstration:
         with self._part("start the local cloud"):
             cloud = LocalCloud(CloudSettings(port=wanted_port())).start()
         try:
-            outputs = self._deploy(cloud)
+            # The schedule begins with the deployment: the data is there by then.
+            has_data = self._put_datasets(cloud)
+            stacks = self._deploy(cloud)
+            outputs = stacks[STACK]
             self._ship(cloud)
             self._await_record(cloud, outputs)
             self._ask(cloud)
-            self._report(cloud, outputs, keep=keep)
+            pages = self._evaluate(cloud, stacks[EVALUATION_STACK]) if has_data else ()
+            self._report(cloud, outputs, pages, keep=keep)
             if keep:
                 self._keep(cloud)
         finally:
@@ -75,11 +92,21 @@ class Demonstration:
             with self._screen.status("stopping") if self._screen.is_terminal else nullcontext():
                 cloud.stop()
 
-    def _deploy(self, cloud: LocalCloud) -> dict[str, str]:
+    def _put_datasets(self, cloud: LocalCloud) -> bool:
+        """Put the data of the suites; tell whether it could be had."""
+        try:
+            with self._part("put tweets that people rated and newstest2017 into the bucket of the suites"):
+                put_datasets(cloud)
+        except CorpusUnavailableError as error:
+            self._screen.print(f"{error}\nEvaluations are left out; lineage is shown.", style="yellow", markup=False)
+            return False
+        return True
+
+    def _deploy(self, cloud: LocalCloud) -> dict[str, dict[str, str]]:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         with self._part("bootstrap and deploy the CDK app (cdk deploy)"):
             deployed = deploy(self._root, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": POLICY})
-        return deployed.outputs[STACK]
+        return deployed.outputs
 
     def _ship(self, cloud: LocalCloud) -> None:
         self._screen.print(
@@ -121,6 +148,19 @@ class Demonstration:
                 self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
                 self._hallmark(cloud, question)
 
+    def _evaluate(self, cloud: LocalCloud, outputs: dict[str, str]) -> tuple[Path, ...]:
+        """Show evaluations; return the pages of their reports."""
+
+        def hallmark(question: Sequence[str]) -> None:
+            self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
+            self._hallmark(cloud, question)
+
+        evaluations = Evaluations(
+            cloud, outputs, screen=self._screen, hallmark=hallmark, part=self._part, folder=OUTPUT
+        )
+        evaluations.show()
+        return evaluations.pages
+
     def _hallmark(self, cloud: LocalCloud, question: Sequence[str]) -> None:
         command = [str(Path(sys.executable).parent / "hallmark"), *question]
         width = str(max(self._screen.width, _MINIMUM_WIDTH))
@@ -131,15 +171,15 @@ class Demonstration:
         if done.returncode:
             raise DemonstrationError(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
 
-    def _report(self, cloud: LocalCloud, outputs: dict[str, str], *, keep: bool) -> None:
+    def _report(self, cloud: LocalCloud, outputs: dict[str, str], pages: Sequence[Path], *, keep: bool) -> None:
         self._screen.print(Rule("timings", align="left", style="cyan"))
         for name, seconds in self._seconds.items():
             self._screen.print(f"  {seconds:6.1f} s  {name}")
         self._screen.print(f"  {sum(self._seconds.values()):6.1f} s  together")
         count = cloud.client("dynamodb").scan(TableName=outputs["LineageTableName"], Select="COUNT")["Count"]
         self._screen.print(f"\n{count} items in the lineage table. Pictures, to be opened in a browser:")
-        for name in ("lineage.svg", "lineage.html", "impact.html"):
-            self._screen.print(f"  {OUTPUT / name}", soft_wrap=True)
+        for page in (*(OUTPUT / name for name in ("lineage.svg", "lineage.html", "impact.html")), *pages):
+            self._screen.print(f"  {page}", soft_wrap=True)
         if not keep:
             self._screen.print("To ask further questions: [bold]make demo KEEP=1[/], then follow what it prints.")
 
@@ -151,6 +191,8 @@ class Demonstration:
         for line in (
             "source .venv/bin/activate",
             "hallmark list",
+            "hallmark runs",
+            "hallmark try sentiment 'I love the soup' --expected positive",
             f"hallmark trace endpoint:{ENDPOINT} --up --as-of 1m",
             f"hallmark show {GROUP}:2",
             f"hallmark path {raw_uri(cloud)} endpoint:{ENDPOINT}",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import yaml
 
 from local.cloud import LocalCloud
 from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
@@ -17,7 +18,8 @@ from local.settings import CloudSettings
 Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
-STACK = "HallmarkLineage"
+STACKS = ("HallmarkLineage", "HallmarkEvaluation")
+QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation")
 POLL_SECONDS = 0.1
 
 
@@ -32,9 +34,16 @@ class Deployed:
         return self.cloud.client(service)
 
     def ask(self, ask: str, **question: Any) -> dict[str, Any]:
-        """Ask the deployed query function, as the command line does."""
+        """Ask the deployed query function of lineage, as the command line does."""
+        return self._ask("QueryLineageFunctionName", {"ask": ask, **question})
+
+    def ask_evaluations(self, ask: str, **question: Any) -> dict[str, Any]:
+        """Ask the deployed query function of evaluations, likewise."""
+        return self._ask("QueryEvaluationsFunctionName", {"ask": ask, **question})
+
+    def _ask(self, function: str, question: dict[str, Any]) -> dict[str, Any]:
         answer = self.client("lambda").invoke(
-            FunctionName=self.outputs["QueryLineageFunctionName"], Payload=json.dumps({"ask": ask, **question}).encode()
+            FunctionName=self.outputs[function], Payload=json.dumps(question).encode()
         )
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
@@ -63,16 +72,31 @@ class Deployed:
             if found:
                 return found
             if time.monotonic() > deadline:
-                waiting = {name: self.dead_letters(name) for name in ("Recording", "Reconciliation", "Mirror")}
+                waiting = {name: self.dead_letters(name) for name in QUEUES}
                 raise AssertionError(
                     f"not found within {seconds} s; dead letters: {json.dumps(waiting, default=str)[:3000]}"
                 )
             time.sleep(POLL_SECONDS)
 
 
+def write_policy(folder: Path) -> Path:
+    """Write the local cloud's policy with the tests' own suites, and none that starts by itself between two counts."""
+    policy = yaml.safe_load((ROOT / "local" / "policy.yaml").read_text(encoding="utf-8"))
+    evaluation = policy["evaluation"]
+    for suite in evaluation["suites"].values():
+        suite.pop("frequency", None)
+    added = yaml.safe_load((Path(__file__).parent / "suites.yaml").read_text(encoding="utf-8"))
+    for section, entries in added.items():
+        evaluation[section] |= entries
+    file = folder / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy, sort_keys=False), encoding="utf-8")
+    return file
+
+
 @pytest.fixture(scope="package")
-def deployed() -> Iterator[Deployed]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    policy = write_policy(tmp_path_factory.mktemp("policy"))
     with LocalCloud(CloudSettings()) as cloud:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
-        done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": "local/policy.yaml"})
-        yield Deployed(cloud, done.outputs[STACK])
+        done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": str(policy)})
+        yield Deployed(cloud, {name: value for stack in STACKS for name, value in done.outputs[stack].items()})

@@ -1,0 +1,399 @@
+"""From a suite to its report, through the deployed workflow with IAM enforced, on real data."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from hallmark.evaluation.asking import LANES
+from local.bedrock.faults import Fault
+from local.bedrock.published_corpora import (
+    json_lines,
+    rated_texts,
+    sentiment_cases,
+    training_records,
+)
+from local.evaluation_datasets import data_bucket, put_datasets
+
+pytestmark = pytest.mark.e2e
+
+VADER = "hallmark.vader-sentiment-v1:0"
+TEXTBLOB = "hallmark.textblob-sentiment-v1:0"
+TWEETS = 40
+SENTENCES = 30
+SLOW = Fault(latency_seconds=0.3)
+ENDED = {"completed", "failed", "stopped"}
+NOT_CASES = ['{"id": "half a li', '{"id": "asks-nothing", "expected": ["positive"]}', '["a list"]']
+
+
+class Evaluations:
+    """What the tests do with evaluations: start runs, wait for them, read what they found and what was published."""
+
+    def __init__(self, deployed: Any) -> None:
+        self.deployed = deployed
+        self.bucket = data_bucket(deployed.cloud)
+        self.faults = deployed.cloud.bedrock().faults
+        self._events: list[dict[str, Any]] = []
+        self._queue = self._listen()
+
+    def put(self, key: str, content: str) -> str:
+        self.deployed.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content.encode())
+        return f"s3://{self.bucket}/{key}"
+
+    def start(self, suite: str, **more: Any) -> str:
+        return str(self.deployed.ask_evaluations("start", suite=suite, by="tests", **more)["run"])
+
+    def execute(self, suite: str, name: str) -> str:
+        """Start a run as the schedule does."""
+        given = {"suite": suite, "trigger": {"kind": "schedule"}}
+        return str(
+            self.deployed.client("stepfunctions").start_execution(
+                stateMachineArn=self.deployed.outputs["EvaluationWorkflowArn"], name=name, input=json.dumps(given)
+            )["executionArn"]
+        )
+
+    def runs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.deployed.ask_evaluations("runs", limit=100)["runs"]
+        return found
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        return next((run for run in self.runs() if run["run"] == name), None)
+
+    def ended(self, name: str, *, seconds: float = 60.0) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            run = self.find(name)
+            return run if run is not None and run["status"] in ENDED else None
+
+        try:
+            run: dict[str, Any] = self.deployed.eventually(look, seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{name} does not end: {self.find(name)}; {self._history(name)}") from error
+        return run
+
+    def completed(self, name: str) -> dict[str, Any]:
+        run = self.ended(name)
+        assert run["status"] == "completed", f"{run['reason']}; {self._history(name)}"
+        return run
+
+    def report(self, name: str, form: str = "json") -> Any:
+        text = self.deployed.ask_evaluations("report", run=name, form=form)["report"]
+        return json.loads(text) if form == "json" else text
+
+    def event(self, name: str) -> dict[str, Any]:
+        """Return what was published of a run's end."""
+
+        def heard() -> dict[str, Any] | None:
+            sqs = self.deployed.client("sqs")
+            for message in sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", []):
+                self._events.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+            return next((event for event in self._events if event["detail"]["run"] == name), None)
+
+        event: dict[str, Any] = self.deployed.eventually(heard)
+        return event
+
+    def _listen(self) -> str:
+        sqs, bus = self.deployed.client("sqs"), self.deployed.outputs["EventBusName"]
+        queue = str(sqs.create_queue(QueueName=f"evaluations-{uuid.uuid4().hex[:8]}")["QueueUrl"])
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+        pattern = json.dumps({"source": ["hallmark"], "detail-type": ["EvaluationCompleted", "EvaluationFailed"]})
+        events = self.deployed.client("events")
+        events.put_rule(Name="evaluations", EventBusName=bus, EventPattern=pattern)
+        events.put_targets(Rule="evaluations", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        return queue
+
+    def _history(self, name: str) -> str:
+        """Return the end of what the workflow did, for whoever reads a failure."""
+        machine = self.deployed.outputs["EvaluationWorkflowArn"]
+        execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        events = self.deployed.client("stepfunctions").get_execution_history(
+            executionArn=execution, reverseOrder=True, maxResults=5
+        )["events"]
+        return json.dumps(events, default=str)[:4000]
+
+
+@pytest.fixture(scope="module")
+def shared(deployed: Any) -> Evaluations:
+    evaluations = Evaluations(deployed)
+    put_datasets(deployed.cloud, tweets=TWEETS, sentences=SENTENCES)
+    good = json_lines(sentiment_cases("tweets", TWEETS)).splitlines()
+    evaluations.put("broken-tweets.jsonl", "\n".join([*good[:20], *NOT_CASES, *good[20:]]))
+    evaluations.put("noise.jsonl", "\n".join(NOT_CASES))
+    return evaluations
+
+
+@pytest.fixture
+def evaluations(shared: Evaluations) -> Iterator[Evaluations]:
+    """Begin each test with models that behave, and with counts of 0."""
+    shared.faults.clear()
+    yield shared
+    shared.faults.clear()
+
+
+@pytest.fixture(scope="module")
+def sentiment(shared: Evaluations) -> dict[str, Any]:
+    """Return a completed run of two models on tweets."""
+    shared.faults.clear()
+    run = shared.completed(shared.start("sentiment"))
+    assert shared.faults.calls(VADER).repeated == 0
+    return run
+
+
+def test_a_run_that_someone_starts_asks_all_models_all_cases(sentiment: dict[str, Any]) -> None:
+    assert (sentiment["answered"], sentiment["failed"], sentiment["planned"]) == (2 * TWEETS, 0, 2 * TWEETS)
+    assert sentiment["trigger"]["kind"] == "manual"
+    assert 0 < sentiment["spent_usd"] < sentiment["budget_usd"]
+
+
+def test_the_report_has_an_interval_for_each_model_and_covers_all_cases(
+    evaluations: Evaluations, sentiment: dict[str, Any]
+) -> None:
+    report = evaluations.report(sentiment["run"])
+
+    whole = {each["model"]: each for each in report["estimates"] if each["part"] is None}
+    assert set(whole) == {"vader", "textblob"}
+    for estimate in whole.values():
+        assert estimate["cases"] == TWEETS
+        assert estimate["span"]["low"] < estimate["value"] < estimate["span"]["high"]
+    assert {each["model"]: each["share"] for each in report["coverage"]} == {"vader": 1.0, "textblob": 1.0}
+    assert "<svg" in evaluations.report(sentiment["run"], "html")
+
+
+def test_the_end_is_published_on_the_hallmark_bus(evaluations: Evaluations, sentiment: dict[str, Any]) -> None:
+    event = evaluations.event(sentiment["run"])
+
+    assert event["detail-type"] == "EvaluationCompleted"
+    assert {model["name"] for model in event["detail"]["models"]} == {"vader", "textblob"}
+    assert event["detail"]["coverage"] == 1.0
+
+
+def test_the_run_is_a_node_in_lineage_with_its_models_and_its_data(
+    deployed: Any, evaluations: Evaluations, sentiment: dict[str, Any]
+) -> None:
+    execution = sentiment["execution"]
+
+    def recorded() -> dict[str, Any] | None:
+        shown: dict[str, Any] = deployed.ask("show", node=execution)
+        return shown if shown["answer"] == "show" else None
+
+    shown = deployed.eventually(recorded)
+    assert shown["node"]["kind"] == "evaluation"
+    sources = " ".join(edge["source"] for edge in shown["upstream"])
+    assert VADER in sources
+    assert TEXTBLOB in sources
+    assert f"s3://{evaluations.bucket}/tweets.jsonl" in sources
+
+
+def test_duckdb_reads_every_case_of_the_run(deployed: Any, sentiment: dict[str, Any], tmp_path: Path) -> None:
+    key = f"cases/suite=sentiment/run={sentiment['run']}/cases.parquet"
+    file = tmp_path / "cases.parquet"
+    deployed.client("s3").download_file(deployed.outputs["EvaluationBucketName"], key, str(file))
+
+    rows = duckdb.execute(
+        "select model, count(*), count(distinct case_id), count(answer) from read_parquet(?) group by model order by 1",
+        [str(file)],
+    ).fetchall()
+
+    assert rows == [("textblob", TWEETS, TWEETS, TWEETS), ("vader", TWEETS, TWEETS, TWEETS)]
+
+
+def test_three_systems_of_wmt17_are_compared_when_the_schedule_starts_them(
+    deployed: Any, evaluations: Evaluations
+) -> None:
+    name = f"translation-{uuid.uuid4()}"
+    evaluations.execute("translation", name)
+
+    run = evaluations.completed(name)
+
+    assert run["trigger"]["kind"] == "schedule"
+    assert run["answered"] == 3 * SENTENCES
+
+
+def test_a_run_that_is_stopped_and_redriven_repeats_no_call(deployed: Any, evaluations: Evaluations) -> None:
+    for model in (VADER, TEXTBLOB):
+        evaluations.faults.set(model, SLOW)
+    workflow = deployed.client("stepfunctions")
+    name = f"sentiment-{uuid.uuid4()}"
+    execution = evaluations.execute("sentiment", name)
+    deployed.eventually(lambda: evaluations.faults.calls(VADER).answered >= 10)
+
+    workflow.stop_execution(executionArn=execution)
+    deployed.eventually(lambda: workflow.describe_execution(executionArn=execution)["status"] == "ABORTED")
+    answered = evaluations.faults.calls(VADER).answered
+    workflow.redrive_execution(executionArn=execution)
+    run = evaluations.completed(name)
+
+    assert answered < TWEETS
+    for model in (VADER, TEXTBLOB):
+        calls = evaluations.faults.calls(model)
+        assert (calls.answered, calls.repeated) == (TWEETS, 0)
+    assert (run["answered"], run["failed"]) == (2 * TWEETS, 0)
+
+
+def test_a_function_that_dies_among_its_calls_is_replaced_and_no_call_is_repeated(
+    deployed: Any, evaluations: Evaluations
+) -> None:
+    for model in (VADER, TEXTBLOB):
+        evaluations.faults.set(model, SLOW)
+    name = evaluations.start("sentiment")
+    deployed.eventually(lambda: evaluations.faults.calls(VADER).answered >= 10)
+
+    killed = deployed.cloud.kill_function("AskModels")
+    run = evaluations.completed(name)
+
+    assert killed
+    assert [evaluations.faults.calls(model).repeated for model in (VADER, TEXTBLOB)] == [0, 0]
+    assert run["answered"] + run["failed"] == run["planned"]
+    assert 0 < run["failed"] <= killed * LANES
+    assert "interrupted" in evaluations.report(name, "md")
+
+
+def test_a_small_budget_stops_the_run_and_coverage_says_so(evaluations: Evaluations) -> None:
+    run = evaluations.ended(evaluations.start("thrifty"))
+
+    event = evaluations.event(run["run"])
+    assert run["status"] == "stopped"
+    assert 0 < run["spent_usd"] <= run["budget_usd"]
+    assert 0 < run["answered"] < 2 * TWEETS
+    assert event["detail"]["coverage"] == pytest.approx(run["answered"] / (2 * TWEETS))
+    assert event["detail"]["stopped"] == run["reason"] == "the run's money is spent"
+
+
+def test_a_model_that_does_not_exist_is_told_after_a_few_calls_and_the_other_one_is_evaluated(
+    evaluations: Evaluations,
+) -> None:
+    run = evaluations.completed(evaluations.start("haunted"))
+
+    models = {model["name"]: model for model in evaluations.event(run["run"])["detail"]["models"]}
+    assert (models["vader"]["answered"], models["ghost"]["answered"]) == (TWEETS, 0)
+    assert "no-such-model" in evaluations.report(run["run"], "md")
+
+
+def test_a_run_without_one_answer_has_a_report_that_says_why(evaluations: Evaluations) -> None:
+    run = evaluations.ended(evaluations.start("haunted-only"))
+
+    assert run["answered"] == 0
+    event = evaluations.event(run["run"])
+    told = json.dumps(event["detail"]) + (run["reason"] or "")
+    if run["report"] is not None:
+        told += evaluations.report(run["run"], "md")
+    assert "no-such-model" in told
+
+
+def test_lines_that_are_no_cases_are_reported_and_the_others_asked(evaluations: Evaluations) -> None:
+    run = evaluations.completed(evaluations.start("broken"))
+
+    assert run["answered"] == 2 * TWEETS
+    text = evaluations.report(run["run"], "md")
+    assert "3 lines were rejected" in text
+    assert "21" in text
+
+
+@pytest.mark.parametrize(
+    ("suite", "reason"),
+    [
+        ("noisy", "line"),
+        ("unfed", "missing.jsonl"),
+        ("of-nobody", "of-nobody"),
+    ],
+)
+def test_what_cannot_be_run_fails_with_its_reason_and_an_event(
+    evaluations: Evaluations, suite: str, reason: str
+) -> None:
+    name = f"{suite}-{uuid.uuid4()}"
+    evaluations.execute(suite, name)
+
+    run = evaluations.ended(name)
+
+    event = evaluations.event(name)
+    assert run["status"] == "failed"
+    assert reason in run["reason"]
+    assert event["detail-type"] == "EvaluationFailed"
+    assert event["detail"]["reason"] == run["reason"]
+
+
+def test_whoever_starts_a_suite_that_does_not_exist_is_told_which_ones_do(evaluations: Evaluations) -> None:
+    with pytest.raises(AssertionError, match="sentiment"):
+        evaluations.start("of-nobody")
+
+
+def test_throttling_changes_nothing_but_time(evaluations: Evaluations, sentiment: dict[str, Any]) -> None:
+    evaluations.faults.set(VADER, Fault(throttle_every=5))
+
+    run = evaluations.completed(evaluations.start("sentiment"))
+
+    calls = evaluations.faults.calls(VADER)
+    assert calls.refused["ThrottlingException"] >= TWEETS // 5
+    assert (calls.answered, calls.repeated) == (TWEETS, 0)
+    now, before = (evaluations.event(name)["detail"]["models"] for name in (run["run"], sentiment["run"]))
+    metrics = [
+        [{k: v for k, v in model["metrics"].items() if k != "latency_ms"} for model in each] for each in (now, before)
+    ]
+    assert metrics[0] == metrics[1]
+
+
+def test_a_custom_model_that_completes_starts_the_suites_that_ask_for_it(
+    deployed: Any, evaluations: Evaluations
+) -> None:
+    training = evaluations.put("training.jsonl", json_lines(training_records(rated_texts("tweets")[100:160])))
+    job = deployed.client("bedrock").create_model_customization_job(
+        jobName="tune",
+        customModelName="tuned",
+        roleArn=make_bedrock_role(deployed, evaluations.bucket),
+        baseModelIdentifier=VADER,
+        trainingDataConfig={"s3Uri": training},
+        outputDataConfig={"s3Uri": f"s3://{evaluations.bucket}/models"},
+        hyperParameters={"epochCount": "1"},
+    )["jobArn"]
+
+    def started() -> dict[str, Any] | None:
+        return next((run for run in evaluations.runs() if run["trigger"]["kind"] == "custom_model"), None)
+
+    run = evaluations.completed(deployed.eventually(started)["run"])
+
+    assert run["suite"] == "tuned-sentiment"
+    assert set(run["models"]) == {"vader", "candidate"}
+    assert run["planned"] == 2 * TWEETS
+    model = deployed.client("bedrock").get_model_customization_job(jobIdentifier=job)["outputModelArn"]
+    assert run["trigger"]["source"] == model
+
+
+def test_one_question_is_answered_in_the_call(evaluations: Evaluations, deployed: Any) -> None:
+    case = next(sentiment_cases("tweets"))
+
+    results = deployed.ask_evaluations("try", suite="sentiment", cases=[case])["results"]
+
+    assert {result["model"] for result in results} == {"vader", "textblob"}
+    assert all(result["answer"]["text"] for result in results)
+    assert all(result["scores"] for result in results)
+
+
+def make_bedrock_role(deployed: Any, bucket: str) -> str:
+    trust = {"Effect": "Allow", "Principal": {"Service": "bedrock.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    data = f"arn:aws:s3:::{bucket}"
+    allowed = [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"{data}/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": data},
+    ]
+    iam, version = deployed.client("iam"), "2012-10-17"
+    role = iam.create_role(
+        RoleName="tuning", AssumeRolePolicyDocument=json.dumps({"Version": version, "Statement": [trust]})
+    )["Role"]
+    iam.put_role_policy(
+        RoleName="tuning", PolicyName="data", PolicyDocument=json.dumps({"Version": version, "Statement": allowed})
+    )
+    return str(role["Arn"])

@@ -46,9 +46,8 @@ def column(report: Report, name: str) -> Column:
 
 def test_a_model_is_behind_the_front_only_where_that_can_be_told() -> None:
     values = {"quality": {"a": 0.9, "b": 0.8, "c": 0.7}, "thrift": {"a": -1.0, "b": -1.0, "c": -2.0}}
-    told = {"quality": {("a", "c"), ("b", "c")}, "thrift": {("a", "c"), ("b", "c")}}
 
-    places = place_on_front("abc", values, told)
+    places = place_on_front("abc", values, {"quality": {("a", "c"), ("b", "c")}, "thrift": set()})
 
     assert [(each.model, each.state, each.by) for each in places] == [
         ("a", "front", ()),

@@ -22,22 +22,15 @@ def place_on_front(
         wins: Per column the pairs that are distinguishable.
 
     Returns:
-        A model is ``dominated`` if another is at least as good in every column, and in each of them distinguishably
-        better or exactly equal; ``possible`` if that is so by the estimates only. A model that lacks a value in a
-        column is neither beaten nor beats there, so it is left out.
+        A model is ``dominated`` if another is at least as good in every column by the estimates, and distinguishably
+        better in one: nothing that was measured speaks for it. It is ``possible`` that it is if no column tells the two
+        apart. A model that lacks a value in a column is not placed.
     """
     complete = [model for model in models if values and all(model in column for column in values.values())]
     places = []
     for model in complete:
         behind = [other for other in complete if other != model and _is_behind(model, other, values)]
-        surely = [
-            other
-            for other in behind
-            if all(
-                (other, model) in wins.get(name, frozenset()) or column[other] == column[model]
-                for name, column in values.items()
-            )
-        ]
+        surely = [other for other in behind if any((other, model) in told for told in wins.values())]
         if surely:
             places.append(ParetoPlace(model=model, state="dominated", by=tuple(surely)))
         elif behind:

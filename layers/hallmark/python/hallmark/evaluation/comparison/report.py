@@ -196,7 +196,7 @@ class ParetoPlace(_Value):
 
     model: str
     state: Literal["front", "possible", "dominated"]
-    """On the front by the estimates; off it, but not distinguishably; or certainly behind another."""
+    """Nobody is better in everything by the estimates; somebody is, but not distinguishably in anything; or is."""
     by: tuple[str, ...] = ()
     """Models that dominate it, distinguishably or not."""
 

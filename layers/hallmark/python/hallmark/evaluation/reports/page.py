@@ -392,7 +392,7 @@ def _table_cell(table: Table, row: Sequence[str], place: int, tone: str, *, is_f
     return f"<td{told}>{in_html(row[place])}</td>"
 
 
-_KINDS = {"": "remark", "Model": "name", "Baseline": "name", VERDICT: "name", "Largest gap": "name"}
+_KINDS = {"": "remark", "Model": "name", "Baseline": "name", VERDICT: "name", "Largest gap": "name", "Front": "name"}
 
 
 def _folded(table: Table) -> Iterator[str]:

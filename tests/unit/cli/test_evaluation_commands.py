@@ -88,6 +88,19 @@ def test_evaluate_with_wait_ends_with_the_report(monkeypatch: pytest.MonkeyPatch
     assert "nova is better" in out
 
 
+def test_a_report_in_a_terminal_names_what_is_folded_and_how_to_see_it() -> None:
+    folded = "<details><summary>Groups &amp; parts</summary>\n\n| long | 0.4 |\n\n</details>\n\n"
+    answer = {"report": f"{REPORT}\n{folded}{folded.replace('Groups &amp; parts', 'How to read this')}"}
+
+    code, out, _ = ask({ReportQuestion: answer}, "report", RUN.run)
+
+    assert code == 0
+    assert "nova is better" in out
+    assert "0.4" not in out
+    assert "Groups & parts, How to read this" in out
+    assert f"hallmark report {RUN.run} -o" in out
+
+
 def test_evaluate_with_wait_fails_where_the_run_failed_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluations, "_LOOK_SECONDS", 0)
     failed = RUN.model_copy(update={"status": RunStatus.FAILED, "reason": "there is no such object"})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +32,7 @@ from hallmark.evaluation.questions import (
 from hallmark.evaluation.runs import Run, RunStatus
 
 _LOOK_SECONDS = 1.0
+_FOLDED = re.compile(r"^<details><summary>(.*?)</summary>$.*?^</details>$\n*", re.DOTALL | re.MULTILINE)
 _COLOURS = {
     RunStatus.COMPLETED: "green",
     RunStatus.FAILED: "red",
@@ -78,7 +81,7 @@ def evaluate(
     else:
         _show_run(context.obj.screen, run)
         if run.report is not None:
-            _show_report(context.obj.screen, _ask(context, ReportQuestion(run=run.run))["report"])
+            _show_report(context.obj.screen, _ask(context, ReportQuestion(run=run.run))["report"], run.run)
     if run.status is RunStatus.FAILED:
         raise typer.Exit(FAILED)
 
@@ -128,7 +131,7 @@ def report(
     elif as_json:
         typer.echo(text)
     else:
-        _show_report(context.obj.screen, text)
+        _show_report(context.obj.screen, text, run)
 
 
 @evaluations.command()
@@ -282,8 +285,13 @@ def _show_run(screen: Console, run: Run) -> None:
     screen.print(table)
 
 
-def _show_report(screen: Console, text: str) -> None:
-    screen.print(Markdown(text))
+def _show_report(screen: Console, text: str, run: str) -> None:
+    """Show the answer of a report; what it folds is named, for a terminal cannot unfold it."""
+    screen.print(Markdown(_FOLDED.sub("", text)))
+    titles = [unescape(title) for title in _FOLDED.findall(text)]
+    if titles:
+        screen.print(f"\nAlso in the report: {', '.join(titles)}.", style="dim", markup=False)
+        screen.print(f"hallmark report {run} -o report.html", style="dim", markup=False, soft_wrap=True)
 
 
 def _show_history(screen: Console, answer: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ def how_to_read(report: Report) -> tuple[str, ...]:
             "Where several models are held against it, their intervals are widened so that all are right together."
         )
     told.append(
-        "Models that share a letter cannot be told apart (Piepho 2004). A model is behind the front where another is at "
-        "least as good by the estimates in every respect that counts, and shown to be better in one of them."
+        "Models that share a letter cannot be told apart (Piepho 2004). A model is behind the front where another is "
+        "at least as good by the estimates in every respect that counts, and shown to be better in one of them."
     )
     return tuple(told)

@@ -279,7 +279,6 @@ class Suite(_Section):
     time_zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
     parallel_executions: int = Field(default=8, ge=1, le=1000)
     """Batches that are asked at the same time, over all models."""
-    engine: Literal["direct", "managed"] = "direct"
     budget: Budget = Budget()
     triggers: Triggers = Triggers()
     owners: tuple[str, ...] = ()

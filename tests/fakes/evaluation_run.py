@@ -106,13 +106,22 @@ class MemoryPurse:
         """Take an amount if the cap allows it."""
         change = usd - returned_usd
         with self._lock:
-            if usd > 0 and self.committed_usd + change > self.cap_usd:
+            if self.committed_usd + change > self.cap_usd:
                 return False
-            self.committed_usd += change
-            self.spent_usd += progress.spent_usd
-            self.answered += progress.answered
-            self.failed += progress.failed
+            self._add(change, progress)
         return True
+
+    def settle(self, returned_usd: float, progress: Progress) -> float:
+        """Give back what is left over; return what is still reserved."""
+        with self._lock:
+            self._add(-returned_usd, progress)
+            return round(self.committed_usd - self.spent_usd, 9)
+
+    def _add(self, change: float, progress: Progress) -> None:
+        self.committed_usd += change
+        self.spent_usd += progress.spent_usd
+        self.answered += progress.answered
+        self.failed += progress.failed
 
 
 class MemoryPace:

@@ -162,7 +162,7 @@ def test_a_run_is_listed_from_its_beginning_to_its_end(runs: DynamoRuns) -> None
 def test_the_end_counts_what_was_recorded_not_what_was_told_on_the_way(dynamodb: Any, runs: DynamoRuns) -> None:
     runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
     runs.plan(PLAN)
-    DynamoPurse(TABLE, dynamodb, "r1", 10.0).reserve(0.0, 0.0, Progress(answered=3))
+    DynamoPurse(TABLE, dynamodb, "r1", 10.0).settle(0.0, Progress(answered=3))
 
     runs.end("r1", RunStatus.COMPLETED, NOW, answered=9, failed=1)
 
@@ -185,7 +185,7 @@ def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: Dynamo
     for _ in range(2):
         runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
         runs.plan(PLAN)
-        purse.reserve(0.0, 0.0, Progress(answered=3, spent_usd=0.25))
+        purse.settle(0.0, Progress(answered=3, spent_usd=0.25))
 
     assert (runs.find("r1").answered, runs.find("r1").spent_usd) == (6, 0.5)
 
@@ -204,6 +204,17 @@ def test_money_is_reserved_up_to_the_cap_and_what_is_left_over_comes_back(dynamo
     after_return = purse.reserve(0.6, 0.5, Progress(answered=8, spent_usd=0.1))
 
     assert (*taken, after_return) == (True, False, True)
+
+
+def test_settling_tells_what_others_hold_in_reserve(dynamodb: Any, runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "", NOW)
+    runs.plan(PLAN)
+    purse, other = (DynamoPurse(TABLE, dynamodb, "r1", 1.0) for _ in range(2))
+    purse.reserve(0.5, 0.0, Progress())
+    other.reserve(0.3, 0.0, Progress())
+
+    assert purse.settle(0.4, Progress(answered=1, spent_usd=0.1)) == pytest.approx(0.3)
+    assert other.settle(0.3, Progress()) == 0
 
 
 def test_two_invocations_cannot_reserve_the_same_money(dynamodb: Any, runs: DynamoRuns) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hallmark.errors import UnavailableError
 from hallmark.evaluation.asking import LANES, UnfinishedError
 from hallmark.evaluation.plans import worst_cost_usd
-from hallmark.evaluation.ports import NoReplyError, Outcome, RefusedError, ThrottledError
+from hallmark.evaluation.ports import NoReplyError, Outcome, Progress, RefusedError, ThrottledError
 from hallmark.evaluation.results import FailureKind
 from tests.fakes.evaluation_run import VARIANT, KilledError, RunSurroundings, questions
 
@@ -182,6 +182,40 @@ def test_the_cap_on_money_is_never_exceeded_even_if_every_answer_is_as_long_as_a
     assert kinds == {FailureKind.BUDGET}
     assert len(outcomes) == 100
     assert run.models.calls.total() == sum(outcome.answer is not None for outcome in outcomes.values())
+
+
+def test_money_for_less_than_a_group_of_calls_is_spent_too() -> None:
+    worst = worst_cost_usd(VARIANT, questions(1)[0].case)
+    run = RunSurroundings(cap_usd=worst * (LANES + 3), output_tokens=VARIANT.inference.max_tokens)
+
+    outcomes = run.asker().ask_all(questions(LANES * 3))
+
+    assert sum(outcome.answer is not None for outcome in outcomes.values()) >= LANES + 3
+    assert run.purse.spent_usd <= run.purse.cap_usd
+
+
+def test_money_that_others_hold_in_reserve_is_waited_for() -> None:
+    run = RunSurroundings(cap_usd=1.0)
+    run.purse.reserve(1.0, 0.0, Progress())
+
+    def give_back() -> None:
+        run.purse.committed_usd = 0.0
+
+    run.clock.on_wait = give_back
+
+    outcomes = run.asker().ask_all(questions(5))
+
+    assert all(outcome.answer for outcome in outcomes.values())
+
+
+def test_money_that_a_dead_invocation_holds_is_not_waited_for_without_end() -> None:
+    run = RunSurroundings(cap_usd=1.0)
+    run.purse.reserve(1.0, 0.0, Progress())
+
+    outcomes = run.asker().ask_all(questions(5))
+
+    assert {outcome.failure.kind for outcome in outcomes.values() if outcome.failure} == {FailureKind.BUDGET}
+    assert sum(run.clock.waited) < 10
 
 
 def test_a_cap_below_the_first_calls_stops_before_anything_is_asked() -> None:

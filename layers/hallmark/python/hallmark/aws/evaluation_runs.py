@@ -212,8 +212,22 @@ class DynamoPurse:
     def reserve(self, usd: float, returned_usd: float, progress: Progress) -> bool:
         """Take an amount if the cap allows it; whatever is not reserved at the end was spent."""
         change = usd - returned_usd
+        try:
+            self._add(change, progress, room_usd=self._cap - change)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def settle(self, returned_usd: float, progress: Progress) -> float:
+        """Give back what is left over; return what is still reserved by others, in USD."""
+        money = self._add(-returned_usd, progress)
+        return (int(money["committed_nanousd"]["N"]) - int(money["spent_nanousd"]["N"])) / _NANO
+
+    def _add(self, change_usd: float, progress: Progress, room_usd: float | None = None) -> dict[str, Any]:
         values = {
-            ":change": _nano(change),
+            ":change": _nano(change_usd),
             ":answered": str(progress.answered),
             ":failed": str(progress.failed),
             ":spent": _nano(progress.spent_usd),
@@ -221,26 +235,23 @@ class DynamoPurse:
             ":out": str(progress.output_tokens),
         }
         request: dict[str, Any] = {}
-        if usd > 0:
+        if room_usd is not None:
             request["ConditionExpression"] = "committed_nanousd <= :room"
-            values[":room"] = _nano(self._cap - change)
-        try:
-            with calling("reserving money"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_run_key(self._run),
-                    UpdateExpression=(
-                        "ADD committed_nanousd :change, answered :answered, failed :failed, spent_nanousd :spent, "
-                        "input_tokens :in, output_tokens :out"
-                    ),
-                    ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
-                    **request,
-                )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+            values[":room"] = _nano(room_usd)
+        with calling("reserving money"):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_run_key(self._run),
+                UpdateExpression=(
+                    "ADD committed_nanousd :change, answered :answered, failed :failed, spent_nanousd :spent, "
+                    "input_tokens :in, output_tokens :out"
+                ),
+                ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
+                ReturnValues="ALL_NEW",
+                **request,
+            )
+        updated: dict[str, Any] = answer["Attributes"]
+        return updated
 
 
 class DynamoPace:

@@ -34,6 +34,8 @@ _BACKOFF_LIMIT_SECONDS = 20.0
 _TRIES = 6
 _SETTLING_SECONDS = (0.5, 1.0, 2.0)
 """Waits for answers to calls of an invocation that lives on, e.g. behind an execution that was stopped and redriven."""
+_MONEY_SECONDS = (0.5, 1.0, 2.0)
+"""Waits for money that other invocations hold in reserve; one that died holds it for ever."""
 _RESERVE_SECONDS = 60.0
 """An invocation that has less time left than this asks no more: an answer may take this long (``aws/bedrock.py``)."""
 
@@ -99,12 +101,11 @@ class Asker:
                     break
                 if self._clock.remaining_seconds() < _RESERVE_SECONDS:
                     raise UnfinishedError(f"{len(pending)} of {len(asked)} cases are left: invoke again")
-                chunk = pending[:LANES]
-                worst = sum(worst_cost_usd(each.variant, each.case) for each in chunk)
-                if not self._purse.reserve(worst, leftover, progress):
+                chunk, worst = self._afford(pending[:LANES], leftover, progress)
+                leftover, progress = worst, Progress()
+                if not chunk:
                     outcomes |= _not_asked(pending, None, "the run's money is spent")
                     break
-                leftover, progress = worst, Progress()
                 done = self._ask_chunk(chunk)
                 if done is None:
                     found, pending = self._look_up(pending)
@@ -121,8 +122,26 @@ class Asker:
                 refusal = _common_refusal(done.outcomes, chunk)
         finally:
             if leftover or any(progress):
-                self._purse.reserve(0.0, leftover, progress)
+                self._purse.settle(leftover, progress)
         return outcomes | self._settle([key for key, outcome in outcomes.items() if outcome == _ANNOUNCED])
+
+    def _afford(self, chunk: Sequence[Asked], leftover: float, progress: Progress) -> tuple[Sequence[Asked], float]:
+        """Reserve money for as many of these calls as there is; return them, and what they cost at most.
+
+        Answers cost less than was reserved for them: what the other invocations give back is waited for.
+        """
+        for wait in (0.0, *_MONEY_SECONDS):
+            self._clock.wait(wait)
+            wanted = chunk
+            while wanted:
+                worst = sum(worst_cost_usd(each.variant, each.case) for each in wanted)
+                if self._purse.reserve(worst, leftover, progress):
+                    return wanted, worst
+                wanted = wanted[: len(wanted) // 2]
+            if self._purse.settle(leftover, progress) <= 0:
+                break
+            leftover, progress = 0.0, Progress()
+        return (), 0.0
 
     def _look_up(self, asked: Sequence[Asked]) -> tuple[dict[AnswerKey, Outcome], list[Asked]]:
         """Return what is known of calls, and those that nobody announced."""

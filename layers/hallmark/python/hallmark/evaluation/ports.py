@@ -90,10 +90,14 @@ class Purse(Protocol):
         """Take an amount if the cap allows it, and give back what an earlier one left over.
 
         Args:
-            usd: What the next calls can cost at most; 0.0 only settles.
+            usd: What the next calls can cost at most.
             returned_usd: What was reserved before and not spent.
             progress: What was done since the last time.
         """
+        ...
+
+    def settle(self, returned_usd: float, progress: Progress) -> float:
+        """Give back what is left over; return what is still reserved by others, in USD."""
         ...
 
 

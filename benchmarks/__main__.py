@@ -13,12 +13,13 @@ from typing import Any
 
 from benchmarks.recording import run as recording
 from benchmarks.statistics import run as statistics
+from benchmarks.suites import run as suites
 from benchmarks.throughput import run as throughput
 from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "lineage": (recording, traversal, throughput),
-    "evaluation": (statistics,),
+    "evaluation": (statistics, suites),
 }
 
 

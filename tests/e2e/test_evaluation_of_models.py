@@ -284,14 +284,17 @@ def test_a_model_that_does_not_exist_is_told_after_a_few_calls_and_the_other_one
 
 
 def test_a_run_without_one_answer_has_a_report_that_says_why(evaluations: Evaluations) -> None:
-    run = evaluations.ended(evaluations.start("haunted-only"))
+    run = evaluations.completed(evaluations.start("haunted-only"))
 
-    assert run["answered"] == 0
-    event = evaluations.event(run["run"])
-    told = json.dumps(event["detail"]) + (run["reason"] or "")
-    if run["report"] is not None:
-        told += evaluations.report(run["run"], "md")
-    assert "no-such-model" in told
+    detail = evaluations.event(run["run"])["detail"]
+    assert (run["answered"], run["failed"], detail["coverage"]) == (0, 2 * TWEETS, 0.0)
+    assert {model["name"]: set(model["metrics"].values()) for model in detail["models"]} == {
+        "ghost": {None},
+        "phantom": {None},
+    }
+    text = evaluations.report(run["run"], "md")
+    assert "no-such-model-v1" in text
+    assert "no-such-model-v2" in text
 
 
 def test_lines_that_are_no_cases_are_reported_and_the_others_asked(evaluations: Evaluations) -> None:

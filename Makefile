@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
 AREA ?=
 TESTS ?= tests
 # Two processes; tests that share something stay together (tests/conftest.py), so that it is made once.
-PARALLEL ?= -n 2 --dist loadgroup
+PARALLEL ?= -n 2 --dist loadscope
 
 .PHONY: help
 help: ## List the words

@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from hallmark.evaluation.reports.renderings import render_all
-
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.evaluation.case_table import write_case_table
 from hallmark.evaluation.completing import (
+    anchors_of,
     complete,
     completed_event,
     coverage_of,
@@ -24,6 +23,10 @@ from hallmark.evaluation.completing import (
     status_of,
     verdict_of,
 )
+from hallmark.evaluation.judging import ANCHORS
+from hallmark.evaluation.plans import Plan
+from hallmark.evaluation.reports.renderings import render_all
+from hallmark.evaluation.results import CaseResult
 from hallmark.events.published import EVALUATION_COMPLETED
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import policy_folder
@@ -47,6 +50,14 @@ def settings() -> CompletionSettings:
     return CompletionSettings.from_environment()
 
 
+def anchors_before(plan: Plan, run: str | None) -> tuple[CaseResult, ...]:
+    """Return what the judges said of the anchors in the run before; a repeated completion finds itself there."""
+    if run is None or run == plan.run:
+        return ()
+    files = RunFiles(settings().evaluation_bucket_name, client("s3"), plan.suite, run)
+    return files.find_results(ANCHORS, 0, "judged") or ()
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -58,12 +69,29 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     asked = sum(plan.rounds[: int(event["rounds"])])
     results = tuple(files.all_results(plan.asked, range(asked)))
     shown = [files.read_batch(number) for number in range(min(asked, _SHOWN_BATCHES))]
-    report = complete(plan, results, shown, asked_batches=asked, completed_at=now, rubrics=policy_folder() / "rubrics")
+    last = runs.last(plan.suite)
+    anchors = anchors_of(
+        plan,
+        files.read_anchors(),
+        files.find_results(ANCHORS, 0, "judged") or (),
+        anchors_before(plan, last.run),
+        last.run,
+        policy_folder() / "rubrics",
+    )
+    report = complete(
+        plan,
+        results,
+        shown,
+        asked_batches=asked,
+        completed_at=now,
+        rubrics=policy_folder() / "rubrics",
+        anchors=anchors,
+    )
     files.write_table(write_case_table(results))
     for name, (content, content_type) in render_all(report).items():
         files.write_report(name, content, content_type)
-    last = LastRun(output_tokens_of(results), spreads_of(plan, report))
-    runs.remember(plan.suite, plan.run, last, json.dumps(estimates_of(report)))
+    learned = LastRun(output_tokens_of(results), spreads_of(plan, report))
+    runs.remember(plan.suite, plan.run, learned, json.dumps(estimates_of(report)))
     verdict = verdict_of(report)
     answered = sum(result.answer is not None for result in results)
     runs.end(

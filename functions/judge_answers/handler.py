@@ -10,7 +10,7 @@ from hallmark.aws.evaluation_asking import asker_of
 from hallmark.aws.evaluation_files import RunFiles
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.batches import BatchOrder, summary_of
-from hallmark.evaluation.judging import judge_batch, read_rubric
+from hallmark.evaluation.judging import ANCHORS, judge_anchors, judge_batch, read_rubric
 from hallmark.evaluation.plans import Plan
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.policy_files import policy_folder
@@ -54,15 +54,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             raise NotFoundError(f"batch {order.batch} of {order.model} has no answers to judge")
         champion = plan.settings.champion
         rivals = files.find_results(champion, order.batch) if champion is not None else None
-        judged = judge_batch(
-            plan,
-            files.read_batch(order.batch),
-            answers,
-            rivals or (),
-            asker_of(settings().evaluation_table_name, plan, context),
-            read_rubric(plan.settings.judge.rubric if plan.settings.judge else "", policy_folder() / "rubrics"),
-            give_up=order.is_last_attempt,
-        )
+        asker = asker_of(settings().evaluation_table_name, plan, context)
+        rubric = read_rubric(plan.settings.judge.rubric if plan.settings.judge else "", policy_folder() / "rubrics")
+        if order.batch == 0 and order.model == plan.asked[0]:
+            anchors = judge_anchors(plan, files.read_anchors(), asker, rubric)
+            files.write_results(ANCHORS, 0, anchors, "judged")
+        batch = files.read_batch(order.batch)
+        judged = judge_batch(plan, batch, answers, rivals or (), asker, rubric, give_up=order.is_last_attempt)
         files.write_results(order.model, order.batch, judged, "judged")
     summary = summary_of(order, judged)
     logger.info("batch judged", **summary)

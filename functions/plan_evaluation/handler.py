@@ -56,6 +56,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     files.write_plan(plan)
     for batch in planned.batches:
         files.write_batch(batch)
+    if planned.anchors:
+        files.write_anchors(planned.anchors)
     keys = [files.write_round(number, lines) for number, lines in enumerate(round_lines(plan))]
     runs.plan(plan)
     logger.info("run planned", run=plan.run, suite=plan.suite, calls=plan.forecast.calls, rounds=len(keys))

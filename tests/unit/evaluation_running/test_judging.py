@@ -8,7 +8,8 @@ import pytest
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
-from hallmark.evaluation.judging import judge_batch, read_rubric, single_prompt
+from hallmark.evaluation.completing import anchors_of
+from hallmark.evaluation.judging import judge_anchors, judge_batch, read_rubric, single_prompt
 from hallmark.evaluation.plans import Batch, Forecast, Plan, Trigger
 from hallmark.evaluation.results import Answer, CaseResult, Failure, FailureKind, Score
 from hallmark.evaluation.suites import ModelVariant, Suite
@@ -179,3 +180,35 @@ def test_a_teams_own_rubric_comes_before_the_built_in_one(tmp_path: Path) -> Non
 def test_an_unknown_rubric_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(InvalidInputError, match="correctness, faithfulness"):
         read_rubric("kindness")
+
+
+ANCHORED = tuple(
+    Case(id=f"a{number}", prompt=f"question {number}", expected=(score,), answers={"someone": f"answer {number}"})
+    for number, score in enumerate(("0", "0.5", "1"))
+)
+
+
+def test_judges_score_what_people_have_scored_without_seeing_their_score() -> None:
+    seen: list[str] = []
+
+    def score(prompt: str) -> str:
+        seen.append(prompt)
+        return '{"score": 5}'
+
+    run, plan = RunSurroundings(score), plan_with(["judge"])
+
+    judged = judge_anchors(plan, ANCHORED, run.asker(), read_rubric("correctness"))
+    found = anchors_of(plan, ANCHORED, judged, judged[:1], "r0")
+
+    assert all("<expected>" not in prompt for prompt in seen)
+    assert found is not None
+    assert [(each.human, each.judge, each.previous) for each in found.anchors] == [
+        (0.0, 1.0, 1.0),
+        (0.5, 1.0, None),
+        (1.0, 1.0, None),
+    ]
+    assert found.previous_run == "r0"
+
+
+def test_without_anchors_nothing_is_said_of_the_judge() -> None:
+    assert anchors_of(plan_with(["judge"]), (), (), (), None) is None

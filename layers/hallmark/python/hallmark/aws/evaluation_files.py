@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, NotFoundError
+from hallmark.evaluation.cases import Case
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult
 
@@ -52,6 +53,19 @@ class RunFiles:
     def read_batch(self, number: int) -> Batch:
         """Return a batch."""
         return Batch.model_validate_json(self._get(f"batches/{number}.json"))
+
+    def write_anchors(self, cases: Iterable[Case]) -> None:
+        """Keep the judges' anchors."""
+        lines = [case.model_dump_json(exclude_defaults=True).encode() for case in cases]
+        self._put("batches/anchors.jsonl", b"\n".join(lines) + b"\n")
+
+    def read_anchors(self) -> tuple[Case, ...]:
+        """Return the judges' anchors; none where the run has none."""
+        try:
+            content = self._get("batches/anchors.jsonl")
+        except NotFoundError:
+            return ()
+        return tuple(Case.model_validate_json(line) for line in content.splitlines() if line)
 
     def write_round(self, number: int, lines: Iterable[bytes]) -> str:
         """Keep what a round asks, one JSON object a line, for the workflow's map; return the key."""

@@ -38,6 +38,8 @@ class LastRun(NamedTuple):
     """Mean per answer, by variant: what the next forecast rests on."""
     spreads: Mapping[str, float]
     """Standard deviation of the primary metric by stratum: what Neyman's allocation rests on."""
+    run: str | None = None
+    """Its name."""
 
 
 class DynamoRuns:
@@ -160,7 +162,9 @@ class DynamoRuns:
         """Return what the suite's last completed run teaches the next one; nothing where there was none."""
         with calling("reading the last run"):
             item = self._client.get_item(TableName=self._table, Key=_latest_key(suite)).get("Item", {})
-        return LastRun(_numbers(item, "output_tokens"), _numbers(item, "spreads"))
+        return LastRun(
+            _numbers(item, "output_tokens"), _numbers(item, "spreads"), item["run"]["S"] if "run" in item else None
+        )
 
     def remember(self, suite: str, run: str, last: LastRun, estimates: str) -> None:
         """Keep the latest state of a suite, for queries in real time.

@@ -10,16 +10,18 @@ from pathlib import Path
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.comparison.corpora import corpus_metrics
 from hallmark.evaluation.comparison.evidence import (
+    Anchor,
     EvaluatedData,
     EvaluatedModel,
     EvaluationResults,
+    JudgeAnchors,
     MeasuredMetric,
     Strata,
 )
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Comparison, Report
 from hallmark.evaluation.comparison.stopping import Decision, decide_continuation
-from hallmark.evaluation.judging import judge_metric, judge_signature, read_rubric
+from hallmark.evaluation.judging import human_score, judge_metric, judge_signature, read_rubric
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult, FailureKind
 from hallmark.evaluation.runs import RunStatus
@@ -36,6 +38,7 @@ def complete(
     asked_batches: int,
     completed_at: datetime,
     rubrics: Path | None = None,
+    anchors: JudgeAnchors | None = None,
 ) -> Report:
     """Make the report of a run.
 
@@ -46,6 +49,7 @@ def complete(
         asked_batches: How many batches were asked of each model; fewer than planned where the question was decided.
         completed_at: Now.
         rubrics: Folder of the team's rubrics.
+        anchors: What the judges said of answers that people have scored.
     """
     scorers = scorers_of(plan)
     stopped = _stopped(plan, results, asked_batches)
@@ -53,8 +57,53 @@ def complete(
     cases: dict[str, dict[str, Case]] = {}
     for batch in batches:
         cases.setdefault(batch.dataset, {}).update({case.id: case for case in batch.cases})
-    update = {"stopped": stopped, "cases": {name: tuple(found.values()) for name, found in cases.items()}}
+    judges = (anchors,) if anchors is not None and anchors.anchors else ()
+    update = {
+        "stopped": stopped,
+        "judges": judges,
+        "cases": {name: tuple(found.values()) for name, found in cases.items()},
+    }
     return make_report(evidence.model_copy(update=update), corpus_metrics(scorers))
+
+
+def anchors_of(
+    plan: Plan,
+    cases: Sequence[Case],
+    judged: Iterable[CaseResult],
+    previous: Iterable[CaseResult],
+    previous_run: str | None,
+    rubrics: Path | None = None,
+) -> JudgeAnchors | None:
+    """Return what the judges said of answers that people have scored, now and in the run before.
+
+    Args:
+        plan: The run.
+        cases: The anchors.
+        judged: What the judges say of them now.
+        previous: What they said in the run before.
+        previous_run: Its name.
+        rubrics: Folder of the team's rubrics.
+    """
+    judge = plan.settings.judge
+    if judge is None or not cases:
+        return None
+    metric = judge_metric(judge, read_rubric(judge.rubric, rubrics)).name
+    now, before = _values(judged, metric), _values(previous, metric)
+    anchors = [
+        Anchor(case=case.id, human=human, judge=now[case.id], previous=before.get(case.id))
+        for case in cases
+        if (human := human_score(case)) is not None and case.id in now
+    ]
+    return JudgeAnchors(metric=metric, anchors=tuple(anchors), previous_run=previous_run if before else None)
+
+
+def _values(results: Iterable[CaseResult], metric: str) -> dict[str, float]:
+    return {
+        result.case: score.value
+        for result in results
+        for score in result.scores
+        if score.metric == metric and score.value is not None
+    }
 
 
 def look(plan: Plan, results: Sequence[CaseResult], at: datetime, rubrics: Path | None = None) -> Decision:

@@ -23,7 +23,7 @@ from hallmark.evaluation.cases import Case
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.ports import AnswerKey, Asked, Outcome
-from hallmark.evaluation.results import CaseResult, Score
+from hallmark.evaluation.results import Answer, CaseResult, Score
 from hallmark.evaluation.suites import Judge
 
 _BUILT_IN = Path(__file__).with_name("rubrics")
@@ -168,6 +168,58 @@ def _questions(
         _Question(key, pair_prompt(rubric, case, first, second)),
         _Question(key._replace(case=f"{result.case}#swapped"), pair_prompt(rubric, case, second, first)),
     ]
+
+
+ANCHORS = "@anchors"
+"""Stands for the model where anchors are judged; no variant can be named so."""
+
+
+def human_score(case: Case) -> float | None:
+    """Return what people gave an anchor, from 0 to 1; None where it says nothing of the kind."""
+    try:
+        score = float(case.expected[0])
+    except (IndexError, ValueError):
+        return None
+    return score if 0 <= score <= 1 else None
+
+
+def judge_anchors(plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rubric) -> tuple[CaseResult, ...]:
+    """Let the judges score answers that people have scored; the people's score is not shown to them.
+
+    Args:
+        plan: The run.
+        anchors: Cases with an answer, and the people's score as the expected output.
+        asker: How to ask.
+        rubric: What the judges are told.
+
+    Raises:
+        UnfinishedError: The invocation's time is nearly over.
+        UnavailableError: A judge throttles.
+    """
+    name = (plan.settings.judge.anchors if plan.settings.judge else None) or ""
+    batch = Batch(
+        number=0,
+        epoch=0,
+        dataset=name,
+        cases=tuple(case.model_copy(update={"expected": ()}) for case in anchors),
+    )
+    results = [
+        CaseResult(
+            model=ANCHORS,
+            dataset=name,
+            case=case.id,
+            answer=Answer(
+                text=next(iter(case.answers.values())),
+                stop_reason="given",
+                input_tokens=0,
+                output_tokens=0,
+                latency_ms=0.0,
+                answered_at=plan.started_at,
+            ),
+        )
+        for case in anchors
+    ]
+    return judge_batch(plan, batch, results, (), asker, rubric)
 
 
 def single_prompt(rubric: Rubric, case: Case, answer: str) -> str:

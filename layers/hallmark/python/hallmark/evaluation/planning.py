@@ -16,6 +16,7 @@ from hallmark.evaluation.datasets.contamination import check_contamination
 from hallmark.evaluation.datasets.reading import Dataset, read_dataset
 from hallmark.evaluation.datasets.sampling import draw_sample
 from hallmark.evaluation.datasets.templates import with_shots
+from hallmark.evaluation.judging import human_score
 from hallmark.evaluation.plans import (
     Batch,
     DatasetVersion,
@@ -38,6 +39,8 @@ class Planned(NamedTuple):
 
     plan: Plan
     batches: tuple[Batch, ...]
+    anchors: tuple[Case, ...] = ()
+    """Answers that people have scored, for the judges."""
 
 
 class PlanRequest(BaseModel):
@@ -121,7 +124,7 @@ def plan_run(
         started_at=request.started_at,
         deadline=request.started_at + suite.budget.time,
     )
-    return Planned(plan, batches)
+    return Planned(plan, batches, _anchors(suite, policy, read))
 
 
 def round_lines(plan: Plan) -> Iterator[list[bytes]]:
@@ -137,6 +140,25 @@ def round_lines(plan: Plan) -> Iterator[list[bytes]]:
 
 
 _ORDERS_OF_A_PAIR = 2
+
+
+def _anchors(suite: Suite, policy: EvaluationPolicy, read: ReadLocation) -> tuple[Case, ...]:
+    """Return the judges' anchors.
+
+    Raises:
+        InvalidInputError: One has no answer, or no score from 0 to 1.
+    """
+    if suite.judge is None or suite.judge.anchors is None:
+        return ()
+    source = policy.datasets[suite.judge.anchors]
+    cases = read_dataset(read(source.location), source).cases
+    for case in cases:
+        if not case.answers or human_score(case) is None:
+            remedy = (
+                'give the answer as {"answers": {"<model>": "..."}} and the people\'s score as {"expected": ["0.75"]}'
+            )
+            raise InvalidInputError(f"datasets.{suite.judge.anchors}", case.id, remedy)
+    return cases
 
 
 def find_suite(policy: EvaluationPolicy, name: str) -> Suite:

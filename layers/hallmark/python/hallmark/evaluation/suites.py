@@ -191,6 +191,15 @@ class Judge(_Section):
     """Name of a rubric: built in, or a file of the policy's folder ``rubrics``."""
     pairwise: bool = False
     """Compare each model with the champion in both positions, rather than score alone."""
+    anchors: Name | None = None
+    """Dataset that people have scored: how far the judge can be trusted, and whether it has changed. Each case has the
+    answer under ``answers`` and the people's score from 0 to 1 as its ``expected`` output."""
+
+    @model_validator(mode="after")
+    def _anchors_are_single_answers(self) -> Self:
+        if self.pairwise and self.anchors is not None:
+            raise ValueError("anchors are scores of single answers: leave them out, or pairwise")
+        return self
 
 
 class Template(StrEnum):
@@ -314,9 +323,10 @@ class EvaluationPolicy(_Section):
     def _names_are_known(self) -> Self:
         for suite, content in self.suites.items():
             judges = content.judge.models if content.judge else ()
+            anchors = (content.judge.anchors,) if content.judge and content.judge.anchors else ()
             for section, names, known in (
                 ("models", (*content.model_variants, *judges), self.models),
-                ("datasets", content.datasets, self.datasets),
+                ("datasets", (*content.datasets, *anchors), self.datasets),
             ):
                 for name in names:
                     if name not in known:

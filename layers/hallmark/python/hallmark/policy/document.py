@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from hallmark.errors import HallmarkError, InvalidInputError
-from hallmark.evaluation.scorers.registry import validate_scorers
+from hallmark.evaluation.scorers.registry import embed_source, validate_scorers
 from hallmark.policy.models import Policy
 
 
@@ -34,7 +34,7 @@ def read_policy(path: Path) -> Policy:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{path}:{line}: not valid YAML: {error.problem}; check the indentation there") from None
     try:
-        policy = Policy.model_validate({} if content is None else content)
+        policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
     except InvalidInputError as error:
         raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None
@@ -46,6 +46,25 @@ def read_policy(path: Path) -> Policy:
         ]
         raise PolicyError("\n".join(faults)) from None
     return policy
+
+
+def _with_sources(policy: Policy, folder: Path) -> Policy:
+    """Return the policy with the team's own scorers in it, so that it needs their files no more.
+
+    Raises:
+        InvalidInputError: A file cannot be read.
+    """
+    suites = {}
+    for name, suite in policy.evaluation.suites.items():
+        scorers = []
+        for place, choice in enumerate(suite.scorers):
+            try:
+                scorers.append(embed_source(choice, folder))
+            except ValueError as error:
+                field = f"evaluation.suites.{name}.scorers[{place}]"
+                raise InvalidInputError(field, choice.parameters.get("file"), str(error)) from None
+        suites[name] = suite.model_copy(update={"scorers": tuple(scorers)})
+    return policy.model_copy(update={"evaluation": policy.evaluation.model_copy(update={"suites": suites})})
 
 
 def _steps(field: str) -> tuple[int | str, ...]:

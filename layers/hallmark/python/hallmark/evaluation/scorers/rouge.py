@@ -52,6 +52,8 @@ Measure = Literal["f1", "precision", "recall"]
 
 _NOTHING = Rouge(0.0, 0.0, 0.0)
 _PAIRS = 2
+_FEW = 8
+"""Repeated words that are counted one by one, which is faster than counting all words once."""
 
 
 def _rouge(hits: int, given: int, wanted: int) -> Rouge:
@@ -68,51 +70,60 @@ def _rouge(hits: int, given: int, wanted: int) -> Rouge:
 class _Counted:
     """The words of a text; each count is made once, when it is first asked for."""
 
-    __slots__ = ("counters", "kinds", "places", "words")
+    __slots__ = ("_counters", "_pairs", "_places", "_repeated", "words")
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
-        self.kinds: dict[int, set[Any]] = {}
-        self.counters: dict[int, Counter[Any]] = {}
-        self.places: dict[str, int] = {}
+        self._pairs: set[Any] | None = None
+        self._counters: dict[int, Counter[Any]] | None = None
+        self._places: dict[str, int] | None = None
+        self._repeated: list[tuple[str, int]] | None = None
 
     def distinct(self, order: int) -> set[Any]:
-        """Return the different runs of ``order`` words."""
-        found = self.kinds.get(order)
-        if found is None:
-            found = self.kinds[order] = set(_runs(self.words, order))
-        return found
+        """Return the different runs of two words or more."""
+        if order != _PAIRS:
+            return set(_runs(self.words, order))
+        if self._pairs is None:
+            self._pairs = set(zip(self.words, self.words[1:]))  # noqa: B905 - the fastest on a few words
+        return self._pairs
 
     def ngrams(self, order: int) -> Counter[Any]:
         """Return how often each run of ``order`` words comes."""
-        found = self.counters.get(order)
-        if found is None:
-            found = self.counters[order] = Counter(_runs(self.words, order))
-        return found
+        counters = self._counters
+        if counters is None:
+            counters = self._counters = {}
+        if order not in counters:
+            counters[order] = Counter(_runs(self.words, order))
+        return counters[order]
+
+    def repeated(self) -> list[tuple[str, int]]:
+        """Return the words that come more than once, and how often."""
+        if self._repeated is None:
+            self._repeated = [(word, bits.bit_count()) for word, bits in self.bits().items() if bits & (bits - 1)]
+        return self._repeated
 
     def bits(self) -> dict[str, int]:
         """Return at which places each word stands, as the bits of a whole number."""
-        places = self.places
-        if not places:
+        places = self._places
+        if places is None:
+            places = self._places = {}
             bit = 1
             for word in self.words:
                 places[word] = places.get(word, 0) | bit
-                bit <<= 1
+                bit += bit
         return places
 
 
 def _runs(words: list[str], order: int) -> Iterable[Any]:
-    if order == 1:
-        return words
-    if order == _PAIRS:
-        return zip(words, words[1:])  # noqa: B905, RUF007 - twice as fast as pairwise on a few words
-    return zip(*(words[start:] for start in range(order)), strict=False)
+    return words if order == 1 else zip(*(words[start:] for start in range(order)), strict=False)
 
 
 def _rouge_n(given: _Counted, wanted: _Counted, order: int) -> Rouge:
     runs_given, runs_wanted = len(given.words) - order + 1, len(wanted.words) - order + 1
     if runs_given <= 0 or runs_wanted <= 0:
         return _NOTHING
+    if order == 1:
+        return _rouge(_word_hits(given, wanted), runs_given, runs_wanted)
     ours, theirs = given.distinct(order), wanted.distinct(order)
     both = ours & theirs
     if len(ours) == runs_given or len(theirs) == runs_wanted:
@@ -120,6 +131,22 @@ def _rouge_n(given: _Counted, wanted: _Counted, order: int) -> Rouge:
         return _rouge(len(both), runs_given, runs_wanted)
     counts_given, counts_wanted = given.ngrams(order), wanted.ngrams(order)
     return _rouge(sum(min(counts_given[run], counts_wanted[run]) for run in both), runs_given, runs_wanted)
+
+
+def _word_hits(given: _Counted, wanted: _Counted) -> int:
+    """Return how many words two texts have in common; only words that repeat in the reference can count twice."""
+    ours = set(given.words)
+    both = ours.intersection(wanted.bits())
+    if len(ours) == len(given.words):
+        return len(both)
+    again = [(word, count) for word, count in wanted.repeated() if word in both]
+    if len(again) > _FEW:
+        counts = given.ngrams(1)
+        return len(both) + sum(min(counts[word], count) - 1 for word, count in again)
+    hits = len(both)
+    for word, count in again:
+        hits += min(given.words.count(word), count) - 1
+    return hits
 
 
 # --- words in order ---------------------------------------------------------------------------------------------------
@@ -134,11 +161,10 @@ def longest_common_subsequence(given: Sequence[str], bits: dict[str, int], width
         width: Words of the other, m; the time is n m / 64 steps.
     """
     row = (1 << width) - 1
-    for word in given:
-        places = bits.get(word)
-        if places is not None:
-            both = row & places
-            row = (row + both) | (row - both)
+    # A word that the other text does not have changes nothing.
+    for places in filter(None, map(bits.get, given)):
+        both = row & places
+        row = (row + both) | (row - both)
     return width - (row & ((1 << width) - 1)).bit_count()
 
 

@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import yaml
 from pydantic import Field
 
 from hallmark.evaluation.cases import Case
@@ -44,6 +43,8 @@ class _Patterns(NamedTuple):
 
 @cache
 def _patterns(languages: tuple[Language, ...]) -> _Patterns:
+    import yaml  # noqa: PLC0415 - 15 ms, where nobody may ask for it
+
     table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
     found: dict[str, list[re.Pattern[str]]] = {"refusals": [], "harmless": []}
     for language in languages:

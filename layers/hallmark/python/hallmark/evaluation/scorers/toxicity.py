@@ -17,7 +17,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from pydantic import Field
 
 from hallmark.evaluation.cases import Case
@@ -85,6 +84,8 @@ def _squeeze(word: str) -> str:
 
 @cache
 def _table() -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - 15 ms, where nobody may ask for it
+
     table: dict[str, Any] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
     return table
 

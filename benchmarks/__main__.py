@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.recording import run as recording
+from benchmarks.scoring import run as scoring
 from benchmarks.statistics import run as statistics
 from benchmarks.suites import run as suites
 from benchmarks.throughput import run as throughput
@@ -19,7 +20,7 @@ from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "lineage": (recording, traversal, throughput),
-    "evaluation": (statistics, suites),
+    "evaluation": (statistics, scoring, suites),
 }
 
 

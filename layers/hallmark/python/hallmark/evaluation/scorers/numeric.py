@@ -58,7 +58,7 @@ class Number(NamedTuple):
     @property
     def readings(self) -> tuple[Decimal, ...]:
         """What it may mean: of 12 %, 12 and 0.12."""
-        return (self.value, self.value / 100) if self.is_percent else (self.value, self.value * 100)
+        return (self.value, self.value / 100) if self.is_percent else (self.value,)
 
 
 def numbers_in(text: str, decimal: Mark = "point") -> Iterator[Number]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 
 from hallmark.aws import clients
 from hallmark.aws.dynamodb import DynamoLineageTable
@@ -407,6 +409,21 @@ def _response(request: AWSPreparedRequest, status: int, headers: Mapping[str, st
     return AWSResponse(request.url, status, given, body)
 
 
+def _make_writes_atomic(patch: pytest.MonkeyPatch) -> None:
+    """Let moto's DynamoDB write one request after the other, as DynamoDB does; it loses counts between threads."""
+    lock = RLock()
+
+    def guarded(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*arguments: Any, **named: Any) -> Any:
+            with lock:
+                return write(*arguments, **named)
+
+        return written
+
+    for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
+        patch.setattr(DynamoDBBackend, name, guarded(getattr(DynamoDBBackend, name)))
+
+
 @contextmanager
 def stand_in_account(scratch: Path, patch: pytest.MonkeyPatch) -> Iterator[StandInAccount]:
     """Give the product's clients an account, and the functions the environment of their deployment in it."""
@@ -429,6 +446,7 @@ def stand_in_account(scratch: Path, patch: pytest.MonkeyPatch) -> Iterator[Stand
     }.items():
         patch.setenv(name, value)
     published: list[dict[str, Any]] = []
+    _make_writes_atomic(patch)
     with mock_aws():
         service = SageMakerService(
             SageMakerSettings(scratch=scratch, quirks=NO_QUIRKS, stop_grace_seconds=2.0),

@@ -133,7 +133,7 @@ def test_slow_answers_wait_side_by_side_and_hold_up_nobody(cloud: LocalCloud) ->
         config=config,
     )
     runtime.converse(modelId=VADER, messages=MESSAGES)
-    cloud.bedrock().faults.set(VADER, Fault(latency_seconds=1))
+    cloud.bedrock().faults.set(VADER, Fault(latency_seconds=4))
     started = time.monotonic()
     with ThreadPoolExecutor(80) as threads:
         waiting = [threads.submit(runtime.converse, modelId=VADER, messages=MESSAGES) for _ in range(80)]
@@ -141,9 +141,9 @@ def test_slow_answers_wait_side_by_side_and_hold_up_nobody(cloud: LocalCloud) ->
         others = time.monotonic() - started
         latencies = [done.result()["metrics"]["latencyMs"] for done in waiting]
 
-    assert min(latencies) >= 1000
-    assert others < 1
-    assert time.monotonic() - started < 10  # one after the other they take 80 s
+    assert min(latencies) >= 4000
+    assert others < 4
+    assert time.monotonic() - started < 60  # one after the other they take 320 s
     cloud.bedrock().faults.set(VADER, Fault())
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hallmark.evaluation.comparison.evidence import EvaluatedModel, Provenance
+from hallmark.evaluation.comparison.evidence import EvaluatedModel, Provenance, Strata
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Comparison, Report, read_report, write_report
 from hallmark.evaluation.results import CaseResult, Score
@@ -17,7 +17,7 @@ from hallmark.evaluation.statistics.pairs import PairedCounts
 from hallmark.evaluation.statistics.resampling import mean_of_sums
 from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import ComparisonSettings, Template
-from tests.fakes.evaluated_cases import QUALITY, RATIO, RIGHT, answer, evidence_of, failed, scored, scores_of
+from tests.fakes.evaluated_cases import DELAY, QUALITY, RATIO, RIGHT, answer, evidence_of, failed, scored, scores_of
 
 
 def the_answer(report: Report) -> Comparison:
@@ -358,3 +358,84 @@ def test_a_safety_suite_says_what_gaps_between_groups_are() -> None:
     assert headline.endswith(
         "Gaps between groups are shown for old and new; the largest is that of old on right, a above b by 0.9."
     )
+
+
+def test_a_comparison_stands_for_the_population_where_strata_were_sampled_unequally() -> None:
+    source = np.random.default_rng(3)
+    results = [
+        scored(model, case, float(source.uniform(low, low + 0.2)), QUALITY, group="rare" if case < 40 else "usual")
+        for model, rare, usual in (("old", 0.1, 0.7), ("new", 0.6, 0.5))
+        for case in range(60)
+        for low in [rare if case < 40 else usual]
+    ]
+    strata = Strata(by="group", shares={"rare": 0.1, "usual": 0.9})
+
+    report = make_report(evidence_of(results, QUALITY, strata=strata))
+
+    found, estimate = the_answer(report), report.estimate_of("new", "quality")
+    assert estimate is not None
+    assert found.candidate_value == pytest.approx(estimate.value)
+    assert found.difference == pytest.approx(0.1 * 0.5 - 0.9 * 0.2, abs=0.05)
+    assert found.finding is Finding.WORSE
+
+
+def test_where_less_is_better_less_is_better() -> None:
+    source = np.random.default_rng(3)
+    old = source.lognormal(5, 0.3, 200)
+    results = scores_of({"old": old.tolist(), "new": (old * 0.8).tolist()}, DELAY)
+
+    found = the_answer(make_report(evidence_of(results, DELAY)))
+
+    assert found.difference is not None
+    assert found.difference < 0
+    assert found.finding is Finding.BETTER
+
+
+def test_an_interval_of_a_difference_ends_where_scores_end() -> None:
+    results = scores_of({"old": [0.0, 0.05, 0.0], "new": [1.0, 1.0, 0.9]}, QUALITY)
+
+    span = the_answer(make_report(evidence_of(results, QUALITY))).span
+
+    assert span is not None
+    assert span.high == 1.0
+
+
+def test_what_answers_the_question_comes_first() -> None:
+    results = [
+        CaseResult(
+            model=model,
+            dataset="questions",
+            case=str(case),
+            answer=answer(),
+            scores=(Score(metric="right", value=1), Score(metric="quality", value=0.5)),
+        )
+        for model in ("old", "new")
+        for case in range(9)
+    ]
+
+    report = make_report(evidence_of(results, RIGHT, QUALITY, settings=ComparisonSettings(primary="quality")))
+
+    assert [(each.metric, each.is_primary) for each in report.comparisons] == [("quality", True), ("right", False)]
+
+
+def test_looks_at_several_models_share_the_error_between_them() -> None:
+    values = rates(12, 3)
+    settings_ = ComparisonSettings(early_stopping=True)
+    names = ("new", "b", "c")
+    results = scores_of({"old": values["old"], **dict.fromkeys(names, values["new"])})
+
+    single = the_answer(make_report(evidence_of(scores_of(values), settings=settings_)))
+    several = make_report(evidence_of(results, models=("old", *names), settings=settings_)).answers[0]
+
+    assert single.p_value == several.p_value
+    assert several.p_value is not None
+    assert several.adjusted_p == pytest.approx(min(1.0, 3 * several.p_value))
+    assert several.adjusted_p != several.p_value
+
+
+def test_the_cases_that_differ_most_are_losses_first_also_where_less_is_better() -> None:
+    results = scores_of({"old": [100.0] * 4, "new": [90.0, 100.0, 150.0, 100.0]}, DELAY)
+
+    report = make_report(evidence_of(results, DELAY))
+
+    assert [each.case for each in report.cases] == ["case-0002", "case-0000"]

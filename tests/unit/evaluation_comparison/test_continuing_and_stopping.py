@@ -103,3 +103,19 @@ def test_looking_often_at_equal_models_rarely_stops_a_run() -> None:
                 break
 
     assert stopped <= 6
+
+
+def test_a_regression_suite_stops_although_it_is_open_whether_a_model_is_better() -> None:
+    settings = ComparisonSettings(early_stopping=True, margin=0.25)
+    values = {
+        "old": [1.0] * 40 + [0.0] * 14 + [1.0] * 6 + [0.0] * 20,
+        "new": [1.0] * 40 + [1.0] * 14 + [0.0] * 6 + [0.0] * 20,
+    }
+
+    stops, goes_on = (
+        decide_continuation(evidence_of(scores_of(values), settings=settings, template=template))
+        for template in (Template.REGRESSION, Template.CHAMPION_CHALLENGER)
+    )
+
+    assert stops.looks[0].finding is Finding.NON_INFERIOR
+    assert (stops.goes_on, goes_on.goes_on) == (False, True)

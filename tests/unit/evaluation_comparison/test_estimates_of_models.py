@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hallmark.evaluation.comparison.evidence import Strata
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Estimate, Report
-from hallmark.evaluation.metrics import Metric
+from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import CaseResult, Score
 from hallmark.evaluation.statistics.intervals import estimate_quantile, estimate_stratified_mean, wilson
 from hallmark.evaluation.statistics.resampling import mean_of_sums
@@ -237,3 +237,23 @@ def test_results_that_come_again_do_not_count_twice(drawn: list[tuple[int, int, 
     once, thrice = (make_report(evidence_of(each, planned=27)) for each in (results, results * 3))
 
     assert once == thrice
+
+
+def test_a_mean_counts_each_case_once_however_often_it_was_asked() -> None:
+    results = [scored("old", 0, value, QUALITY, epoch=epoch) for epoch, value in enumerate([0.2, 0.4, 0.6])]
+    results += [scored("old", 1, 0.8, QUALITY), scored("old", 2, 0.0, QUALITY)]
+
+    found = estimate_of(make_report(evidence_of(results, QUALITY)), "old", QUALITY)
+
+    assert found.value == pytest.approx((0.4 + 0.8 + 0.0) / 3)
+    assert (found.cases, found.attempts) == (3, 5)
+
+
+def test_of_a_metric_of_which_less_is_better_the_worst_is_the_most() -> None:
+    harm = Metric(name="harm", title="Harm", direction=Direction.LOWER)
+    results = [scored("old", case, 0.1, harm) for case in range(9)] + [failed("old", 9)]
+
+    found = estimate_of(make_report(evidence_of(results, harm)), "old", harm)
+
+    assert found.worst_case == pytest.approx(0.19)
+    assert found.best_case == pytest.approx(0.09)

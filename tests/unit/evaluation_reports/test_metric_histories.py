@@ -11,7 +11,7 @@ from hallmark.evaluation.comparison.evidence import EvaluatedData, EvaluatedMode
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Report, write_report
 from hallmark.evaluation.reports.history import history_of
-from tests.fakes.evaluated_cases import NOON, evidence_of, scores_of
+from tests.fakes.evaluated_cases import DELAY, NOON, evidence_of, scores_of
 
 
 def run_of(number: int, passed: int, *, digest: str = "1", prompts: str = "", n: int = 200) -> Report:
@@ -129,3 +129,23 @@ def test_an_unknown_metric_is_refused_with_those_that_there_are() -> None:
 def test_no_report_at_all_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="at least one report"):
         history_of([])
+
+
+@pytest.mark.parametrize(("after", "is_regression"), [(300.0, True), (50.0, False)])
+def test_where_less_is_better_more_is_a_regression(after: float, is_regression: bool) -> None:
+    reports = [
+        make_report(
+            evidence_of(
+                scores_of({"old": [level + case % 7 for case in range(50)]}, DELAY),
+                DELAY,
+                models=["old"],
+                run=f"run-{number}",
+                completed_at=NOON + timedelta(days=number),
+            )
+        )
+        for number, level in enumerate([100.0, 100.0, after])
+    ]
+
+    (line,) = history_of(reports).lines
+
+    assert (line.regression is not None) is is_regression

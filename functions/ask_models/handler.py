@@ -7,7 +7,7 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_asking import asker_of
-from hallmark.aws.evaluation_files import RunFiles
+from hallmark.aws.evaluation_files import ANSWERS, RunFiles
 from hallmark.evaluation.batches import BatchOrder, ask_batch, summary_of
 from hallmark.evaluation.plans import Plan
 from hallmark.evaluation.scorers.contract import Scorer
@@ -39,7 +39,7 @@ def plan_of(suite: str, run: str) -> Plan:
 def scorers_of(suite: str, run: str) -> tuple[Scorer, ...]:
     """Make the scorers of a run once per execution environment."""
     plan = plan_of(suite, run)
-    return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers)
+    return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scored_at_once)
 
 
 def files_of(suite: str, run: str) -> RunFiles:
@@ -63,6 +63,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             order.model,
             asker_of(settings().evaluation_table_name, plan, context),
             scorers,
+            given=files.find_results(order.model, order.batch, ANSWERS) or (),
             give_up=order.is_last_attempt,
         )
         files.write_results(order.model, order.batch, results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -9,6 +10,7 @@ from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles, read_objects
 from hallmark.aws.evaluation_runs import DynamoRuns
 from hallmark.evaluation.planning import PlanRequest, plan_run, round_lines
+from hallmark.evaluation.plans import Job, JobKind
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.policy_files import read_evaluation_policy
@@ -35,6 +37,10 @@ def policy() -> EvaluationPolicy:
     """Read the policy once per execution environment; its datasets lie in this account and Region."""
     text = read_evaluation_policy().replace("{account}", settings().account_id)
     return EvaluationPolicy.model_validate_json(text.replace("{region}", settings().aws_region))
+
+
+def _write_jobs(files: RunFiles, name: str, jobs: Sequence[Job]) -> str:
+    return files.write_jobs(name, [job.number for job in jobs]) if jobs else ""
 
 
 @logger.inject_lambda_context
@@ -65,6 +71,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "run": plan.run,
         "suite": plan.suite,
         "rounds": keys,
+        "jobs": _write_jobs(files, "jobs", [job for job in plan.jobs if job.kind is not JobKind.SCORING]),
+        "scoring": _write_jobs(files, "scoring", [job for job in plan.jobs if job.kind is JobKind.SCORING]),
         "parallelExecutions": plan.settings.parallel_executions,
         "judged": plan.settings.judge is not None,
         "forecast": plan.forecast.model_dump(),

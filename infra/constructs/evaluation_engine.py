@@ -14,9 +14,10 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from hallmark.policy.models import Policy
+from infra.constructs.evaluation_functions import EvaluationFunctions
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import Layers, PythonFunction
-from infra.constructs.policy_layer import PolicyLayer
+from infra.constructs.managed_jobs import POLL_SECONDS, ManagedJobs
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.schedules import ScheduleRole
 from infra.constructs.workflows import Workflow
@@ -39,12 +40,20 @@ class EvaluationEngine(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._storage = storage
-        self._layers = layers
         self._policy = policy
-        self._policy_layer = PolicyLayer(self, "Policy", policy=policy, folder=policy_folder)
-        self._table = {"EVALUATION_TABLE_NAME": storage.table.table_name}
-        self._bucket = {"EVALUATION_BUCKET_NAME": storage.bucket.bucket_name}
+        self._functions = EvaluationFunctions(
+            self, storage=storage, layers=layers, policy=policy, policy_folder=policy_folder
+        )
+        self._table, self._bucket = self._functions.table, self._functions.bucket
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
+        self._jobs = ManagedJobs(
+            self,
+            "Jobs",
+            storage=storage,
+            functions=self._functions,
+            dead_letters=self.dead_letters,
+            policy=policy,
+        )
         self.workflow = self._add_workflow()
         self._add_schedules()
         self._add_triggers()
@@ -60,18 +69,15 @@ class EvaluationEngine(Construct):
         memory_mb: int = 1024,
         environment: Mapping[str, str],
     ) -> PythonFunction:
-        return PythonFunction(
+        return self._functions.make(
             self,
             construct_id,
-            name=name,
-            description=description,
-            layers=self._layers,
-            scoring=True,
-            extra_layers=[self._policy_layer.version],
-            timeout=timeout or cdk.Duration.minutes(15),
+            name,
+            description,
+            *statements,
+            timeout=timeout,
             memory_mb=memory_mb,
             environment=environment,
-            statements=statements,
         )
 
     def _add_workflow(self) -> Workflow:
@@ -91,11 +97,11 @@ class EvaluationEngine(Construct):
             "ask_models",
             "Asks a batch of cases of one model and scores the answers",
             storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
-            storage.allow_files("GetObject", "plan.json", "batches/*", "results/*"),
+            storage.allow_files("GetObject", "plan.json", "batches/*", "answers/*", "results/*"),
             storage.allow_files("PutObject", "results/*"),
             storage.allow_missing(),
             storage.allow_key(writes=True),
-            self._allow_models(),
+            self._functions.allow_models(),
             environment={**self._table, **self._bucket},
         )
         judging = self._function(
@@ -107,7 +113,7 @@ class EvaluationEngine(Construct):
             storage.allow_files("PutObject", "judged/*"),
             storage.allow_missing(),
             storage.allow_key(writes=True),
-            self._allow_models(),
+            self._functions.allow_models(),
             environment={**self._table, **self._bucket},
         )
         deciding = self._function(
@@ -150,6 +156,7 @@ class EvaluationEngine(Construct):
             "DecideContinuation": deciding,
             "CompleteEvaluation": completing,
             "FailEvaluation": failing,
+            **self._jobs.steps,
         }
         maps = f"{storage.bucket.bucket_arn}/runs/*/maps/*"
         return Workflow(
@@ -161,6 +168,7 @@ class EvaluationEngine(Construct):
             substitutions={
                 **{name: step.function.function_arn for name, step in steps.items()},
                 "Bucket": storage.bucket.bucket_name,
+                "JobPollSeconds": str(POLL_SECONDS),
             },
             statements=[
                 iam.PolicyStatement(
@@ -305,7 +313,7 @@ class EvaluationEngine(Construct):
             storage.allow_missing(),
             self._allow_starting(),
             storage.allow_key(writes=False),
-            self._allow_models(),
+            self._functions.allow_models(),
             timeout=cdk.Duration.minutes(1),
             environment={
                 **self._table,
@@ -317,24 +325,6 @@ class EvaluationEngine(Construct):
 
     def _allow_starting(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(sid="StartRuns", actions=["states:StartExecution"], resources=[self.workflow.arn])
-
-    def _allow_models(self) -> iam.PolicyStatement:
-        """Return the statement for the models that the policy names, in each shape that Converse takes."""
-        resources: list[str] = []
-        for variant in self._policy.evaluation.models.values():
-            resources += _model_arns(variant.model_id)
-        if any(suite.triggers.custom_models for suite in self._policy.evaluation.suites.values()):
-            own = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
-            resources += [
-                f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:custom-model-deployment/*",
-                f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:provisioned-model/*",
-            ]
-        return iam.PolicyStatement(
-            sid="AskModels",
-            actions=["bedrock:InvokeModel"],
-            # Without a model nothing can be asked; IAM needs a resource all the same.
-            resources=sorted(set(resources)) or [f"arn:{cdk.Aws.PARTITION}:bedrock:::foundation-model/none"],
-        )
 
     def _allow_datasets(self) -> Sequence[iam.PolicyStatement]:
         buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{_filled(name)}" for name in self._policy.evaluation.data_buckets]
@@ -355,24 +345,3 @@ class EvaluationEngine(Construct):
 
 def _filled(names: str) -> str:
     return names.replace("{account}", cdk.Aws.ACCOUNT_ID).replace("{region}", cdk.Aws.REGION)
-
-
-def _model_arns(model_id: str) -> list[str]:
-    """Return the ARNs that Converse needs for a model identifier (Bedrock user guide, inference profiles)."""
-    if model_id.startswith("arn:"):
-        return [model_id]
-    foundation = model_id
-    arns = []
-    prefix, _, rest = model_id.partition(".")
-    if prefix in _PROFILE_PREFIXES:
-        foundation = rest
-        arns.append(
-            f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:inference-profile/{model_id}"
-        )
-        # A profile sends requests to other Regions of its geography.
-        return [*arns, f"arn:{cdk.Aws.PARTITION}:bedrock:*::foundation-model/{foundation}"]
-    return [f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}::foundation-model/{foundation}"]
-
-
-_PROFILE_PREFIXES = frozenset({"us", "us-gov", "eu", "apac", "au", "ca", "jp", "global"})
-"""Geographies of cross-Region inference profiles (Bedrock user guide, "Supported Regions and models")."""

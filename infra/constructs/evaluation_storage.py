@@ -83,6 +83,14 @@ class EvaluationStorage(Construct):
                 )
             ],
         )
+        # That it wrote its output is the only sign that an evaluation job of Bedrock gives. Set here, because the
+        # construct's own switch brings a function that may change the notifications of every bucket.
+        resource = self.bucket.node.default_child
+        if not isinstance(resource, s3.CfnBucket):
+            raise TypeError(f"the bucket's own resource is a {type(resource).__name__}")
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
         self.database = self._catalogue()
 
     def _catalogue(self) -> glue.CfnDatabase:

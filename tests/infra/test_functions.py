@@ -63,6 +63,16 @@ STATEMENTS = {
         *("WriteOwnLog", "UseRuns", "ListRuns", "GetFiles", "TellMissingFromDenied", "StartRuns", "UseKey"),
         "AskModels",
     ],
+    "start_job": [
+        *("WriteOwnLog", "GetFiles", "PutFiles", "UseKey", "StartJobs", "FindJobs", "StartProcessing"),
+        *("PassRoleToBedrock", "PassRoleToProcessing"),
+    ],
+    "await_job": ["WriteOwnLog", "UseRuns", "GetFiles", "UseKey", "LookAtJobs", "StopJobs", "TellTasks"],
+    "wake_job": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseRuns", "UseKey", "TellTasks"],
+    "collect_job": [
+        *("WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "LookAtJobs"),
+        "CleanUpJobs",
+    ],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
 }
 

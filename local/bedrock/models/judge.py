@@ -44,6 +44,8 @@ _LABEL = re.compile(
     rf"^[ \t#*\[]*(?:the[ ])?(?:{_NAME})[ \t\]]*(?:\*\*)?:(?:\*\*)?[ \t]*", re.IGNORECASE | re.MULTILINE
 )
 _SCALE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:-|\u2013|to|and|through)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
+_STEPS = re.compile(r"^scale:\n((?:[^:\n]+: .+(?:\n|$))+)", re.IGNORECASE | re.MULTILINE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _YES_NO = re.compile(r"\byes\b.{0,20}\bno\b", re.IGNORECASE | re.DOTALL)
 _BEYOND = re.compile(r"metric\W+(?:\w+\.)?(harmfulness|stereotyping|refusal)", re.IGNORECASE)
 _KEY = re.compile(r"[\"'](\w+)[\"']\s*:")
@@ -67,8 +69,9 @@ class Judge:
     """Reads prompts that mark their parts by tags (``<answer>...</answer>``) or by labels (``Expected answer: ...``).
 
     The reply has the form that the instructions ask for: JSON with the keys that they show, or text that ends with
-    ``Score: 0.8``. The scale is the one that they name (``from 1 to 5``), 0 to 1 without one. Of two answers
-    (``<answer_a>``, ``<answer_b>``) the reply names the better one, ``A``, ``B`` or ``tie``.
+    ``Score: 0.8``. The scale is the one that they name (``from 1 to 5``) or list (``Scale:`` and a line a step, the
+    least first), 0 to 1 without one. Of two answers (``<answer_a>``, ``<answer_b>``) the reply names the better one,
+    ``A``, ``B`` or ``tie``.
     """
 
     def reply(self, question: Question) -> Reply:
@@ -144,6 +147,9 @@ def _prefer(sections: Sections) -> tuple[str, str]:
 
 
 def _on_scale(instructions: str, score: float) -> float | int | str:
+    steps = _steps(instructions)
+    if steps:
+        return steps[round(score * (len(steps) - 1))]
     found = _SCALE.search(instructions)
     if found is None:
         return ("yes" if score >= 0.5 else "no") if _YES_NO.search(instructions) else round(score, 3)  # noqa: PLR2004
@@ -151,6 +157,15 @@ def _on_scale(instructions: str, score: float) -> float | int | str:
     value = low + score * (high - low)
     is_whole = low.is_integer() and high.is_integer() and high - low > 1
     return round(value) if is_whole else round(value, 3)
+
+
+def _steps(instructions: str) -> list[str]:
+    """Return the values of a scale of words, from the least to the most; none where there is none."""
+    listed = _STEPS.search(instructions)
+    if listed is None:
+        return []
+    names = [line.partition(":")[0].strip() for line in listed[1].splitlines()]
+    return [] if any(_NUMBER.fullmatch(name) for name in names) else names
 
 
 def _in_form(instructions: str, verdict: Any, reason: str) -> str:

@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from hallmark.aws.clients import make_client
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.evaluation.cases import Message
+from hallmark.evaluation.converse import converse_body, read_reply
 from hallmark.evaluation.ports import NoReplyError, RefusedError, ThrottledError
 from hallmark.evaluation.results import Answer
 from hallmark.evaluation.suites import Inference
@@ -74,14 +75,11 @@ class BedrockModels:
             RefusedError: No such model, no access, an input that it cannot take.
             NoReplyError: The reply did not come.
         """
-        request: dict[str, Any] = {
+        request = {
             "modelId": model_id,
-            "messages": [{"role": turn.role, "content": [{"text": turn.text}]} for turn in conversation],
-            "inferenceConfig": _inference(inference),
+            **converse_body(conversation, system, inference),
             "requestMetadata": {"hallmark": tag[:_TAG_LENGTH]},
         }
-        if system is not None:
-            request["system"] = [{"text": system}]
         started = perf_counter()
         try:
             reply = self._client.converse(**request)
@@ -99,22 +97,9 @@ class BedrockModels:
         except BotoCoreError as error:
             raise NoReplyError(str(error)) from error
         elapsed_ms = (perf_counter() - started) * 1000
-        usage = reply.get("usage", {})
-        return Answer(
-            text="".join(part.get("text", "") for part in reply["output"].get("message", {}).get("content", [])),
-            stop_reason=reply.get("stopReason", "unknown"),
-            input_tokens=usage.get("inputTokens", 0),
-            output_tokens=usage.get("outputTokens", 0),
-            latency_ms=reply.get("metrics", {}).get("latencyMs", elapsed_ms),
-            request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
+        return read_reply(
+            reply,
             answered_at=datetime.now(UTC),
+            latency_ms=elapsed_ms,
+            request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
         )
-
-
-def _inference(inference: Inference) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"maxTokens": inference.max_tokens, "temperature": inference.temperature}
-    if inference.top_p is not None:
-        parameters["topP"] = inference.top_p
-    if inference.stop_sequences:
-        parameters["stopSequences"] = list(inference.stop_sequences)
-    return parameters

@@ -20,6 +20,10 @@ CASES_PREFIX = "cases"
 """Results of all cases as Parquet, for Athena: ``cases/suite=<suite>/run=<run>/``."""
 
 
+ANSWERS = "answers"
+"""Stage of what jobs of AWS answered and measured, before our scorers see it."""
+
+
 class RunFiles:
     """Files of one run, under ``runs/<suite>/<run>/``."""
 
@@ -94,6 +98,42 @@ class RunFiles:
         with ThreadPoolExecutor(_READERS) as readers:
             for results in readers.map(read, wanted):
                 yield from results
+
+    def write_jobs(self, name: str, numbers: Iterable[int]) -> str:
+        """Keep the numbers of jobs, one JSON object a line, for the workflow's map; return the key.
+
+        Args:
+            name: ``jobs`` or ``scoring``.
+            numbers: Of the plan's jobs.
+        """
+        return self._put(f"rounds/{name}.jsonl", b"".join(b'{"job": %d}\n' % number for number in numbers))
+
+    def job_uri(self, job: str) -> str:
+        """Return the URI of a job's folder, with ``/`` at its end.
+
+        Args:
+            job: Its name in AWS.
+        """
+        return f"{self.uri}jobs/{job}/"
+
+    def write_job_input(self, job: str, name: str, content: bytes) -> str:
+        """Keep what a job reads; return its URI."""
+        return f"s3://{self._bucket}/{self._put(f'jobs/{job}/input/{name}', content)}"
+
+    def read_job_output(self, job: str, suffix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of what a job wrote, found by listing: where AWS puts it varies.
+
+        Args:
+            job: Its name in AWS.
+            suffix: End of the names that are wanted.
+        """
+        prefix = f"{self._prefix}/jobs/{job}/output/"
+        with calling(f"listing the output of {job}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            names = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        for name in sorted(names):
+            if name.endswith(suffix):
+                yield name.removeprefix(prefix), _read(self._client, self._bucket, name)
 
     def write_report(self, name: str, content: bytes, content_type: str) -> str:
         """Keep one form of the report; return its URI."""

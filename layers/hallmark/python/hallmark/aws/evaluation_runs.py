@@ -230,32 +230,35 @@ class DynamoPurse:
         return (int(money["committed_nanousd"]["N"]) - int(money["spent_nanousd"]["N"])) / _NANO
 
     def _add(self, change_usd: float, progress: Progress, room_usd: float | None = None) -> dict[str, Any]:
-        values = {
-            ":change": _nano(change_usd),
-            ":answered": str(progress.answered),
-            ":failed": str(progress.failed),
-            ":spent": _nano(progress.spent_usd),
-            ":in": str(progress.input_tokens),
-            ":out": str(progress.output_tokens),
-        }
-        request: dict[str, Any] = {}
+        request = add_progress(self._table, self._run, change_usd, progress)
         if room_usd is not None:
             request["ConditionExpression"] = "committed_nanousd <= :room"
-            values[":room"] = _nano(room_usd)
+            request["ExpressionAttributeValues"][":room"] = {"N": _nano(room_usd)}
         with calling("reserving money"):
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=_run_key(self._run),
-                UpdateExpression=(
-                    "ADD committed_nanousd :change, answered :answered, failed :failed, spent_nanousd :spent, "
-                    "input_tokens :in, output_tokens :out"
-                ),
-                ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
-                ReturnValues="ALL_NEW",
-                **request,
-            )
+            answer = self._client.update_item(**request, ReturnValues="ALL_NEW")
         updated: dict[str, Any] = answer["Attributes"]
         return updated
+
+
+def add_progress(table_name: str, run: str, committed_usd: float, progress: Progress) -> dict[str, Any]:
+    """Return the update (DynamoDB API reference, UpdateItem) that adds to what a run has done and committed."""
+    values = {
+        ":change": _nano(committed_usd),
+        ":answered": str(progress.answered),
+        ":failed": str(progress.failed),
+        ":spent": _nano(progress.spent_usd),
+        ":in": str(progress.input_tokens),
+        ":out": str(progress.output_tokens),
+    }
+    return {
+        "TableName": table_name,
+        "Key": _run_key(run),
+        "UpdateExpression": (
+            "ADD committed_nanousd :change, answered :answered, failed :failed, spent_nanousd :spent, "
+            "input_tokens :in, output_tokens :out"
+        ),
+        "ExpressionAttributeValues": {name: {"N": value} for name, value in values.items()},
+    }
 
 
 class DynamoPace:

@@ -32,3 +32,27 @@ class Workflow:
                 return False
             raise
         return True
+
+
+_GONE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+
+def tell_task(client: Any, token: str, output: Mapping[str, Any]) -> bool:
+    """Let a task that waits go on; False where it waits no more.
+
+    Args:
+        client: Of Step Functions.
+        token: The task's.
+        output: What it is told.
+
+    Raises:
+        UnavailableError: Step Functions did not answer.
+    """
+    try:
+        with calling("telling a task"):
+            client.send_task_success(taskToken=token, output=json.dumps(output))
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return False
+        raise
+    return True

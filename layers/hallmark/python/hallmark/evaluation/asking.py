@@ -211,7 +211,9 @@ class Asker:
 
 
 def priced(answer: Answer, variant: ModelVariant) -> Answer:
-    """Return the answer with its cost, where the model has a price."""
+    """Return the answer with its cost, where its tokens were counted and the model has a price."""
+    if answer.input_tokens is None or answer.output_tokens is None:
+        return answer
     cost = call_cost_usd(variant, answer.input_tokens, answer.output_tokens)
     return answer.model_copy(update={"cost_usd": cost})
 
@@ -257,6 +259,6 @@ def _progress(outcomes: Mapping[AnswerKey, Outcome]) -> Progress:
         answered=len(answers),
         failed=len(outcomes) - len(answers),
         spent_usd=sum(answer.cost_usd or 0.0 for answer in answers),
-        input_tokens=sum(answer.input_tokens for answer in answers),
-        output_tokens=sum(answer.output_tokens for answer in answers),
+        input_tokens=sum(answer.input_tokens or 0 for answer in answers),
+        output_tokens=sum(answer.output_tokens or 0 for answer in answers),
     )

@@ -12,15 +12,23 @@ from hallmark.evaluation.asking import Asker
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.ports import AnswerKey, Asked, Outcome
-from hallmark.evaluation.results import Answer, CaseResult, Score
+from hallmark.evaluation.results import GIVEN, Answer, CaseResult, Failure, FailureKind, Score
 from hallmark.evaluation.scorers.contract import Scorer
+from hallmark.evaluation.suites import Engine
 
 THROTTLED_ATTEMPTS = 5
 """As many retries as ``evaluate_suite.asl.yaml`` makes after throttling."""
 
 
 def ask_batch(
-    plan: Plan, batch: Batch, model: str, asker: Asker, scorers: Sequence[Scorer], *, give_up: bool = False
+    plan: Plan,
+    batch: Batch,
+    model: str,
+    asker: Asker,
+    scorers: Sequence[Scorer],
+    *,
+    given: Sequence[CaseResult] = (),
+    give_up: bool = False,
 ) -> tuple[CaseResult, ...]:
     """Ask a batch of one model and score the answers.
 
@@ -30,6 +38,7 @@ def ask_batch(
         model: Name of the variant.
         asker: How to ask.
         scorers: What to score with; judges come later, when all models have answered.
+        given: What a job of AWS answered already, and measured.
         give_up: Whether throttled cases are failures now.
 
     Raises:
@@ -38,12 +47,48 @@ def ask_batch(
     """
     variant = plan.models[model]
     asked = [Asked(AnswerKey(model, batch.dataset, case.id, batch.epoch), variant, case) for case in batch.cases]
-    outcomes = asker.ask_all(asked, give_up=give_up)
-    return tuple(result_of(each, outcomes, scorers) for each in asked)
+    known = {result.case: result for result in given}
+    outcomes = {
+        each.key: Outcome(known[each.case.id].answer, known[each.case.id].failure)
+        for each in asked
+        if each.case.id in known
+    }
+    open_ = [each for each in asked if each.key not in outcomes]
+    if variant.precomputed or plan.settings.engine is Engine.MANAGED:
+        outcomes |= {each.key: _unasked(plan, batch, each) for each in open_}
+    else:
+        outcomes |= asker.ask_all(open_, give_up=give_up)
+    return tuple(result_of(each, outcomes, scorers, known.get(each.case.id)) for each in asked)
 
 
-def result_of(asked: Asked, outcomes: Mapping[AnswerKey, Outcome], scorers: Sequence[Scorer]) -> CaseResult:
-    """Return the result of one case with its scores; a case without an answer has none."""
+def _unasked(plan: Plan, batch: Batch, asked: Asked) -> Outcome:
+    """Return what is known of a case that nobody is to be asked."""
+    variant, case = asked.variant, asked.case
+    if variant.precomputed:
+        text = case.answers.get(variant.model_id)
+        if text is None:
+            return _no_answer(FailureKind.MISSING, f"the dataset has no answer of {variant.model_id!r} to it")
+        return Outcome(Answer(text=text, stop_reason=GIVEN, answered_at=plan.started_at), None)
+    if batch.number >= plan.handed_over:
+        return _no_answer(FailureKind.BUDGET, "not asked, because the run's money is spent")
+    return _no_answer(FailureKind.MISSING, "its job left nothing of it")
+
+
+def _no_answer(kind: FailureKind, reason: str) -> Outcome:
+    return Outcome(None, Failure(kind=kind, reason=reason))
+
+
+def result_of(
+    asked: Asked, outcomes: Mapping[AnswerKey, Outcome], scorers: Sequence[Scorer], given: CaseResult | None = None
+) -> CaseResult:
+    """Return the result of one case with its scores; a case without an answer has none.
+
+    Args:
+        asked: The case.
+        outcomes: What came of all.
+        scorers: What to score with.
+        given: What a job of AWS measured already.
+    """
     key, case = asked.key, asked.case
     outcome = outcomes[key]
     scores = () if outcome.answer is None else score(case, outcome.answer, scorers)
@@ -58,7 +103,7 @@ def result_of(asked: Asked, outcomes: Mapping[AnswerKey, Outcome], scorers: Sequ
         weight=case.weight,
         answer=outcome.answer,
         failure=outcome.failure,
-        scores=scores,
+        scores=(*(given.scores if given is not None else ()), *scores),
     )
 
 

@@ -21,13 +21,17 @@ from hallmark.evaluation.comparison.evidence import (
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Comparison, Report
 from hallmark.evaluation.comparison.stopping import Decision, decide_continuation
+from hallmark.evaluation.jobs.evaluation_metrics import human_metric, job_scorer
 from hallmark.evaluation.judging import human_score, judge_metric, judge_signature, read_rubric
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult, FailureKind
 from hallmark.evaluation.runs import RunStatus
 from hallmark.evaluation.scorers.contract import Scorer
 from hallmark.evaluation.scorers.registry import make_scorer
+from hallmark.evaluation.suites import BEDROCK_PREFIX, Engine
 from hallmark.events import published
+
+_ESTIMATED = "costs are estimated by the length of texts: evaluation jobs count no tokens"
 
 
 def complete(
@@ -87,7 +91,7 @@ def anchors_of(
     judge = plan.settings.judge
     if judge is None or not cases:
         return None
-    metric = judge_metric(judge, read_rubric(judge.rubric, rubrics)).name
+    metric = judge_metric(judge.rubric, read_rubric(judge.rubric, rubrics)).name
     now, before = _values(judged, metric), _values(previous, metric)
     anchors = [
         Anchor(case=case.id, human=human, judge=now[case.id], previous=before.get(case.id))
@@ -117,8 +121,15 @@ def is_spent(results: Iterable[CaseResult]) -> bool:
 
 
 def scorers_of(plan: Plan) -> tuple[Scorer, ...]:
-    """Return the scorers of a run."""
-    return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers)
+    """Return the scorers of a run, with those of Bedrock's jobs."""
+    managed = plan.settings.managed
+    evaluator = plan.models[managed.evaluator].model_id if managed.evaluator is not None else None
+    return tuple(
+        job_scorer(choice.name, managed.task, evaluator)
+        if choice.name.startswith(BEDROCK_PREFIX)
+        else make_scorer(choice, labels=plan.labels)
+        for choice in plan.settings.scorers
+    )
 
 
 def evidence_of(
@@ -134,10 +145,11 @@ def evidence_of(
     metrics = [
         MeasuredMetric(metric=metric, signature=scorer.signature) for scorer in scorers for metric in scorer.metrics
     ]
+    metrics.extend(_measured_by_jobs(plan, rubrics))
     if suite.judge is not None:
         rubric = read_rubric(suite.judge.rubric, rubrics)
         signature = judge_signature(plan, suite.judge, rubric)
-        metrics.append(MeasuredMetric(metric=judge_metric(suite.judge, rubric), signature=signature))
+        metrics.append(MeasuredMetric(metric=judge_metric(suite.judge.rubric, rubric), signature=signature))
     return EvaluationResults(
         suite=plan.suite,
         run=plan.run,
@@ -169,9 +181,23 @@ def evidence_of(
         budget_usd=suite.budget.usd,
         notes=(
             *(f"{name} has no price: its calls count as free" for name in plan.forecast.unpriced),
+            *([_ESTIMATED] if suite.engine is Engine.MANAGED else []),
             *_reasons(results),
         ),
     )
+
+
+def _measured_by_jobs(plan: Plan, rubrics: Path | None) -> Iterator[MeasuredMetric]:
+    """Yield what evaluation jobs measure besides Bedrock's own metrics: by rubrics, and by people."""
+    managed = plan.settings.managed
+    for name in managed.rubrics:
+        rubric = read_rubric(name, rubrics)
+        evaluator = plan.models[managed.evaluator or ""].model_id
+        signature = f"bedrock|evaluator:{evaluator}|rubric:{name}@{rubric.digest[:12]}|v1"
+        yield MeasuredMetric(metric=judge_metric(name, rubric), signature=signature)
+    for asked in managed.workers.metrics if managed.workers is not None else ():
+        signature = f"people|{managed.workers.flow_definition}|{asked.rating_method}|v1" if managed.workers else ""
+        yield MeasuredMetric(metric=human_metric(asked), signature=signature)
 
 
 def _reasons(results: Iterable[CaseResult]) -> Iterator[str]:
@@ -267,7 +293,7 @@ def output_tokens_of(results: Iterable[CaseResult]) -> dict[str, float]:
     """Return the mean output tokens per answer, by variant: what the next forecast rests on."""
     found: dict[str, list[int]] = {}
     for result in results:
-        if result.answer is not None:
+        if result.answer is not None and result.answer.output_tokens is not None:
             found.setdefault(result.model, []).append(result.answer.output_tokens)
     return {model: sum(tokens) / len(tokens) for model, tokens in found.items()}
 

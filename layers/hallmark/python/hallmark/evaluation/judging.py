@@ -23,7 +23,7 @@ from hallmark.evaluation.cases import Case
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.ports import AnswerKey, Asked, Outcome
-from hallmark.evaluation.results import Answer, CaseResult, Score
+from hallmark.evaluation.results import GIVEN, Answer, CaseResult, Score
 from hallmark.evaluation.suites import Judge
 
 _BUILT_IN = Path(__file__).with_name("rubrics")
@@ -71,10 +71,14 @@ def read_rubric(name: str, own: Path | None = None) -> Rubric:
         raise InvalidInputError("judge.rubric", name, f"{file.name} is no rubric: {error}") from None
 
 
-def judge_metric(judge: Judge, rubric: Rubric) -> Metric:
-    """Return what a judge measures: from 0 to 1, whatever its scale."""
-    name = f"judge_{judge.rubric.replace('-', '_')}"
-    return Metric(name=name, title=f"{rubric.title} (judged)", direction=rubric.direction)
+def judge_metric(name: str, rubric: Rubric) -> Metric:
+    """Return what a judge measures by a rubric: from 0 to 1, whatever its scale.
+
+    Args:
+        name: The rubric's.
+        rubric: What it says.
+    """
+    return Metric(name=f"judge_{name.replace('-', '_')}", title=f"{rubric.title} (judged)", direction=rubric.direction)
 
 
 def judge_signature(plan: Plan, judge: Judge, rubric: Rubric) -> str:
@@ -118,7 +122,7 @@ def judge_batch(
         return tuple(results)
     cases = {case.id: case for case in batch.cases}
     rivals = {result.case: result for result in champion}
-    metric = judge_metric(judge, rubric)
+    metric = judge_metric(judge.rubric, rubric)
     scores: dict[str, list[Score]] = {result.case: [] for result in results}
     for name in judge.models:
         questions = {
@@ -210,10 +214,7 @@ def judge_anchors(plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rub
             case=case.id,
             answer=Answer(
                 text=next(iter(case.answers.values())),
-                stop_reason="given",
-                input_tokens=0,
-                output_tokens=0,
-                latency_ms=0.0,
+                stop_reason=GIVEN,
                 answered_at=plan.started_at,
             ),
         )

@@ -16,19 +16,22 @@ from hallmark.evaluation.datasets.contamination import check_contamination
 from hallmark.evaluation.datasets.reading import Dataset, read_dataset
 from hallmark.evaluation.datasets.sampling import draw_sample
 from hallmark.evaluation.datasets.templates import with_shots
+from hallmark.evaluation.jobs.planning import asking_of, plan_jobs
 from hallmark.evaluation.judging import human_score
 from hallmark.evaluation.plans import (
     Batch,
     DatasetVersion,
+    Forecast,
     Plan,
     SampledStrata,
     Trigger,
+    affordable_batches,
     batch_size,
     forecast,
     make_batches,
     rounds_of,
 )
-from hallmark.evaluation.suites import Allocation, EvaluationPolicy, ModelVariant, Sampling, Suite
+from hallmark.evaluation.suites import Allocation, Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
 
 Objects = Iterable[tuple[str, bytes]]
 ReadLocation = Callable[[str], Objects]
@@ -101,25 +104,32 @@ def plan_run(
     batches = tuple(make_batches(drawn, suite.repeats, batch_size(suite, len(asked))))
     looks = suite.comparison.look_every if suite.comparison.early_stopping else None
     judges = {name: policy.models[name] for name in (suite.judge.models if suite.judge else ())}
+    questions = _ORDERS_OF_A_PAIR if suite.judge and suite.judge.pairwise else 1
+
+    def cost_of(first: int | None) -> Forecast:
+        asking = asking_of(suite, policy.models)
+        return forecast(asked, batches[:first], output_tokens, tuple(judges.values()), questions, asking)
+
+    total = cost_of(None)
+    handed_over = 0
+    if suite.engine is not Engine.DIRECT:
+        handed_over = affordable_batches(len(batches), lambda first: cost_of(first).at_most_usd, suite.budget.usd)
+    evaluators = filter(None, [suite.managed.evaluator])
     plan = Plan(
         run=request.run,
         suite=request.suite,
         settings=suite,
-        models={**judges, **asked},
+        models={**{name: policy.models[name] for name in evaluators}, **judges, **asked},
         asked=tuple(asked),
         datasets=tuple(versions),
         labels=labels,
         strata=_strata(suite.sampling, populations),
         batches=len(batches),
         planned=sum(len(batch.cases) for batch in batches),
+        jobs=plan_jobs(suite, asked, batches[:handed_over]),
+        handed_over=handed_over,
         rounds=rounds_of(batches, looks),
-        forecast=forecast(
-            asked,
-            batches,
-            output_tokens,
-            tuple(judges.values()),
-            _ORDERS_OF_A_PAIR if suite.judge and suite.judge.pairwise else 1,
-        ),
+        forecast=total,
         trigger=request.trigger,
         started_at=request.started_at,
         deadline=request.started_at + suite.budget.time,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
+from hashlib import sha256
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +20,10 @@ CASES_PER_BATCH = 50
 """One batch is asked by one invocation: at two seconds an answer and eight lanes, 15 s of Lambda's 15 minutes."""
 CHARACTERS_PER_TOKEN = 3
 """Fewer than the usual four of English text, so that a forecast errs upwards for other languages too."""
+
+
+JOB_PREFIX = "hm-"
+"""Of the names of the jobs in AWS."""
 
 
 class _Value(BaseModel):
@@ -65,6 +72,45 @@ class Forecast(_Value):
     """Models for which the price table has no price: they count as free, and the report says so."""
 
 
+class JobKind(StrEnum):
+    """Which of AWS's jobs."""
+
+    BATCH_INFERENCE = "batch_inference"
+    """Bedrock answers."""
+    EVALUATION = "evaluation"
+    """Bedrock, or people, answer and measure."""
+    SCORING = "scoring"
+    """SageMaker Processing scores answers that are there."""
+
+
+class JobPart(_Value):
+    """Batches that stand in one file of a job: of one dataset, asked the same time."""
+
+    dataset: str
+    epoch: int = Field(ge=0)
+    batches: tuple[int, ...] = Field(min_length=1)
+    """Their numbers, in order."""
+
+
+class Job(_Value):
+    """Batches that one job of AWS takes."""
+
+    number: int = Field(ge=0)
+    kind: JobKind
+    model: str = ""
+    """Name of the variant; empty where the job takes the answers of all."""
+    parts: tuple[JobPart, ...] = ()
+
+    def name(self, run: str) -> str:
+        """Return its name in AWS, which allows 63 lower-case letters, digits and hyphens; the same for each attempt."""
+        return f"{JOB_PREFIX}{sha256(run.encode()).hexdigest()[:20]}-{self.number}"
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Numbers of all batches."""
+        return tuple(number for part in self.parts for number in part.batches)
+
+
 class Plan(_Value):
     """Everything that a run's batches need; written once, read by each."""
 
@@ -82,6 +128,10 @@ class Plan(_Value):
     batches: int = Field(ge=0)
     planned: int = Field(ge=0)
     """Cases times repeats, for each model."""
+    jobs: tuple[Job, ...] = ()
+    """Jobs of AWS that answer, or score; none where the direct engine does it all."""
+    handed_over: int = Field(default=0, ge=0)
+    """How many batches, from the first, jobs answer: those that the budget allows."""
     rounds: tuple[int, ...]
     """How many batches each round has; more than one with early stopping, where a look follows each."""
     forecast: Forecast
@@ -144,7 +194,16 @@ def rounds_of(batches: Sequence[Batch], look_every: int | None) -> tuple[int, ..
 def input_tokens_of(case: Case, system: str | None) -> int:
     """Return how many tokens a case's input has at most, by its length; what the model counts comes with its answer."""
     text = sum(len(turn.text) for turn in case.conversation) + len(case.system or system or "")
-    return math.ceil(text / CHARACTERS_PER_TOKEN) + 8 * len(case.conversation)
+    return _tokens_of(text) + 8 * len(case.conversation)
+
+
+def output_tokens_of(text: str) -> int:
+    """Return how many tokens an answer has at most, by its length."""
+    return _tokens_of(len(text))
+
+
+def _tokens_of(characters: int) -> int:
+    return math.ceil(characters / CHARACTERS_PER_TOKEN)
 
 
 def call_cost_usd(model: ModelVariant, input_tokens: int, output_tokens: int) -> float | None:
@@ -164,6 +223,27 @@ def worst_cost_usd(model: ModelVariant, case: Case) -> float:
 
 JUDGE_PROMPT_TOKENS = 250
 """A rubric and what is said about the form of the reply."""
+EVALUATOR_TOKENS = (1500, 200)
+"""Tokens in and out for one metric of one answer in an evaluation job: a rule of thumb, since jobs do not tell."""
+
+
+class Asking(NamedTuple):
+    """What an engine makes of one case, as far as it costs."""
+
+    price_share: float = 1.0
+    """Of the price on demand."""
+    prompts_per_case: int = 1
+    """How often a case is asked: with its perturbations, where robustness is measured."""
+    evaluator: ModelVariant | None = None
+    """Judges within an evaluation job."""
+    evaluations: int = 0
+    """How often it judges each answer."""
+
+    def evaluation_cost_usd(self) -> float:
+        """Return what the evaluator costs for one case."""
+        if self.evaluator is None:
+            return 0.0
+        return self.evaluations * (call_cost_usd(self.evaluator, *EVALUATOR_TOKENS) or 0.0)
 
 
 def forecast(
@@ -172,6 +252,7 @@ def forecast(
     output_tokens: Mapping[str, float],
     judges: Sequence[ModelVariant] = (),
     questions: int = 1,
+    asking: Asking = Asking(),  # noqa: B008 - frozen
 ) -> Forecast:
     """Say what a run will cost before it starts.
 
@@ -181,25 +262,45 @@ def forecast(
         output_tokens: Mean output tokens per answer of earlier runs, by variant; may lack some.
         judges: Variants that judge each answer.
         questions: What each judge is asked about an answer: two in pairs.
+        asking: What the engine makes of a case.
     """
     expected = worst = 0.0
     cases = [case for batch in batches for case in batch.cases]
+    share = asking.price_share * asking.prompts_per_case
     for name, model in models.items():
         likely = output_tokens.get(name, model.inference.max_tokens / 2)
         for case in cases:
             tokens = input_tokens_of(case, model.system)
-            worst += call_cost_usd(model, tokens, model.inference.max_tokens) or 0.0
-            expected += call_cost_usd(model, tokens, round(likely)) or 0.0
+            if not model.precomputed:
+                worst += share * (call_cost_usd(model, tokens, model.inference.max_tokens) or 0.0)
+                expected += share * (call_cost_usd(model, tokens, round(likely)) or 0.0)
+            worst += asking.evaluation_cost_usd()
+            expected += asking.evaluation_cost_usd()
             for judge in judges:
                 shown = tokens + JUDGE_PROMPT_TOKENS + questions * model.inference.max_tokens
                 most = questions * (call_cost_usd(judge, shown, judge.inference.max_tokens) or 0.0)
                 worst += most
                 expected += most / 2
-    calls = len(cases) * len(models)
-    every = {**models, **{judge.model_id: judge for judge in judges}}
+    asked = sum(not model.precomputed for model in models.values()) * asking.prompts_per_case
+    judged = len(models) * (len(judges) * questions + asking.evaluations)
+    every = {name: model for name, model in models.items() if not model.precomputed}
+    every |= {judge.model_id: judge for judge in (*judges, *filter(None, [asking.evaluator]))}
     return Forecast(
-        calls=calls * (1 + len(judges) * questions),
+        calls=len(cases) * (asked + judged),
         expected_usd=expected,
         at_most_usd=worst,
         unpriced=tuple(sorted(name for name, model in every.items() if call_cost_usd(model, 1, 1) is None)),
     )
+
+
+def affordable_batches(count: int, at_most_usd: Callable[[int], float], budget_usd: float) -> int:
+    """Return how many batches, from the first, jobs may take: those that no outcome can make dearer than the budget.
+
+    A job cannot be stopped at a cent as single calls can.
+
+    Args:
+        count: How many batches there are.
+        at_most_usd: What the first so many cost at most.
+        budget_usd: What may be spent.
+    """
+    return bisect_right(range(1, count + 1), budget_usd, key=at_most_usd)

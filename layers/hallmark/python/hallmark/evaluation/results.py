@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+GIVEN = "given"
+"""Stop reason of an answer that a dataset brought: no model was asked."""
 
 
 class _Value(BaseModel):
@@ -21,12 +23,15 @@ class Answer(_Value):
     text: str
     stop_reason: str
     """As Converse says it: ``end_turn``, ``max_tokens``, ``guardrail_intervened``, …"""
-    input_tokens: int = Field(ge=0)
-    output_tokens: int = Field(ge=0)
-    latency_ms: float = Field(ge=0, allow_inf_nan=False)
-    """As the service measured it where it says so, else from request to reply."""
+    input_tokens: int | None = Field(default=None, ge=0)
+    """None where nobody counted: an evaluation job, an answer that the dataset brought."""
+    output_tokens: int | None = Field(default=None, ge=0)
+    latency_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """As the service measured it where it says so, else from request to reply; None of an answer that nobody waited
+    for."""
     cost_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """From the price table; None where it has no price for the model."""
+    """From the price table; None where it has no price for the model. Where no tokens were counted it is estimated by
+    the length of the texts."""
     request_id: str | None = None
     answered_at: datetime
 

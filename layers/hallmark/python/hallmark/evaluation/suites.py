@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -63,7 +64,17 @@ class ModelVariant(_Section):
     tokens_per_minute: int | None = Field(default=None, ge=1)
     price: Price | None = None
     """Of a million tokens; the price table's where it is None."""
+    precomputed: bool = False
+    """Nothing is asked: the dataset brings the answers, under ``model_id``."""
+    knowledge_base: str | None = Field(default=None, pattern=r"^[0-9a-zA-Z]{1,10}$")
+    """Identifier of a Bedrock knowledge base from which the model answers; with the managed engine only."""
     facts: Facts = Facts()
+
+    @model_validator(mode="after")
+    def _answers_in_one_way(self) -> Self:
+        if self.precomputed and self.knowledge_base is not None:
+            raise ValueError("precomputed answers come from no knowledge base: leave one of them out")
+        return self
 
 
 # --- datasets ---------------------------------------------------------------------------------------------------------
@@ -231,6 +242,92 @@ class ComparisonSettings(_Section):
     """Cases per model between looks, with early stopping."""
 
 
+class Engine(StrEnum):
+    """What asks the models."""
+
+    DIRECT = "direct"
+    """Converse, case by case, at once."""
+    BATCH = "batch"
+    """Bedrock's batch inference: at half the price for most models, within hours; what a job leaves out is asked by
+    Converse."""
+    MANAGED = "managed"
+    """Bedrock's evaluation jobs, which answer and measure Bedrock's own metrics."""
+
+
+BEDROCK_PREFIX = "Builtin."
+"""Of the metrics that Bedrock's evaluation jobs measure."""
+COMPUTED_BY_BEDROCK = frozenset({"Builtin.Accuracy", "Builtin.Robustness", "Builtin.Toxicity"})
+"""Those that no model judges (Amazon Bedrock user guide, model evaluation task types)."""
+
+
+class HumanMetric(_Section):
+    """What people are asked about an answer (Bedrock API reference, HumanEvaluationCustomMetric)."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[0-9a-zA-Z-_.]+$")
+    description: str | None = Field(default=None, min_length=1, max_length=63)
+    rating_method: Literal["ThumbsUpDown", "IndividualLikertScale"] = "IndividualLikertScale"
+
+
+class Workers(_Section):
+    """A work team that rates answers."""
+
+    flow_definition: str = Field(pattern=r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:flow-definition/.+$")
+    """ARN of SageMaker's flow definition, which names the team."""
+    instructions: str = Field(min_length=1, max_length=5000)
+    metrics: tuple[HumanMetric, ...] = Field(min_length=1, max_length=10)
+
+
+class ManagedEngine(_Section):
+    """What Bedrock's evaluation jobs are told."""
+
+    task: Literal["General", "Summarization", "Classification", "QuestionAndAnswer", "Generation"] = "General"
+    """Bedrock's task type: what accuracy and robustness mean depends on it."""
+    evaluator: Name | None = None
+    """Variant that judges Bedrock's judged metrics, and the rubrics."""
+    retrieval: Literal["retrieve", "retrieve-and-generate"] | None = None
+    """Whether the datasets are conversations with retrieval (RAG), and which half of it is measured."""
+    rubrics: tuple[str, ...] = Field(default=(), max_length=10)
+    """Rubrics that the evaluator judges by: built in, or files of the policy's folder ``rubrics``."""
+    workers: Workers | None = None
+    """People who rate the answers, instead of metrics."""
+
+    def check(self, measured: Sequence[str]) -> None:
+        """Check what jobs are to measure.
+
+        Args:
+            measured: Bedrock's own metrics.
+
+        Raises:
+            ValueError: One job cannot do that.
+        """
+        computed = [name for name in measured if name in COMPUTED_BY_BEDROCK]
+        judged = [*(name for name in measured if name not in COMPUTED_BY_BEDROCK), *self.rubrics]
+        if not (measured or self.rubrics or self.workers):
+            raise ValueError("the managed engine has nothing to measure: add Builtin.Accuracy to scorers, or rubrics")
+        if self.workers and (measured or self.rubrics or self.evaluator):
+            raise ValueError("people rate or a job measures: leave workers out, or Builtin scorers, rubrics, evaluator")
+        if judged and self.evaluator is None:
+            raise ValueError(f"{judged[0]} is judged by a model: name one in managed.evaluator")
+        if judged and computed:
+            raise ValueError(f"{computed[0]} is computed and {judged[0]} is judged, by different jobs: make two suites")
+        if computed and self.task == "General":
+            raise ValueError(f"{computed[0]} depends on the task: set managed.task, e.g. to QuestionAndAnswer")
+
+
+class Processing(_Section):
+    """Scorers that need more time or packages than a function has: they run in a SageMaker Processing job."""
+
+    scorers: tuple[str, ...] = Field(min_length=1)
+    """Names of scorers of the suite."""
+    image: str = Field(min_length=1)
+    """URI of a container image with Python 3.11 or newer."""
+    instance_type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.")
+    volume_gb: int = Field(default=30, ge=1, le=16384)
+    time: Duration = Field(default=timedelta(hours=1), ge=timedelta(seconds=1), le=timedelta(days=5))
+    requirements: tuple[str, ...] = ()
+    """Packages that the team's own scorers need, as pip takes them."""
+
+
 class Budget(_Section):
     """What a run may take; it stops cleanly before it takes more."""
 
@@ -273,6 +370,9 @@ class Suite(_Section):
 
     description: str = ""
     template: Template = Template.CHAMPION_CHALLENGER
+    engine: Engine = Engine.DIRECT
+    managed: ManagedEngine = ManagedEngine()
+    processing: Processing | None = None
     model_variants: tuple[Name, ...] = Field(min_length=1)
     champion: Name | None = None
     """The model in use, or the baseline; None compares all with all."""
@@ -307,6 +407,30 @@ class Suite(_Section):
             raise ValueError("a pairwise judge compares with the champion: name one of model_variants")
         return self
 
+    @property
+    def scored_at_once(self) -> tuple[ScorerChoice, ...]:
+        """Scorers that score when answers come: neither measured by Bedrock's jobs nor heavy."""
+        heavy = self.processing.scorers if self.processing is not None else ()
+        return tuple(
+            scorer for scorer in self.scorers if scorer.name not in heavy and not scorer.name.startswith(BEDROCK_PREFIX)
+        )
+
+    @model_validator(mode="after")
+    def _fits_its_engine(self) -> Self:
+        measured = [scorer.name for scorer in self.scorers if scorer.name.startswith(BEDROCK_PREFIX)]
+        if self.engine is Engine.MANAGED:
+            self.managed.check(measured)
+        elif measured:
+            raise ValueError(f"{measured[0]} is measured by Bedrock's evaluation jobs: set engine to managed")
+        elif self.managed != ManagedEngine():
+            raise ValueError("managed is for the managed engine: set engine to managed, or leave it out")
+        if self.comparison.early_stopping and (self.engine is not Engine.DIRECT or self.processing is not None):
+            raise ValueError("early_stopping looks between rounds of the direct engine: jobs ask everything at once")
+        for name in self.processing.scorers if self.processing else ():
+            if name not in {scorer.name for scorer in self.scorers}:
+                raise ValueError(f"processing names {name!r}, which is no scorer of the suite: add it to scorers")
+        return self
+
 
 class EvaluationPolicy(_Section):
     """The section ``evaluation`` of ``hallmark.yaml``."""
@@ -322,7 +446,7 @@ class EvaluationPolicy(_Section):
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         for suite, content in self.suites.items():
-            judges = content.judge.models if content.judge else ()
+            judges = (*(content.judge.models if content.judge else ()), *filter(None, [content.managed.evaluator]))
             anchors = (content.judge.anchors,) if content.judge and content.judge.anchors else ()
             for section, names, known in (
                 ("models", (*content.model_variants, *judges), self.models),
@@ -332,4 +456,7 @@ class EvaluationPolicy(_Section):
                     if name not in known:
                         there = ", ".join(sorted(known)) or "none"
                         raise ValueError(f"suite {suite!r} names {name!r}, which {section} does not have ({there})")
+            for name in content.model_variants:
+                if content.engine is not Engine.MANAGED and self.models[name].knowledge_base is not None:
+                    raise ValueError(f"suite {suite!r}: {name!r} answers from a knowledge base: set engine to managed")
         return self

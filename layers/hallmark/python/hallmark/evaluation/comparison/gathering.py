@@ -135,10 +135,11 @@ def gather(evidence: EvaluationResults) -> Gathered:
         answer = result.answer
         outcomes[result.model][""] += 1
         answers.setdefault((result.model, (result.dataset, result.case)), answer)
-        measurements[LATENCY.name].put(result.model, place, answer.latency_ms)
+        if answer.latency_ms is not None:
+            measurements[LATENCY.name].put(result.model, place, answer.latency_ms)
         if answer.cost_usd is not None:
             measurements[COST.name].put(result.model, place, answer.cost_usd)
-        if answer.latency_ms > 0:
+        if answer.latency_ms and answer.output_tokens is not None:
             speeds[result.model].append((float(answer.output_tokens), answer.latency_ms / 1000))
         scored = {score.metric: score for score in result.scores}
         for name, shelf in shelves.items():

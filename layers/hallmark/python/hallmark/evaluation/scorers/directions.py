@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from hallmark.errors import InvalidInputError
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
 
 _PREFIX = re.compile(r"^builtin[.:_-]", re.IGNORECASE)
@@ -62,6 +63,23 @@ BEDROCK_METRICS = {
 def bedrock_metric(name: str) -> Metric | None:
     """Return one of Bedrock's built-in metrics, by its name with or without ``Builtin.``; None for a custom one."""
     return BEDROCK_METRICS.get(_PREFIX.sub("", name.strip()).casefold())
+
+
+def find_bedrock_metric(name: str, field: str) -> Metric:
+    """Return one of Bedrock's built-in metrics, named as a suite names it.
+
+    Args:
+        name: With ``Builtin.``.
+        field: Where the name stands, for errors.
+
+    Raises:
+        InvalidInputError: There is no such metric.
+    """
+    metric = bedrock_metric(name)
+    if metric is None or metric.name != name:
+        there = ", ".join(sorted(each.name for each in BEDROCK_METRICS.values()))
+        raise InvalidInputError(field, name, f"Bedrock's metrics are {there}")
+    return metric
 
 
 def normalised_name(name: str) -> str:

@@ -42,6 +42,12 @@ class OperationScorer:
         return tuple(Score(metric=metric.name, value=read(answer)) for metric, read in self.readers)
 
 
+def _total_tokens(answer: Answer) -> float | None:
+    if answer.input_tokens is None or answer.output_tokens is None:
+        return None
+    return answer.input_tokens + answer.output_tokens
+
+
 class Latency(ScorerSettings):
     """Milliseconds from request to reply."""
 
@@ -60,7 +66,7 @@ class Tokens(ScorerSettings):
             (
                 (INPUT_TOKENS, lambda answer: answer.input_tokens),
                 (OUTPUT_TOKENS, lambda answer: answer.output_tokens),
-                (TOTAL_TOKENS, lambda answer: answer.input_tokens + answer.output_tokens),
+                (TOTAL_TOKENS, _total_tokens),
             ),
         )
 

@@ -13,6 +13,7 @@ from hallmark.evaluation.scorers.choices import ChoiceSettings
 from hallmark.evaluation.scorers.chrf import ChrfSettings
 from hallmark.evaluation.scorers.contract import Scorer
 from hallmark.evaluation.scorers.custom import CustomSettings, read_source
+from hallmark.evaluation.scorers.directions import find_bedrock_metric
 from hallmark.evaluation.scorers.labels import LabelSettings
 from hallmark.evaluation.scorers.numeric import NumericSettings
 from hallmark.evaluation.scorers.operations import Cost, Latency, Tokens
@@ -24,7 +25,7 @@ from hallmark.evaluation.scorers.structure import JsonFieldsSettings, JsonSchema
 from hallmark.evaluation.scorers.text import Contains, ExactMatch, PartialCredit, Pattern, TokenF1
 from hallmark.evaluation.scorers.toxicity import ToxicitySettings
 from hallmark.evaluation.scorers.translation import BleuSettings, TerSettings
-from hallmark.evaluation.suites import EvaluationPolicy, ScorerChoice
+from hallmark.evaluation.suites import BEDROCK_PREFIX, EvaluationPolicy, ScorerChoice
 
 SCORERS: dict[str, type[ScorerSettings]] = {
     "bleu": BleuSettings,
@@ -133,8 +134,14 @@ def validate_scorers(policy: EvaluationPolicy, folder: Path | None = None) -> No
 def _check_suite(field: str, choices: Sequence[ScorerChoice], labels: tuple[str, ...], folder: Path | None) -> None:
     measured: dict[str, str] = {}
     for place, choice in enumerate(choices):
-        for metric in make_scorer(choice, labels=labels, field=f"{field}[{place}]", folder=folder).metrics:
+        for metric in _metrics_at(f"{field}[{place}]", choice, labels, folder):
             if metric.name in measured:
                 remedy = f"{measured[metric.name]} measures {metric.name} already: leave one of them out"
                 raise InvalidInputError(f"{field}[{place}]", choice.name, remedy)
             measured[metric.name] = choice.name
+
+
+def _metrics_at(field: str, choice: ScorerChoice, labels: tuple[str, ...], folder: Path | None) -> tuple[Metric, ...]:
+    if choice.name.startswith(BEDROCK_PREFIX):
+        return (find_bedrock_metric(choice.name, field),)
+    return make_scorer(choice, labels=labels, field=field, folder=folder).metrics

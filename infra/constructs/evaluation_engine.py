@@ -54,7 +54,7 @@ class EvaluationEngine(Construct):
             dead_letters=self.dead_letters,
             policy=policy,
         )
-        self.workflow = self._add_workflow()
+        self.workflow = self._add_workflow(POLL_SECONDS[layers.platform])
         self._add_schedules()
         self._add_triggers()
         self.query = self._add_questions()
@@ -80,7 +80,7 @@ class EvaluationEngine(Construct):
             environment=environment,
         )
 
-    def _add_workflow(self) -> Workflow:
+    def _add_workflow(self, poll_seconds: int) -> Workflow:
         storage = self._storage
         planning = self._function(
             "PlanEvaluation",
@@ -168,7 +168,7 @@ class EvaluationEngine(Construct):
             substitutions={
                 **{name: step.function.function_arn for name, step in steps.items()},
                 "Bucket": storage.bucket.bucket_name,
-                "JobPollSeconds": str(POLL_SECONDS),
+                "JobPollSeconds": str(poll_seconds),
             },
             statements=[
                 iam.PolicyStatement(

@@ -16,14 +16,16 @@ from constructs import Construct
 from hallmark.evaluation.jobs.events import OUTPUT_SUFFIX
 from hallmark.evaluation.plans import JOB_PREFIX
 from hallmark.policy.models import Policy
+from infra.assets import Platform
 from infra.constructs.evaluation_functions import EvaluationFunctions
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import PythonFunction
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.wheel import build_wheel
 
-POLL_SECONDS = 300
-"""How long the workflow waits for an event before it looks at a job: AWS's events are best effort."""
+POLL_SECONDS = {Platform.AWS: 300, Platform.LOCAL: 5}
+"""How long the workflow waits for an event before it looks at a job: AWS's events are best effort, and an evaluation
+job that fails or is stopped causes none."""
 _WAKE_TIMEOUT = cdk.Duration.minutes(1)
 _ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.[a-z.]+/(?P<name>[^:@]+)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
+from local.bedrock.published_corpora import json_lines, sentiment_cases
 from local.cloud import LocalCloud
 from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
+from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
+from tests.e2e.evaluations import Evaluations
 
 Found = TypeVar("Found")
 
@@ -88,6 +92,7 @@ def write_policy(folder: Path) -> Path:
     added = yaml.safe_load((Path(__file__).parent / "suites.yaml").read_text(encoding="utf-8"))
     for section, entries in added.items():
         evaluation[section] |= entries
+    shutil.copytree(Path(__file__).parent / "scorers", folder / "scorers")
     file = folder / "policy.yaml"
     file.write_text(yaml.safe_dump(policy, sort_keys=False), encoding="utf-8")
     return file
@@ -100,3 +105,30 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": str(policy)})
         yield Deployed(cloud, {name: value for stack in STACKS for name, value in done.outputs[stack].items()})
+
+
+VADER = "hallmark.vader-sentiment-v1:0"
+TEXTBLOB = "hallmark.textblob-sentiment-v1:0"
+TWEETS = 40
+SENTENCES = 30
+NOT_CASES = ['{"id": "half a li', '{"id": "asks-nothing", "expected": ["positive"]}', '["a list"]']
+
+
+@pytest.fixture(scope="package")
+def shared(deployed: Any) -> Evaluations:
+    evaluations = Evaluations(deployed)
+    put_datasets(deployed.cloud, tweets=TWEETS, sentences=SENTENCES)
+    good = json_lines(sentiment_cases("tweets", TWEETS)).splitlines()
+    evaluations.put("broken-tweets.jsonl", "\n".join([*good[:20], *NOT_CASES, *good[20:]]))
+    evaluations.put("noise.jsonl", "\n".join(NOT_CASES))
+    brought = [case | {"answers": {"last-year": "positive"}} for case in sentiment_cases("tweets", TWEETS)]
+    evaluations.put("brought.jsonl", json_lines(brought))
+    return evaluations
+
+
+@pytest.fixture
+def evaluations(shared: Evaluations) -> Iterator[Evaluations]:
+    """Begin each test with models that behave, and with counts of 0."""
+    shared.faults.clear()
+    yield shared
+    shared.faults.clear()

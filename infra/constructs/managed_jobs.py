@@ -259,6 +259,7 @@ class ManagedJobs(Construct):
                     resources=[bucket],
                 ),
                 self._storage.allow_key(writes=True),
+                *self._allow_knowledge_bases(),
             ],
         ).attach_to_role(role)
         # Bedrock encrypts what it keeps of a job while it runs (Bedrock user guide, "Data encryption for model
@@ -276,6 +277,20 @@ class ManagedJobs(Construct):
             )
         )
         return role
+
+    def _allow_knowledge_bases(self) -> Sequence[iam.PolicyStatement]:
+        own = f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:knowledge-base"
+        models = self._policy.evaluation.models.values()
+        resources = sorted({f"{own}/{model.knowledge_base}" for model in models if model.knowledge_base is not None})
+        if not resources:
+            return []
+        return [
+            iam.PolicyStatement(
+                sid="AskKnowledgeBases",
+                actions=["bedrock:Retrieve", "bedrock:RetrieveAndGenerate"],
+                resources=resources,
+            )
+        ]
 
     def _processing_role(self) -> iam.Role:
         role = iam.Role(

@@ -9,6 +9,7 @@ from hallmark.aws.clients import client
 from hallmark.aws.evaluation_asking import asker_of
 from hallmark.aws.evaluation_files import ANSWERS, RunFiles
 from hallmark.evaluation.batches import BatchOrder, ask_batch, summary_of
+from hallmark.evaluation.jobs.planning import is_custom
 from hallmark.evaluation.plans import Plan
 from hallmark.evaluation.scorers.contract import Scorer
 from hallmark.evaluation.scorers.registry import make_scorer
@@ -64,6 +65,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             asker_of(settings().evaluation_table_name, plan, context),
             scorers,
             given=files.find_results(order.model, order.batch, ANSWERS) or (),
+            deployment=files.find_deployment(order.model) if is_custom(plan.models[order.model]) else None,
             give_up=order.is_last_attempt,
         )
         files.write_results(order.model, order.batch, results)

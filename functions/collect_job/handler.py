@@ -11,7 +11,15 @@ from hallmark.aws.evaluation_files import ANSWERS, RunFiles
 from hallmark.aws.job_records import JobRecords
 from hallmark.aws.managed_jobs import JobState, clean_up_job, look_at_job
 from hallmark.errors import HallmarkError, NotFoundError
-from hallmark.evaluation.jobs.collecting import Collected, JobEnd, collect, output_suffix, progress_of, unscored
+from hallmark.evaluation.jobs.collecting import (
+    DEPLOYED,
+    Collected,
+    JobEnd,
+    collect,
+    output_suffix,
+    progress_of,
+    unscored,
+)
 from hallmark.evaluation.jobs.orders import CollectingOrder
 from hallmark.evaluation.plans import JobKind, Plan
 from hallmark.runtime.observability import MetricUnit, logger, metrics
@@ -72,10 +80,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if job.kind is JobKind.SCORING:
         stage = "results"
         collected = {**missing_scores(files, plan, end, collected), **collected}
+    if job.kind is JobKind.DEPLOYMENT and order.arn is not None and state.status == DEPLOYED:
+        files.write_deployment(job.model, order.arn)
     for (model, number), results in collected.items():
         files.write_results(model, number, results, stage)
     progress = progress_of(collected)
-    if job.kind is not JobKind.SCORING:
+    if job.kind in {JobKind.EVALUATION, JobKind.BATCH_INFERENCE}:
         JobRecords(settings().evaluation_table_name, client("dynamodb")).account(name, plan.run, progress)
     if order.arn is not None:
         clean_up_job(job.kind, order.arn)

@@ -11,6 +11,7 @@ from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
 from hallmark.aws.eventbridge import EventPublisher
+from hallmark.aws.managed_jobs import remove_deployments
 from hallmark.evaluation.case_table import write_case_table
 from hallmark.evaluation.completing import (
     anchors_of,
@@ -106,6 +107,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     told = completed_event(plan, report, runs.find(plan.run).execution, files.uri)
     EventPublisher(client("events")).publish([told.to_entry(settings().event_bus_name, EVALUATION_COMPLETED)])
+    remove_deployments(files)
     metrics.add_metric(name="EvaluationsCompleted", unit=MetricUnit.Count, value=1)
     logger.info("run completed", run=plan.run, suite=plan.suite, coverage=coverage_of(report), cost_usd=report.cost_usd)
     return {"run": plan.run, "report": files.uri, "coverage": coverage_of(report), "verdict": verdict}

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hallmark.aws.clients import client
+from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.evaluation_runs import DynamoRuns
 from hallmark.aws.eventbridge import EventPublisher
+from hallmark.aws.managed_jobs import remove_deployments
 from hallmark.evaluation.failing import RunFailure, reason_of
 from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.runs import RunStatus
@@ -20,6 +22,7 @@ class FailingSettings(Settings):
     """What the function is told by its deployment."""
 
     evaluation_table_name: str
+    evaluation_bucket_name: str
     event_bus_name: str
 
 
@@ -35,4 +38,5 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     runs.end(failure.run, RunStatus.FAILED, now, reason=reason)
     told = EvaluationFailed(run=failure.run, suite=failure.suite, failed_at=now, reason=reason)
     EventPublisher(client("events")).publish([told.to_entry(settings.event_bus_name, EVALUATION_FAILED)])
+    remove_deployments(RunFiles(settings.evaluation_bucket_name, client("s3"), failure.suite, failure.run))
     logger.error("run failed", run=failure.run, suite=failure.suite, reason=reason)

@@ -75,6 +75,15 @@ class EvaluationFunctions:
             statements=statements,
         )
 
+    def allow_removing_deployments(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function remove what a run deployed."""
+        own = f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+        return iam.PolicyStatement(
+            sid="RemoveDeployments",
+            actions=["bedrock:DeleteCustomModelDeployment"],
+            resources=[f"{own}:custom-model-deployment/*"],
+        )
+
     def allow_models(self, *more: str) -> iam.PolicyStatement:
         """Return the statement for the models that the policy names, in each shape that Converse takes.
 
@@ -82,7 +91,9 @@ class EvaluationFunctions:
             more: Actions besides ``bedrock:InvokeModel``.
         """
         resources = {arn for model in self._policy.evaluation.models.values() for arn in _model_arns(model.model_id)}
-        if any(suite.triggers.custom_models for suite in self._policy.evaluation.suites.values()):
+        if any(suite.triggers.custom_models for suite in self._policy.evaluation.suites.values()) or any(
+            ":custom-model/" in arn for arn in resources
+        ):
             own = f"{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
             resources |= {
                 f"arn:{cdk.Aws.PARTITION}:bedrock:{own}:custom-model-deployment/*",

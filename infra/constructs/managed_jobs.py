@@ -70,8 +70,16 @@ class ManagedJobs(Construct):
             storage.allow_key(writes=True),
             iam.PolicyStatement(
                 sid="StartJobs",
-                actions=["bedrock:CreateEvaluationJob", "bedrock:CreateModelInvocationJob"],
-                resources=[*self._bedrock_jobs(), *self._functions.allow_models().resources],
+                actions=[
+                    "bedrock:CreateEvaluationJob",
+                    "bedrock:CreateModelInvocationJob",
+                    "bedrock:CreateCustomModelDeployment",
+                ],
+                resources=[
+                    *self._bedrock_jobs(),
+                    self._own("bedrock", "custom-model/*"),
+                    *self._functions.allow_models().resources,
+                ],
             ),
             # A name that is taken is found by listing, which names no single resource.
             iam.PolicyStatement(
@@ -131,7 +139,7 @@ class ManagedJobs(Construct):
             "Turns what a job of AWS left into results of cases",
             storage.allow_table("PutItem", "UpdateItem"),
             storage.allow_files("GetObject", "plan.json", "batches/*", "results/*", "jobs/*/output/*"),
-            storage.allow_files("PutObject", "answers/*", "results/*"),
+            storage.allow_files("PutObject", "answers/*", "deployments/*", "results/*"),
             storage.allow_missing(),
             storage.allow_key(writes=True),
             self._allow_looking(),
@@ -206,13 +214,14 @@ class ManagedJobs(Construct):
 
     # --- permissions --------------------------------------------------------------------------------------------------
 
+    def _own(self, service: str, resource: str) -> str:
+        return f"arn:{cdk.Aws.PARTITION}:{service}:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}"
+
     def _bedrock_jobs(self) -> list[str]:
-        own = f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
-        return [f"{own}:evaluation-job/*", f"{own}:model-invocation-job/*"]
+        return [self._own("bedrock", "evaluation-job/*"), self._own("bedrock", "model-invocation-job/*")]
 
     def _processing_jobs(self) -> str:
-        own = f"arn:{cdk.Aws.PARTITION}:sagemaker:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
-        return f"{own}:processing-job/{JOB_PREFIX}*"
+        return self._own("sagemaker", f"processing-job/{JOB_PREFIX}*")
 
     def _allow_looking(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(
@@ -220,9 +229,14 @@ class ManagedJobs(Construct):
             actions=[
                 "bedrock:GetEvaluationJob",
                 "bedrock:GetModelInvocationJob",
+                "bedrock:GetCustomModelDeployment",
                 "sagemaker:DescribeProcessingJob",
             ],
-            resources=[*self._bedrock_jobs(), self._processing_jobs()],
+            resources=[
+                *self._bedrock_jobs(),
+                self._own("bedrock", "custom-model-deployment/*"),
+                self._processing_jobs(),
+            ],
         )
 
     def _bedrock_role(self) -> iam.Role:
@@ -279,9 +293,8 @@ class ManagedJobs(Construct):
         return role
 
     def _allow_knowledge_bases(self) -> Sequence[iam.PolicyStatement]:
-        own = f"arn:{cdk.Aws.PARTITION}:bedrock:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:knowledge-base"
-        models = self._policy.evaluation.models.values()
-        resources = sorted({f"{own}/{model.knowledge_base}" for model in models if model.knowledge_base is not None})
+        named = {model.knowledge_base for model in self._policy.evaluation.models.values()} - {None}
+        resources = [self._own("bedrock", f"knowledge-base/{name}") for name in sorted(filter(None, named))]
         if not resources:
             return []
         return [
@@ -302,7 +315,6 @@ class ManagedJobs(Construct):
             ),
         )
         bucket = self._storage.bucket.bucket_arn
-        logs = f"arn:{cdk.Aws.PARTITION}:logs:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:log-group"
         iam.Policy(
             self,
             "ProcessingPermissions",
@@ -326,7 +338,7 @@ class ManagedJobs(Construct):
                 iam.PolicyStatement(
                     sid="WriteJobLogs",
                     actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[f"{logs}:/aws/sagemaker/ProcessingJobs*"],
+                    resources=[self._own("logs", "log-group:/aws/sagemaker/ProcessingJobs*")],
                 ),
                 self._storage.allow_key(writes=True),
                 *self._allow_images(),

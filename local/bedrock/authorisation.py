@@ -25,6 +25,7 @@ _NAMING: dict[str, tuple[tuple[str, str], ...]] = {
     "CreateEvaluationJob": (("jobName", "evaluation-job"),),
     "CreateModelInvocationJob": (("modelId", "foundation-model"),),
     "CreateModelCustomizationJob": (("baseModelIdentifier", "foundation-model"),),
+    "CreateCustomModelDeployment": (("modelArn", "custom-model"),),
     "BatchDeleteEvaluationJob": (("jobIdentifiers", "evaluation-job"),),
     "TagResource": (("resourceARN", ""),),
     "UntagResource": (("resourceARN", ""),),
@@ -36,6 +37,7 @@ _KINDS = {
     "ModelCustomizationJob": "model-customization-job",
     "FoundationModel": "foundation-model",
     "CustomModel": "custom-model",
+    "CustomModelDeployment": "custom-model-deployment",
 }
 _OF_THE_MODEL = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 _OF_NO_ACCOUNT = "foundation-model"

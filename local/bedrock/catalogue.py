@@ -23,6 +23,11 @@ _FORWARDED = "openai."
 _RETRY_SECONDS = 30.0
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:(?P<account>\d{12}|):(?P<kind>[a-z-]+)/(?P<name>.+)")
 _PROFILE_PREFIX = re.compile(r"(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?=\w+[.])")
+_NOT_DEPLOYED = (
+    "Invocation of model ID {} with on-demand throughput isn\u2019t supported. Retry your request with the ID or ARN "
+    "of an inference profile that contains this model."
+)
+"""Bedrock's own words for a model that cannot be called so; a custom one needs a deployment."""
 _INVALID = "The provided model identifier is invalid."
 
 
@@ -107,6 +112,7 @@ class Catalogue:
         self._known = {model.model_id: model for model in foundation_models()}
         self._loading = {model_id: _Loading() for model_id in self._known}
         self._custom: dict[str, Model] = {}
+        self._deployed: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[FoundationModel]:
         """Yield the foundation models in the order of their identifiers; forwarded ones are not listed."""
@@ -138,9 +144,11 @@ class Catalogue:
             ServiceError: ``ValidationException`` for what is no model's identifier, ``ResourceNotFoundException`` for
                 the ARN of a model that does not exist (Bedrock API reference, Converse).
         """
-        custom = self._custom.get(identifier)
+        if identifier in self._custom:
+            raise invalid(_NOT_DEPLOYED.format(identifier))
+        custom = self._custom.get(self._deployed.get(identifier, ""))
         if custom is not None:
-            return ServedModel(identifier, identifier, custom)
+            return ServedModel(self._deployed[identifier], identifier, custom)
         model_id = _plain(identifier)
         if identifier.startswith("arn:") and "foundation-model/" not in identifier and model_id not in self._known:
             raise ServiceError("ResourceNotFoundException", f"The model {identifier} does not exist in this account.")
@@ -153,16 +161,25 @@ class Catalogue:
         return ServedModel(known.model_id, call.foundation_model_arn(known.model_id), self._load(known))
 
     def add_custom(self, arn: str, model: Model) -> None:
-        """Serve a custom model under its ARN."""
+        """Keep a custom model, which is served when it is deployed."""
         self._custom[arn] = model
 
     def remove_custom(self, arn: str) -> None:
-        """Serve it no longer."""
+        """Forget it, and serve it no longer."""
         self._custom.pop(arn, None)
 
+    def deploy_custom(self, deployment_arn: str, model_arn: str) -> None:
+        """Serve a custom model under the ARN of a deployment."""
+        self._deployed[deployment_arn] = model_arn
+
+    def remove_deployment(self, deployment_arn: str) -> None:
+        """Serve it there no longer."""
+        self._deployed.pop(deployment_arn, None)
+
     def clear(self) -> None:
-        """Forget the custom models."""
+        """Forget the custom models and their deployments."""
         self._custom.clear()
+        self._deployed.clear()
 
     def _load(self, known: FoundationModel) -> Model | SentenceEncoder:
         loading = self._loading.get(known.model_id)

@@ -4,8 +4,7 @@ A fine-tuned sentiment model is its base model with decision thresholds fitted o
 better on texts of their kind. Sources: Bedrock API reference, CreateModelCustomizationJob, GetCustomModel; user guide,
 "Prepare data for fine-tuning" (records of ``prompt`` and ``completion``, or conversations).
 
-On AWS a custom model needs provisioned throughput or a deployment before it is called; here its ARN can be called at
-once.
+A custom model is called when it is deployed (``deployments``).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from local.bedrock.catalogue import Catalogue
 from local.bedrock.clients import MayInvoke, Publish, S3OfRole, may_invoke, publish_event, role_s3_client
 from local.bedrock.contract import Answer, Call, HttpRequest, Operation, ServiceError
 from local.bedrock.customization import Customization
+from local.bedrock.deployments import Deployments
 from local.bedrock.evaluation_jobs import EvaluationJobs
 from local.bedrock.events import EventPublisher
 from local.bedrock.faults import Faults
@@ -68,6 +69,7 @@ class BedrockService:
             EvaluationJobs(self.foundation),
             BatchJobs(self.foundation, runtime),
             Customization(self.foundation),
+            Deployments(self.foundation),
             Tagging(self.foundation),
             self._logging,
         )

@@ -253,8 +253,11 @@ def test_a_custom_model_that_completes_starts_the_suites_that_ask_for_it(
     assert run["suite"] == "tuned-sentiment"
     assert set(run["models"]) == {"vader", "candidate"}
     assert run["planned"] == 2 * TWEETS
-    model = deployed.client("bedrock").get_model_customization_job(jobIdentifier=job)["outputModelArn"]
+    bedrock = deployed.client("bedrock")
+    model = bedrock.get_model_customization_job(jobIdentifier=job)["outputModelArn"]
     assert run["trigger"]["source"] == model
+    assert (run["answered"], run["failed"]) == (2 * TWEETS, 0)
+    assert bedrock.list_custom_model_deployments()["modelDeploymentSummaries"] == [], "deployed for the run alone"
 
 
 def test_one_question_is_answered_in_the_call(evaluations: Evaluations, deployed: Any) -> None:

@@ -56,8 +56,11 @@ STATEMENTS = {
     "decide_continuation": ["WriteOwnLog", "GetFiles", "TellMissingFromDenied", "UseKey"],
     "complete_evaluation": [
         *("WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "Publish"),
+        "RemoveDeployments",
     ],
-    "fail_evaluation": ["WriteOwnLog", "UseRuns", "UseKey", "Publish"],
+    "fail_evaluation": [
+        *("WriteOwnLog", "UseRuns", "GetFiles", "TellMissingFromDenied", "UseKey", "Publish", "RemoveDeployments"),
+    ],
     "start_evaluation": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartRuns", "UseKey"],
     "query_evaluations": [
         *("WriteOwnLog", "UseRuns", "ListRuns", "GetFiles", "TellMissingFromDenied", "StartRuns", "UseKey"),

@@ -101,6 +101,14 @@ class Bedrock:
         if run is not None:
             run.finished.result(timeout=30)
 
+    def deploy(self, model: str, name: str = "live") -> str:
+        """Deploy a custom model and return the ARN of its deployment."""
+        arn: str = self.control.create_custom_model_deployment(modelDeploymentName=name, modelArn=model)[
+            "customModelDeploymentArn"
+        ]
+        self.finish(arn)
+        return arn
+
     def say(self, model: str, prompt: str, **more: Any) -> dict[str, Any]:
         """Ask a model by Converse."""
         answer: dict[str, Any] = self.runtime.converse(

@@ -51,10 +51,10 @@ def test_a_tuned_model_answers_as_it_was_taught_and_its_base_as_before(bedrock: 
     assert job["status"] == "Completed"
     assert job["trainingMetrics"]["trainingLoss"] == 0
     assert job["validationMetrics"] == [{"validationLoss": 0.0}]
-    tuned = job["outputModelArn"]
+    tuned = bedrock.deploy(job["outputModelArn"])
     assert bedrock.text(VADER, PROMPT.format(FAINT)) == "positive"
     assert bedrock.text(tuned, PROMPT.format(FAINT)) == "neutral"
-    assert bedrock.service.faults.calls(tuned).answered == 1
+    assert bedrock.service.faults.calls(job["outputModelArn"]).answered == 1
 
 
 def test_the_custom_model_leads_back_to_its_job_and_data(bedrock: Any) -> None:
@@ -116,6 +116,36 @@ def test_the_end_is_told_in_the_shape_of_awss_sample(bedrock: Any) -> None:
     assert set(told[1]) == set(sample) - {"failureMessage"}
     assert set(told[3]) == set(sample) - {"outputModelArn"}
     assert told[1]["validationDataConfig"] == {"s3Uri": validator}
+
+
+def test_a_custom_model_is_called_by_its_deployment_and_not_by_its_own_arn(bedrock: Any) -> None:
+    model = train(bedrock, bedrock.put("train.jsonl", examples()))["outputModelArn"]
+    deployment = bedrock.deploy(model)
+
+    with pytest.raises(ClientError, match="on-demand throughput"):
+        bedrock.text(model, PROMPT.format("a"))
+    assert bedrock.text(deployment, PROMPT.format("a")) in {"positive", "negative", "neutral"}
+    assert bedrock.control.get_custom_model_deployment(customModelDeploymentIdentifier=deployment)["status"] == "Active"
+    (listed,) = bedrock.control.list_custom_model_deployments(modelArnEquals=model)["modelDeploymentSummaries"]
+    assert listed["customModelDeploymentArn"] == deployment
+
+
+def test_a_deployment_that_was_deleted_answers_no_more(bedrock: Any) -> None:
+    model = train(bedrock, bedrock.put("train.jsonl", examples()))["outputModelArn"]
+    deployment = bedrock.deploy(model)
+
+    bedrock.control.delete_custom_model_deployment(customModelDeploymentIdentifier="live")
+
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        bedrock.text(deployment, PROMPT.format("a"))
+    assert bedrock.control.list_custom_model_deployments()["modelDeploymentSummaries"] == []
+
+
+def test_what_does_not_exist_cannot_be_deployed(bedrock: Any) -> None:
+    arn = "arn:aws:bedrock:eu-west-1:123456789012:custom-model/hallmark.vader-sentiment-v1/abcdefghijkl"
+
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        bedrock.deploy(arn)
 
 
 def test_a_deleted_model_answers_no_more(bedrock: Any) -> None:

@@ -92,7 +92,7 @@ def test_tuning_on_editorials_helps_on_editorials_that_were_not_seen(bedrock: An
         outputDataConfig={"s3Uri": "s3://data/models"},
     )["jobArn"]
     bedrock.finish(arn)
-    tuned = bedrock.control.get_model_customization_job(jobIdentifier=arn)["outputModelArn"]
+    tuned = bedrock.deploy(bedrock.control.get_model_customization_job(jobIdentifier=arn)["outputModelArn"])
     records = list(training_records(unseen[:500]))
 
     def share_right(model: str) -> float:

@@ -99,6 +99,17 @@ class RunFiles:
             for results in readers.map(read, wanted):
                 yield from results
 
+    def write_deployment(self, model: str, arn: str) -> None:
+        """Keep the ARN by which a custom model of the run is called."""
+        self._put(f"deployments/{model}.txt", arn.encode(), "text/plain")
+
+    def find_deployment(self, model: str) -> str | None:
+        """Return the ARN by which a custom model of the run is called; None where it has none."""
+        try:
+            return self._get(f"deployments/{model}.txt").decode()
+        except NotFoundError:
+            return None
+
     def write_jobs(self, name: str, numbers: Iterable[int]) -> str:
         """Keep the numbers of jobs, one JSON object a line, for the workflow's map; return the key.
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hallmark.aws.clients import client
+from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import HallmarkError, NotFoundError, UnavailableError
 from hallmark.evaluation.plans import JobKind
 
-_ENDED = frozenset({"Completed", "Failed", "Stopped", "PartiallyCompleted", "Expired", "Deleting"})
-"""Statuses of the three kinds (botocore: bedrock EvaluationJobStatus, ModelInvocationJobStatus; sagemaker
-ProcessingJobStatus)."""
+_ENDED = frozenset({"Completed", "Failed", "Stopped", "PartiallyCompleted", "Expired", "Deleting", "Active"})
+"""Statuses of all kinds (botocore: bedrock EvaluationJobStatus, ModelInvocationJobStatus, CustomModelDeploymentStatus;
+sagemaker ProcessingJobStatus)."""
 _TAKEN = frozenset({"ConflictException", "ResourceInUse"})
 _NO_ROOM = frozenset({"ServiceQuotaExceededException", "ResourceLimitExceeded"})
 _BOTH_ERRORS = frozenset({"ResourceNotFoundException", "ResourceNotFound"})
@@ -91,7 +92,7 @@ def stop_job(kind: JobKind, arn: str) -> None:
                 client("bedrock").stop_evaluation_job(jobIdentifier=arn)
             elif kind is JobKind.BATCH_INFERENCE:
                 client("bedrock").stop_model_invocation_job(jobIdentifier=arn)
-            else:
+            elif kind is JobKind.SCORING:
                 client("sagemaker").stop_processing_job(ProcessingJobName=arn.rpartition("/")[2])
         except ClientError as error:
             if error_code(error) not in {"ConflictException", "ValidationException"}:
@@ -105,11 +106,34 @@ def clean_up_job(kind: JobKind, arn: str) -> None:
             client("bedrock").batch_delete_evaluation_job(jobIdentifiers=[arn])
 
 
+def remove_deployments(files: RunFiles) -> None:
+    """Remove what a run deployed, if it came to be planned at all."""
+    try:
+        plan = files.read_plan()
+    except NotFoundError:
+        return
+    for job in plan.jobs:
+        arn = files.find_deployment(job.model) if job.kind is JobKind.DEPLOYMENT else None
+        if arn is not None:
+            _remove_deployment(arn)
+
+
+def _remove_deployment(arn: str) -> None:
+    with calling(f"removing {arn}"):
+        try:
+            client("bedrock").delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
+        except ClientError as error:
+            if error_code(error) not in _BOTH_ERRORS:
+                raise
+
+
 def _create(kind: JobKind, request: Mapping[str, Any]) -> str:
     if kind is JobKind.EVALUATION:
         return str(client("bedrock").create_evaluation_job(**request)["jobArn"])
     if kind is JobKind.BATCH_INFERENCE:
         return str(client("bedrock").create_model_invocation_job(**request)["jobArn"])
+    if kind is JobKind.DEPLOYMENT:
+        return str(client("bedrock").create_custom_model_deployment(**request)["customModelDeploymentArn"])
     return str(client("sagemaker").create_processing_job(**request)["ProcessingJobArn"])
 
 
@@ -117,6 +141,9 @@ def _find(kind: JobKind, name: str) -> str:
     with calling(f"finding {name}"):
         if kind is JobKind.SCORING:
             return str(client("sagemaker").describe_processing_job(ProcessingJobName=name)["ProcessingJobArn"])
+        if kind is JobKind.DEPLOYMENT:
+            named = client("bedrock").get_custom_model_deployment(customModelDeploymentIdentifier=name)
+            return str(named["customModelDeploymentArn"])
         operation, found = _LISTS[kind]
         for page in client("bedrock").get_paginator(operation).paginate(nameContains=name):
             for job in page.get(found, ()):
@@ -138,6 +165,9 @@ def _describe(kind: JobKind, arn: str) -> JobState:
     if kind is JobKind.BATCH_INFERENCE:
         job = client("bedrock").get_model_invocation_job(jobIdentifier=arn)
         return JobState(job["status"], job.get("message", ""), job.get("endTime"))
+    if kind is JobKind.DEPLOYMENT:
+        job = client("bedrock").get_custom_model_deployment(customModelDeploymentIdentifier=arn)
+        return JobState(job["status"], job.get("failureMessage", ""), job.get("lastUpdatedAt"))
     job = client("sagemaker").describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
     reason = job.get("FailureReason") or job.get("ExitMessage") or ""
     return JobState(job["ProcessingJobStatus"], reason, job.get("ProcessingEndTime"))

@@ -28,6 +28,7 @@ def ask_batch(
     scorers: Sequence[Scorer],
     *,
     given: Sequence[CaseResult] = (),
+    deployment: str | None = None,
     give_up: bool = False,
 ) -> tuple[CaseResult, ...]:
     """Ask a batch of one model and score the answers.
@@ -39,6 +40,7 @@ def ask_batch(
         asker: How to ask.
         scorers: What to score with; judges come later, when all models have answered.
         given: What a job of AWS answered already, and measured.
+        deployment: ARN of the custom model's deployment, by which it is called.
         give_up: Whether throttled cases are failures now.
 
     Raises:
@@ -46,6 +48,8 @@ def ask_batch(
         UnavailableError: The model throttles.
     """
     variant = plan.models[model]
+    if deployment is not None:
+        variant = variant.model_copy(update={"model_id": deployment})
     asked = [Asked(AnswerKey(model, batch.dataset, case.id, batch.epoch), variant, case) for case in batch.cases]
     known = {result.case: result for result in given}
     outcomes = {

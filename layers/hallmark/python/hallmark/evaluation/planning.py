@@ -111,9 +111,10 @@ def plan_run(
         return forecast(asked, batches[:first], output_tokens, tuple(judges.values()), questions, asking)
 
     total = cost_of(None)
-    handed_over = 0
+    jobs, handed_over = plan_jobs(suite, asked, batches), 0
     if suite.engine is not Engine.DIRECT:
         handed_over = affordable_batches(len(batches), lambda first: cost_of(first).at_most_usd, suite.budget.usd)
+        jobs = plan_jobs(suite, asked, batches[:handed_over])
     evaluators = filter(None, [suite.managed.evaluator])
     plan = Plan(
         run=request.run,
@@ -126,7 +127,7 @@ def plan_run(
         strata=_strata(suite.sampling, populations),
         batches=len(batches),
         planned=sum(len(batch.cases) for batch in batches),
-        jobs=plan_jobs(suite, asked, batches[:handed_over]),
+        jobs=jobs,
         handed_over=handed_over,
         rounds=rounds_of(batches, looks),
         forecast=total,

@@ -81,6 +81,8 @@ class JobKind(StrEnum):
     """Bedrock, or people, answer and measure."""
     SCORING = "scoring"
     """SageMaker Processing scores answers that are there."""
+    DEPLOYMENT = "deployment"
+    """No job, but awaited like one: a custom model is deployed, without which it cannot be called."""
 
 
 class JobPart(_Value):

@@ -31,6 +31,8 @@ from hallmark.evaluation.suites import ModelVariant
 Collected = Mapping[tuple[str, int], tuple[CaseResult, ...]]
 """Results by variant and number of the batch."""
 
+DEPLOYED = "Active"
+"""Status of a deployment that can be called."""
 UNTOLD = "unknown"
 """Stop reason of an answer in an evaluation job, which tells none."""
 _ASKED_AGAIN = frozenset({FailureKind.THROTTLED, FailureKind.UNAVAILABLE})
@@ -46,7 +48,7 @@ class JobEnd(NamedTuple):
 
 def output_suffix(kind: JobKind) -> str:
     """Return how the names of the files end in which a job leaves what it found."""
-    return {JobKind.EVALUATION: OUTPUT_SUFFIX, JobKind.BATCH_INFERENCE: ".jsonl.out", JobKind.SCORING: ".jsonl"}[kind]
+    return {JobKind.EVALUATION: OUTPUT_SUFFIX, JobKind.BATCH_INFERENCE: ".jsonl.out"}.get(kind, ".jsonl")
 
 
 def collect(
@@ -74,6 +76,8 @@ def collect(
         return _of_evaluation(plan, job, batches, outputs, end, rubrics)
     if job.kind is JobKind.BATCH_INFERENCE:
         return _of_batch_inference(plan, job, batches, outputs, end)
+    if job.kind is JobKind.DEPLOYMENT:
+        return {} if end.status == DEPLOYED else _of_nobody(job, batches, end)
     return {_place_of(name): _results(content) for name, content in outputs.items()}
 
 
@@ -204,6 +208,18 @@ def _of_batch_inference(
             if outcome is not None and not (outcome.failure is not None and outcome.failure.kind in _ASKED_AGAIN)
         )
     return collected
+
+
+# --- deployments ------------------------------------------------------------------------------------------------------
+
+
+def _of_nobody(job: Job, batches: Mapping[int, Batch], end: JobEnd) -> Collected:
+    """Return the results of a model that could not be deployed."""
+    outcome = _failed(FailureKind.REFUSED, f"the model was not deployed: {end.reason or end.status}")
+    return {
+        (job.model, number): tuple(_result(job.model, batches[number], case, outcome) for case in batches[number].cases)
+        for number in job.batches
+    }
 
 
 # --- scoring ----------------------------------------------------------------------------------------------------------

@@ -47,12 +47,26 @@ def plan_jobs(suite: Suite, models: Mapping[str, ModelVariant], batches: Sequenc
     Args:
         suite: The suite.
         models: Variants that are asked, by name.
-        batches: Those that jobs are to answer, in order.
+        batches: Those that jobs are to answer, in order; all of them where the engine is direct.
     """
-    jobs = [*_answering(suite, models, batches)]
+    jobs = [*_deploying(suite, models, batches), *_answering(suite, models, batches)]
     if suite.processing is not None:
         jobs.append(Job(number=len(jobs), kind=JobKind.SCORING))
     return tuple(job.model_copy(update={"number": number}) for number, job in enumerate(jobs))
+
+
+def is_custom(model: ModelVariant) -> bool:
+    """Tell whether a model is a custom one of Bedrock, which is called by its deployment only."""
+    return ":custom-model/" in model.model_id and not model.precomputed
+
+
+def _deploying(suite: Suite, models: Mapping[str, ModelVariant], batches: Sequence[Batch]) -> Iterator[Job]:
+    if suite.engine is not Engine.DIRECT:
+        return
+    for name, model in models.items():
+        if is_custom(model):
+            for parts in split(batches, sum(len(batch.cases) for batch in batches), None):
+                yield Job(number=0, kind=JobKind.DEPLOYMENT, model=name, parts=parts)
 
 
 def _answering(suite: Suite, models: Mapping[str, ModelVariant], batches: Sequence[Batch]) -> Iterator[Job]:

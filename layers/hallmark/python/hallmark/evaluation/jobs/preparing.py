@@ -65,6 +65,8 @@ def prepare_job(plan: Plan, job: Job, batches: Mapping[int, Batch], around: JobS
         return _evaluation(plan, job, batches, around)
     if job.kind is JobKind.BATCH_INFERENCE:
         return _batch_inference(plan, job, batches, around)
+    if job.kind is JobKind.DEPLOYMENT:
+        return Prepared({}, _deployment(plan, job))
     return _scoring(plan, job, around)
 
 
@@ -131,6 +133,17 @@ def _batch_inference(plan: Plan, job: Job, batches: Mapping[int, Batch], around:
         timeout=max(plan.settings.budget.time, timedelta(hours=24)),
     )
     return Prepared({RECORDS: records}, batch_job_request(order))
+
+
+def _deployment(plan: Plan, job: Job) -> Mapping[str, Any]:
+    """Return the request that deploys a custom model (Bedrock API reference, CreateCustomModelDeployment)."""
+    name = job.name(plan.run)
+    return {
+        "modelDeploymentName": name,
+        "clientRequestToken": name,
+        "modelArn": plan.models[job.model].model_id,
+        "description": f"For the run {plan.run}, which removes it at its end",
+    }
 
 
 def _scoring(plan: Plan, job: Job, around: JobSurroundings) -> Prepared:

@@ -70,9 +70,12 @@ def _measure(cloud: LocalCloud, policy: Path, cases: int, models: int) -> Iterat
     # The first run pays for the start of the functions and the loading of the models.
     _run_suite(cloud, function, "warm")
     found: dict[str, tuple[float, Counter[str]]] = {}
+    cpu_seconds: dict[str, float] = {}
     for suite in ("small", "large"):
         _Counted.requests.clear()
+        before = _cpu_seconds_of_functions()
         seconds = _run_suite(cloud, function, suite)
+        cpu_seconds[suite] = _cpu_seconds_of_functions() - before
         found[suite] = (seconds, Counter(_Counted.requests))
     bare = _bare_loop(cloud, cases, models)
     calls, few = cases * models, max(cases // _STEPS, 1) * models
@@ -90,6 +93,16 @@ def _measure(cloud: LocalCloud, policy: Path, cases: int, models: int) -> Iterat
         "calls/s (peer: a tenth of the cases)",
         goal=1.0,
     )
+    yield {
+        "area": "evaluation",
+        "name": "CPU of the functions per call of a model",
+        "ours": round(1000 * cpu_seconds["large"] / calls, 2),
+        "peer": round(1000 * cpu_seconds["small"] / few, 2),
+        "unit": "ms (peer: a tenth of the cases)",
+        "ratio": None,
+        "goal": None,
+        "met": None,
+    }
     for service, count in sorted(requests.items()):
         yield {
             "area": "evaluation",
@@ -101,6 +114,30 @@ def _measure(cloud: LocalCloud, policy: Path, cases: int, models: int) -> Iterat
             "goal": None,
             "met": None,
         }
+
+
+def _cpu_seconds_of_functions() -> float:
+    """Return what the processes below this one have used: the functions' environments, which live on between calls."""
+    parents: dict[int, int] = {}
+    used: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        process = int(stat.parent.name)
+        # proc(5): after the name come the state, the parent, and as the 12th and 13th the ticks of user and kernel.
+        parents[process], used[process] = int(fields[1]), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = os.getpid()
+
+    def is_ours(process: int) -> bool:
+        while process in parents:
+            process = parents[process]
+            if process == own:
+                return True
+        return False
+
+    return sum(seconds for process, seconds in used.items() if is_ours(process))
 
 
 def _line(name: str, ours: float, peer: float, unit: str, goal: float | None = None) -> dict[str, Any]:

@@ -23,6 +23,8 @@ COLUMNS = {
     "case_group": "string",
     "category": "string",
     "difficulty": "string",
+    "copy_of": "string",
+    "perturbation": "string",
     "weight": "double",
     "answer": "string",
     "stop_reason": "string",

@@ -216,6 +216,20 @@ def test_whoever_starts_a_suite_that_does_not_exist_is_told_which_ones_do(evalua
         evaluations.start("of-nobody")
 
 
+def test_letters_that_only_look_alike_take_most_of_a_word_lists_wits_away(evaluations: Evaluations) -> None:
+    run = evaluations.completed(evaluations.start("flawed"))
+
+    report = evaluations.report(run["run"])
+    found = {
+        (each["model"], each["perturbation"]): each for each in report["robustness"] if each["metric"] == "accuracy"
+    }
+    assert {each["planned"] for each in report["coverage"]} == {TWEETS}
+    assert run["planned"] > 2 * TWEETS
+    assert found["vader", "homoglyphs"]["loss"] > 0
+    assert found["vader", "homoglyphs"]["copies"] + found["vader", "homoglyphs"]["missing"] == 20
+    assert "homoglyphs" in evaluations.report(run["run"], "md")
+
+
 def test_throttling_changes_nothing_but_time(evaluations: Evaluations, sentiment: dict[str, Any]) -> None:
     evaluations.faults.set(VADER, Fault(throttle_every=5))
 

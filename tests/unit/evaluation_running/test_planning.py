@@ -125,3 +125,24 @@ def test_batches_hold_every_case_of_every_epoch_once(sizes: list[int], repeats: 
     assert [batch.number for batch in batches] == list(range(len(batches)))
     assert all(len(batch.cases) <= size for batch in batches)
     assert sum(rounds_of(batches, 20)) == len(batches)
+
+
+def test_copies_with_flaws_are_asked_after_all_cases_and_once_of_every_model() -> None:
+    wanted = {"perturbations": ["typos", "upper_case"], "cases": 10, "copies": 2, "seed": 3}
+
+    planned = plan(policy(robustness=wanted, repeats=2))
+    plain = plan(policy(repeats=2))
+
+    copies = [case for batch in planned.batches for case in batch.cases if case.copy_of is not None]
+    assert planned.batches[: len(plain.batches)] == plain.batches
+    assert all(case.copy_of is not None for batch in planned.batches[len(plain.batches) :] for case in batch.cases)
+    assert len({case.copy_of for case in copies}) == 10
+    assert len({case.id for case in copies}) == len(copies) == planned.plan.copies
+    assert planned.plan.planned == plain.plan.planned == 2 * len(CASES)
+    assert planned.plan.forecast.at_most_usd > plain.plan.forecast.at_most_usd
+    assert plan(policy(robustness=wanted, repeats=2)).batches == planned.batches
+
+
+def test_flaws_are_not_for_runs_that_may_stop_early() -> None:
+    with pytest.raises(ValueError, match="robustness"):
+        policy(robustness={}, comparison={"early_stopping": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -36,6 +37,7 @@ _LATER = frozenset(
     }
 )
 """Errors of Converse after which nothing was answered, and nothing is paid (Bedrock API reference, Converse)."""
+_NOT_IN_TAG = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,-.]")
 _TAG_LENGTH = 256
 """Of a value of requestMetadata (Bedrock API reference, Converse)."""
 _LANES = 16
@@ -78,7 +80,7 @@ class BedrockModels:
         request = {
             "modelId": model_id,
             **converse_body(conversation, system, inference),
-            "requestMetadata": {"hallmark": tag[:_TAG_LENGTH]},
+            "requestMetadata": {"hallmark": _NOT_IN_TAG.sub("_", tag)[:_TAG_LENGTH]},
         }
         started = perf_counter()
         try:

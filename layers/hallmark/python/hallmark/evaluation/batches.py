@@ -104,6 +104,8 @@ def result_of(
         group=case.group,
         category=case.category,
         difficulty=case.difficulty,
+        copy_of=case.copy_of,
+        perturbation=case.perturbation,
         weight=case.weight,
         answer=outcome.answer,
         failure=outcome.failure,

@@ -32,6 +32,8 @@ _COLUMNS: dict[str, _Column] = {
     "case_group": _Column("string", lambda result: result.group),
     "category": _Column("string", lambda result: result.category),
     "difficulty": _Column("string", lambda result: result.difficulty),
+    "copy_of": _Column("string", lambda result: result.copy_of),
+    "perturbation": _Column("string", lambda result: result.perturbation),
     "weight": _Column("float64", lambda result: result.weight),
     "answer": _Column("string", _answer("text")),
     "stop_reason": _Column("string", _answer("stop_reason")),

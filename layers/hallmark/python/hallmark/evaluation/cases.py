@@ -41,6 +41,10 @@ class Case(BaseModel):
     """Group of people or texts between which fairness is judged."""
     category: str | None = None
     difficulty: str | None = None
+    copy_of: str | None = None
+    """Of a copy with flaws, the case it is a copy of; such copies measure robustness, and nothing else."""
+    perturbation: str | None = None
+    """Which flaws a copy has."""
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="after")

@@ -173,7 +173,8 @@ def evidence_of(
             for each in plan.datasets
         ),
         strata=Strata(by=plan.strata.by, shares=plan.strata.shares) if plan.strata is not None else None,
-        results=tuple(results),
+        results=tuple(result for result in results if result.copy_of is None),
+        copies=tuple(result for result in results if result.copy_of is not None),
         planned=plan.planned,
         started_at=plan.started_at,
         completed_at=completed_at,

@@ -121,6 +121,8 @@ def judge_batch(
     if judge is None:
         return tuple(results)
     cases = {case.id: case for case in batch.cases}
+    if all(case.copy_of is not None for case in batch.cases):
+        return tuple(results)
     rivals = {result.case: result for result in champion}
     metric = judge_metric(judge.rubric, rubric)
     scores: dict[str, list[Score]] = {result.case: [] for result in results}

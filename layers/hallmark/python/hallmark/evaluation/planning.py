@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -31,6 +32,7 @@ from hallmark.evaluation.plans import (
     make_batches,
     rounds_of,
 )
+from hallmark.evaluation.scorers.perturbations import perturb_cases
 from hallmark.evaluation.suites import Allocation, Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
 
 Objects = Iterable[tuple[str, bytes]]
@@ -101,7 +103,10 @@ def plan_run(
         populations.update(population)
         labels += tuple(label for label in source.labels if label not in labels)
     asked = {name: models[name] for name in models}
-    batches = tuple(make_batches(drawn, suite.repeats, batch_size(suite, len(asked))))
+    size = batch_size(suite, len(asked))
+    originals = tuple(make_batches(drawn, suite.repeats, size))
+    copies = tuple(make_batches(_with_flaws(suite, drawn), 1, size, first=len(originals)))
+    batches = (*originals, *copies)
     looks = suite.comparison.look_every if suite.comparison.early_stopping else None
     judges = {name: policy.models[name] for name in (suite.judge.models if suite.judge else ())}
     questions = _ORDERS_OF_A_PAIR if suite.judge and suite.judge.pairwise else 1
@@ -126,7 +131,8 @@ def plan_run(
         labels=labels,
         strata=_strata(suite.sampling, populations),
         batches=len(batches),
-        planned=sum(len(batch.cases) for batch in batches),
+        planned=sum(len(batch.cases) for batch in originals),
+        copies=sum(len(batch.cases) for batch in copies),
         jobs=jobs,
         handed_over=handed_over,
         rounds=rounds_of(batches, looks),
@@ -231,6 +237,21 @@ def _draw(
         notes=tuple(notes),
     )
     return version, tuple(cases), population
+
+
+def _with_flaws(suite: Suite, drawn: Mapping[str, Sequence[Case]]) -> dict[str, tuple[Case, ...]]:
+    """Return copies with flaws of some cases of each dataset; the same in every run of the same cases."""
+    wanted = suite.robustness
+    if wanted is None:
+        return {}
+    copies = {}
+    for name, cases in drawn.items():
+        chance = random.Random(f"{wanted.seed}/{name}")  # noqa: S311 - a sample, no secret
+        chosen = chance.sample(cases, min(wanted.cases, len(cases)))
+        copies[name] = tuple(
+            perturb_cases(chosen, wanted.perturbations, seed=wanted.seed, copies=wanted.copies, share=wanted.share)
+        )
+    return copies
 
 
 def _strata(sampling: Sampling | None, populations: Mapping[str, int]) -> SampledStrata | None:

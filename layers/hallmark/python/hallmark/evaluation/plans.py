@@ -129,7 +129,9 @@ class Plan(_Value):
     """None where every case had the same chance to be asked."""
     batches: int = Field(ge=0)
     planned: int = Field(ge=0)
-    """Cases times repeats, for each model."""
+    """Cases times repeats, for each model; without copies with flaws."""
+    copies: int = Field(default=0, ge=0)
+    """Copies with flaws, for each model."""
     jobs: tuple[Job, ...] = ()
     """Jobs of AWS that answer, or score; none where the direct engine does it all."""
     handed_over: int = Field(default=0, ge=0)
@@ -151,15 +153,18 @@ class Batch(_Value):
     cases: tuple[Case, ...]
 
 
-def make_batches(datasets: Mapping[str, Sequence[Case]], repeats: int, size: int = CASES_PER_BATCH) -> Iterator[Batch]:
+def make_batches(
+    datasets: Mapping[str, Sequence[Case]], repeats: int, size: int = CASES_PER_BATCH, first: int = 0
+) -> Iterator[Batch]:
     """Yield the batches of a run, in the order in which they are asked; the same for every model.
 
     Args:
         datasets: Cases to ask, by the dataset's name.
         repeats: How often each case is asked.
         size: Cases in a batch.
+        first: Number of the first batch.
     """
-    number = 0
+    number = first
     for epoch in range(repeats):
         for name, cases in datasets.items():
             for start in range(0, len(cases), size):
@@ -278,7 +283,7 @@ def forecast(
                 expected += share * (call_cost_usd(model, tokens, round(likely)) or 0.0)
             worst += asking.evaluation_cost_usd()
             expected += asking.evaluation_cost_usd()
-            for judge in judges:
+            for judge in judges if case.copy_of is None else ():
                 shown = tokens + JUDGE_PROMPT_TOKENS + questions * model.inference.max_tokens
                 most = questions * (call_cost_usd(judge, shown, judge.inference.max_tokens) or 0.0)
                 worst += most

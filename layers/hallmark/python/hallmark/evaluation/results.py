@@ -89,6 +89,9 @@ class CaseResult(_Value):
     group: str | None = None
     category: str | None = None
     difficulty: str | None = None
+    copy_of: str | None = None
+    """Of a copy with flaws, the case it is a copy of."""
+    perturbation: str | None = None
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     answer: Answer | None = None
     failure: Failure | None = None

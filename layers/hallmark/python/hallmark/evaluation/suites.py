@@ -242,6 +242,20 @@ class ComparisonSettings(_Section):
     """Cases per model between looks, with early stopping."""
 
 
+class Robustness(_Section):
+    """How much worse models get when their prompts have small flaws."""
+
+    perturbations: tuple[str, ...] = Field(default=("typos", "upper_case", "white_space"), min_length=1)
+    """Kinds of flaws; docs/evaluation.md lists them."""
+    cases: int = Field(default=50, ge=2)
+    """How many cases of each dataset are asked again with flaws."""
+    copies: int = Field(default=1, ge=1, le=10)
+    """Of each case and kind."""
+    share: float = Field(default=0.1, gt=0, le=1)
+    """Of the letters that are changed, by the kinds that change some."""
+    seed: int = 0
+
+
 class Engine(StrEnum):
     """What asks the models."""
 
@@ -381,6 +395,7 @@ class Suite(_Section):
     judge: Judge | None = None
     sampling: Sampling | None = None
     contamination: Contamination | None = None
+    robustness: Robustness | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     """How often each case is asked (epochs); pass@k needs k or more."""
     comparison: ComparisonSettings = ComparisonSettings()
@@ -426,6 +441,8 @@ class Suite(_Section):
             raise ValueError("managed is for the managed engine: set engine to managed, or leave it out")
         if self.comparison.early_stopping and (self.engine is not Engine.DIRECT or self.processing is not None):
             raise ValueError("early_stopping looks between rounds of the direct engine: jobs ask everything at once")
+        if self.comparison.early_stopping and self.robustness is not None:
+            raise ValueError("early_stopping may end before robustness is measured: leave one of them out")
         for name in self.processing.scorers if self.processing else ():
             if name not in {scorer.name for scorer in self.scorers}:
                 raise ValueError(f"processing names {name!r}, which is no scorer of the suite: add it to scorers")

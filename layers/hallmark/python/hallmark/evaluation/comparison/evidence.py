@@ -109,6 +109,8 @@ class EvaluationResults(_Value):
     data: tuple[EvaluatedData, ...] = ()
     strata: Strata | None = None
     results: tuple[CaseResult, ...] = ()
+    copies: tuple[CaseResult, ...] = ()
+    """Of copies with flaws; they count in robustness alone."""
     planned: int = Field(ge=0)
     """Calls of each model: cases times repeats."""
     cases: dict[str, tuple[Case, ...]] = {}

@@ -12,6 +12,7 @@ from hallmark.evaluation.comparison.gathering import Gathered, gather
 from hallmark.evaluation.comparison.headlines import make_headline
 from hallmark.evaluation.comparison.matrix import MatrixMaker
 from hallmark.evaluation.comparison.report import Comparison, Coverage, Estimate, Report
+from hallmark.evaluation.comparison.robustness import judge_robustness
 from hallmark.evaluation.comparison.showing import pick_cases
 from hallmark.evaluation.comparison.trusting import find_trust
 from hallmark.evaluation.comparison.weighting import Weighting
@@ -36,6 +37,7 @@ def make_report(evidence: EvaluationResults, corpora: CorpusMetrics | None = Non
     estimates = tuple(estimate_all(evidence, gathered, weighting, computed))
     comparisons = contest.compare()
     fairness = tuple(judge_fairness(evidence, gathered))
+    flaws = judge_robustness(evidence)
     whole = {(each.model, each.metric): each for each in estimates if each.part is None}
     return Report(
         suite=evidence.suite,
@@ -56,6 +58,8 @@ def make_report(evidence: EvaluationResults, corpora: CorpusMetrics | None = Non
         coverage=coverage,
         estimates=estimates,
         fairness=fairness,
+        robustness=flaws.findings,
+        robustness_comparisons=flaws.comparisons,
         comparisons=comparisons,
         matrix=MatrixMaker(evidence, gathered, weighting, contest, whole).make(coverage),
         judges=tuple(find_trust(evidence, gathered, judge) for judge in evidence.judges),

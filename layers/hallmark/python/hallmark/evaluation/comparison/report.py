@@ -118,6 +118,47 @@ class Fairness(_Value):
     method: str
 
 
+class RobustnessFinding(_Value):
+    """How much worse a model gets when prompts have small flaws: each case is held against its own copies."""
+
+    model: str
+    metric: str
+    perturbation: str | None = None
+    """Which flaws; None for all together."""
+    cases: int
+    """That have a score with flaws and without."""
+    copies: int
+    missing: int
+    """Copies without an answer or a score, or whose case has none."""
+    value: Finite | None
+    """Mean over these cases without flaws."""
+    loss: Finite | None
+    """What flaws take from it, in units of the metric; above 0 where it gets worse."""
+    span: Span | None
+    p_value: Finite | None = None
+    """That a model which loses nothing would show as much."""
+    adjusted_p: Finite | None = None
+    is_shown: bool = False
+    """Whether it is shown that the model loses by flaws."""
+    method: str = ""
+
+
+class RobustnessComparison(_Value):
+    """Whether one model loses more by flaws than another, on the same cases."""
+
+    metric: str
+    candidate: str
+    baseline: str
+    cases: int
+    difference: Finite
+    """Loss of the candidate minus loss of the baseline."""
+    span: Span | None
+    p_value: Finite | None
+    adjusted_p: Finite | None
+    finding: Finding
+    """Better where the candidate loses less."""
+
+
 class Comparison(_Value):
     """A candidate against a baseline on the cases that both have a score for."""
 
@@ -289,6 +330,8 @@ class Report(_Value):
     coverage: tuple[Coverage, ...]
     estimates: tuple[Estimate, ...]
     fairness: tuple[Fairness, ...]
+    robustness: tuple[RobustnessFinding, ...] = ()
+    robustness_comparisons: tuple[RobustnessComparison, ...] = ()
     comparisons: tuple[Comparison, ...]
     matrix: Matrix
     judges: tuple[JudgeFinding, ...]

@@ -20,6 +20,8 @@ from hallmark.evaluation.reports.tables import (
     part_comparison_table,
     part_table,
     percentile_table,
+    robustness_comparison_table,
+    robustness_table,
 )
 from hallmark.evaluation.reports.wording import TEMPLATES, how_to_read
 
@@ -50,6 +52,8 @@ def _lines(report: Report) -> Iterator[str]:
         part_table(report),
         part_comparison_table(report),
         gap_table(report),
+        robustness_table(report),
+        robustness_comparison_table(report),
         percentile_table(report),
         judge_table(report),
         corrected_table(report),

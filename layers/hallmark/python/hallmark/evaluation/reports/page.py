@@ -34,6 +34,8 @@ from hallmark.evaluation.reports.tables import (
     part_comparison_table,
     part_table,
     percentile_table,
+    robustness_comparison_table,
+    robustness_table,
 )
 from hallmark.evaluation.reports.wording import (
     TEMPLATES,
@@ -76,6 +78,7 @@ def _document(report: Report, history: MetricHistory | None) -> Iterator[str]:
     yield from _coverage(report)
     yield from _matrix(report)
     yield from _parts(report)
+    yield from _robustness(report)
     yield from _judges(report)
     yield from _history(history)
     yield from _cases(report.cases)
@@ -293,6 +296,15 @@ def _parts(report: Report) -> Iterator[str]:
     yield from _table(table)
     yield from _table(gap_table(report))
     yield from _folded(part_comparison_table(report))
+    yield "</section>"
+
+
+def _robustness(report: Report) -> Iterator[str]:
+    if not report.robustness:
+        return
+    yield '<section aria-labelledby="robustness"><h2 id="robustness">With flaws in the prompts</h2>'
+    yield from _table(robustness_table(report))
+    yield from _table(robustness_comparison_table(report))
     yield "</section>"
 
 

@@ -10,6 +10,7 @@ from hallmark.evaluation.comparison.report import Column, Comparison, Estimate, 
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.reports.figures import NOTHING, Scale, write_effect, write_p, write_percent, write_share
 from hallmark.evaluation.reports.wording import finding_of, remark_on, tone_of
+from hallmark.evaluation.statistics.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +314,56 @@ def gap_table(report: Report) -> Table:
     )
 
 
+def robustness_table(report: Report) -> Table:
+    """Return what flaws in prompts take from each model."""
+    metrics = metrics_by_name(report)
+    rows = []
+    for each in report.robustness:
+        scale = Scale.of(metrics[each.metric])
+        loss = NOTHING if each.loss is None else scale.estimate(each.loss, each.span, signed=True)
+        rows.append(
+            (
+                each.model,
+                metrics[each.metric].title,
+                "all" if each.perturbation is None else each.perturbation.replace("_", " "),
+                NOTHING if each.value is None else scale.value(each.value, each.span),
+                loss,
+                write_p(each.adjusted_p),
+                "loses" if each.is_shown else "cannot tell",
+                f"{each.cases:,}",
+                f"{each.missing:,}" if each.missing else "",
+            )
+        )
+    heads = ("Model", "Metric", "Flaws", "Without", "Loss", "adjusted p", "Shown", "Cases", "Copies missing")
+    return Table(
+        "Robustness",
+        heads,
+        tuple(rows),
+        (False, False, False, True, True, True, False, True, True),
+        "Each case is held against its own copies; a loss is what flaws take, whichever way the metric is better.",
+    )
+
+
+def robustness_comparison_table(report: Report) -> Table:
+    """Return which models lose more by flaws than others."""
+    metrics = metrics_by_name(report)
+    words = {Finding.BETTER: "loses less", Finding.WORSE: "loses more"}
+    rows = tuple(
+        (
+            each.candidate,
+            each.baseline,
+            metrics[each.metric].title,
+            words.get(each.finding, "cannot tell"),
+            Scale.of(metrics[each.metric]).estimate(each.difference, each.span, signed=True),
+            write_p(each.adjusted_p),
+            f"{each.cases:,}",
+        )
+        for each in report.robustness_comparisons
+    )
+    heads = ("Candidate", "Baseline", "Metric", "By flaws it", "Difference of losses", "adjusted p", "Cases")
+    return Table("Robustness compared", heads, rows, (False, False, False, False, True, True, True))
+
+
 def judge_table(report: Report) -> Table:
     """Return how far judges can be trusted."""
     rows = []
@@ -368,6 +419,8 @@ def report_tables(report: Report) -> tuple[Table, ...]:
         part_table(report),
         part_comparison_table(report),
         gap_table(report),
+        robustness_table(report),
+        robustness_comparison_table(report),
         percentile_table(report),
         judge_table(report),
         corrected_table(report),

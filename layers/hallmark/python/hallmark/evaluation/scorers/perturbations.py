@@ -1,4 +1,4 @@
-"""Prompts with small flaws, and how much worse a model gets on them.
+"""Prompts with small flaws, to see how much worse a model gets on them.
 
 The kinds are those of Amazon Bedrock's robustness evaluations and of fmeval's semantic robustness (butter fingers,
 random upper case, white space added and removed), and more: mistakes of typing, lower and upper case, punctuation left
@@ -10,24 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
-from typing import NamedTuple
 
 from hallmark.evaluation.cases import Case
-from hallmark.evaluation.metrics import Direction, Metric, MetricKind
-from hallmark.evaluation.results import CaseResult
 
-DROP = Metric(
-    name="robustness_drop",
-    title="Loss under perturbation",
-    direction=Direction.LOWER,
-    kind=MetricKind.UNBOUNDED,
-    low=None,
-    high=None,
-)
-"""How much worse the score of a perturbed prompt is, in units of the metric; below 0 where it is better."""
 SHARE = 0.1
 """Share of the letters that are changed, as in fmeval's defaults."""
 _MARK = "~"
@@ -169,14 +155,15 @@ def perturb_cases(
                 if text in seen or not text.strip():
                     continue
                 seen.add(text)
-                yield _copy(case, text, copy_id(case.id, kind, number))
+                yield _copy(case, text, copy_id(case.id, kind, number), kind)
 
 
-def _copy(case: Case, text: str, identifier: str) -> Case:
+def _copy(case: Case, text: str, identifier: str, kind: str) -> Case:
+    update: dict[str, object] = {"id": identifier, "copy_of": case.id, "perturbation": kind}
     if case.prompt is not None:
-        return case.model_copy(update={"id": identifier, "prompt": text})
+        return case.model_copy(update={**update, "prompt": text})
     last = case.messages[-1].model_copy(update={"text": text})
-    return case.model_copy(update={"id": identifier, "messages": (*case.messages[:-1], last)})
+    return case.model_copy(update={**update, "messages": (*case.messages[:-1], last)})
 
 
 def copy_id(case: str, kind: str, number: int) -> str:
@@ -189,45 +176,3 @@ def _stem_of(case: str) -> str:
         return case
     digest = hashlib.sha256(case.encode()).hexdigest()[:_DIGEST_LENGTH]
     return f"{case[: _LONGEST_STEM - _DIGEST_LENGTH - 1]}-{digest}"
-
-
-class Drop(NamedTuple):
-    """What perturbing a case did to a score."""
-
-    model: str
-    dataset: str
-    case: str
-    epoch: int
-    drop: float
-    """Mean over the copies, in units of the metric; above 0 where it got worse."""
-    copies: int
-
-
-def score_drops(results: Iterable[CaseResult], metric: Metric) -> list[Drop]:
-    """Pair the scores of perturbed cases with those of the cases they come from.
-
-    A copy without a score, or whose original has none, is left out.
-
-    Args:
-        results: Of originals and copies, in any order.
-        metric: What to compare; not a metric of a whole corpus.
-    """
-    originals: dict[tuple[str, str, str, int], float] = {}
-    copies: dict[tuple[str, str, str, int], list[float]] = defaultdict(list)
-    listed = list(results)
-    case_of = {_stem_of(each.case): each.case for each in listed}
-    for each in listed:
-        value = next((score.value for score in each.scores if score.metric == metric.name), None)
-        if value is None:
-            continue
-        parts = each.case.rsplit(_MARK, 2)
-        if len(parts) == 3 and parts[1] in PERTURBATIONS and parts[2].isdecimal():  # noqa: PLR2004 - case, kind, number
-            copies[each.model, each.dataset, case_of.get(parts[0], parts[0]), each.epoch].append(value)
-        else:
-            originals[each.model, each.dataset, each.case, each.epoch] = value
-    sign = 1 if metric.direction is Direction.HIGHER else -1
-    return [
-        Drop(*key, sign * (originals[key] - fmean(values)), len(values))
-        for key, values in copies.items()
-        if key in originals
-    ]

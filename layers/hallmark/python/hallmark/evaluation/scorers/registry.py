@@ -17,6 +17,7 @@ from hallmark.evaluation.scorers.directions import find_bedrock_metric
 from hallmark.evaluation.scorers.labels import LabelSettings
 from hallmark.evaluation.scorers.numeric import NumericSettings
 from hallmark.evaluation.scorers.operations import Cost, Latency, Tokens
+from hallmark.evaluation.scorers.perturbations import PERTURBATIONS
 from hallmark.evaluation.scorers.refusal import RefusalSettings
 from hallmark.evaluation.scorers.rouge import RougeSettings
 from hallmark.evaluation.scorers.settings import ScorerSettings
@@ -129,6 +130,10 @@ def validate_scorers(policy: EvaluationPolicy, folder: Path | None = None) -> No
         field = f"evaluation.suites.{name}.scorers"
         labels = tuple(dict.fromkeys(label for each in suite.datasets for label in policy.datasets[each].labels))
         _check_suite(field, suite.scorers, labels, folder)
+        for kind in suite.robustness.perturbations if suite.robustness is not None else ():
+            if kind not in PERTURBATIONS:
+                place = f"evaluation.suites.{name}.robustness.perturbations"
+                raise InvalidInputError(place, kind, f"choose from {', '.join(PERTURBATIONS)}")
 
 
 def _check_suite(field: str, choices: Sequence[ScorerChoice], labels: tuple[str, ...], folder: Path | None) -> None:

@@ -67,11 +67,17 @@ def build_layer(name: str) -> Path:
         ],
         check=True,
     )
-    _trim_botocore(packages)
-    _trim_tests(packages)
+    trim(packages)
     _compile(folder)
     stamp.write_text(digest)
     return folder
+
+
+def trim(packages: Path) -> None:
+    """Leave out of installed packages what no function imports."""
+    _trim_botocore(packages)
+    _trim_tests(packages)
+    _trim_lxml(packages)
 
 
 def _trim_botocore(packages: Path) -> None:
@@ -86,9 +92,25 @@ def _trim_tests(packages: Path) -> None:
     """Leave out what no function imports: tests of the packages, stubs and headers for compilers."""
     for folder in [*packages.glob("**/tests"), *packages.glob("**/include"), *packages.glob("**/f2py")]:
         shutil.rmtree(folder, ignore_errors=True)
-    for pattern in ("**/*.pyi", "**/*.pxd", "**/*.h", "**/*.a"):
+    # numpy's modules for its own tests, libyaml beside a reader in Python, bills of material of wheels.
+    compiled = ("**/_*_tests.*.so", "**/_simd.*.so", "yaml/_yaml.*.so")
+    for pattern in ("**/*.pyi", "**/*.pxd", "**/*.h", "**/*.a", "**/sboms/*", *compiled):
         for file in packages.glob(pattern):
             file.unlink()
+
+
+def _trim_lxml(packages: Path) -> None:
+    """Leave out lxml: sacrebleu imports it for test sets that it would fetch and read, which no function does."""
+    folder = packages / "lxml"
+    if not folder.is_dir():
+        return
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "etree.py").write_text(_NO_LXML, encoding="utf-8")
+
+
+_NO_LXML = '"""Stands in for lxml, which is left out: sacrebleu imports it for test sets, and none is read here."""\n'
 
 
 def _compile(folder: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.comparison import run as comparison
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
 from benchmarks.statistics import run as statistics
@@ -20,7 +21,7 @@ from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "lineage": (recording, traversal, throughput),
-    "evaluation": (statistics, scoring, suites),
+    "evaluation": (statistics, comparison, scoring, suites),
 }
 
 

@@ -19,6 +19,7 @@ from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.managed_jobs import POLL_SECONDS, ManagedJobs
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
+from infra.constructs.run_endings import RunEndings
 from infra.constructs.schedules import ScheduleRole
 from infra.constructs.workflows import Workflow
 
@@ -55,6 +56,14 @@ class EvaluationEngine(Construct):
             policy=policy,
         )
         self.workflow = self._add_workflow(POLL_SECONDS[layers.platform])
+        RunEndings(
+            self,
+            "Endings",
+            storage=storage,
+            functions=self._functions,
+            workflow=self.workflow,
+            dead_letters=self.dead_letters,
+        )
         self._add_schedules()
         self._add_triggers()
         self.query = self._add_questions()

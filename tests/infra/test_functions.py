@@ -58,6 +58,7 @@ STATEMENTS = {
         *("WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "Publish"),
     ],
     "fail_evaluation": ["WriteOwnLog", "UseRuns", "UseKey", "Publish"],
+    "follow_execution": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseRuns", "UseKey", "Publish"],
     "start_evaluation": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartRuns", "UseKey"],
     "query_evaluations": [
         *("WriteOwnLog", "UseRuns", "ListRuns", "GetFiles", "TellMissingFromDenied", "StartRuns", "UseKey"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import boto3
@@ -188,6 +189,100 @@ def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: Dynamo
         purse.settle(0.0, Progress(answered=3, spent_usd=0.25))
 
     assert (runs.find("r1").answered, runs.find("r1").spent_usd) == (6, 0.5)
+
+
+LATER = [NOW + timedelta(minutes=minutes) for minutes in range(6)]
+
+
+def follow(runs: DynamoRuns, change: tuple[str, datetime]) -> bool:
+    status, at = change
+    if status == "running":
+        return runs.resume("r1", at)
+    return runs.interrupt("r1", RunStatus(status), at, "stopped by someone")
+
+
+@pytest.mark.parametrize(
+    ("changes", "stands"),
+    [
+        ([("stopped", LATER[1])], "stopped"),
+        ([("stopped", LATER[1]), ("running", LATER[2])], "running"),
+        ([("stopped", LATER[1]), ("running", LATER[2]), ("stopped", LATER[3])], "stopped"),
+        ([("stopped", LATER[1]), ("running", LATER[2]), ("stopped", LATER[3]), ("running", LATER[4])], "running"),
+    ],
+)
+def test_in_whatever_order_and_however_often_changes_are_told_the_latest_stands(
+    dynamodb: Any, runs: DynamoRuns, changes: list[tuple[str, datetime]], stands: str
+) -> None:
+    for told in (*permutations(changes), *((*order, *order) for order in permutations(changes))):
+        dynamodb.delete_item(TableName=TABLE, Key={"pk": {"S": "RUN#r1"}, "sk": {"S": "RUN"}})
+        runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+        runs.plan(PLAN)
+
+        for change in told:
+            follow(runs, change)
+
+        found = runs.find("r1")
+        assert found.status == stands, told
+        assert (found.reason, found.ended_at) == (
+            ("stopped by someone", changes[-1][1]) if stands != "running" else (None, None)
+        )
+
+
+def test_a_run_that_failed_and_was_redriven_and_stopped_is_stopped_in_whatever_order_it_is_told(
+    runs: DynamoRuns,
+) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.end("r1", RunStatus.FAILED, LATER[1], reason="there is no such object")
+
+    follow(runs, ("failed", LATER[2]))
+    assert runs.find("r1").reason == "there is no such object"
+    follow(runs, ("stopped", LATER[4]))
+    follow(runs, ("running", LATER[3]))
+
+    assert (runs.find("r1").status, runs.find("r1").ended_at) == (RunStatus.STOPPED, LATER[4])
+
+
+@pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.STOPPED])
+def test_what_is_told_late_changes_no_end_that_the_workflow_recorded(runs: DynamoRuns, status: RunStatus) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.plan(PLAN)
+    runs.end("r1", status, LATER[3], reason="its own", report="s3://b/r1/")
+    ended = runs.find("r1")
+
+    changed = [follow(runs, ("stopped", LATER[1])), follow(runs, ("running", LATER[2]))]
+
+    assert changed == [False, False]
+    assert runs.find("r1") == ended
+
+
+def test_a_redriven_run_that_completes_does_not_keep_why_it_was_stopped(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.interrupt("r1", RunStatus.STOPPED, LATER[1], "by someone")
+
+    runs.end("r1", RunStatus.COMPLETED, LATER[3], report="s3://b/r1/")
+
+    assert (runs.find("r1").status, runs.find("r1").reason) == (RunStatus.COMPLETED, None)
+    assert follow(runs, ("running", LATER[4])) is False
+
+
+def test_a_run_that_is_stopped_while_it_is_planned_stays_stopped(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.interrupt("r1", RunStatus.STOPPED, LATER[1], "by someone")
+
+    runs.plan(PLAN)
+
+    assert (runs.find("r1").status, runs.find("r1").planned) == (RunStatus.STOPPED, 10)
+
+
+def test_a_repeat_of_what_stands_is_told_as_such(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+
+    assert [follow(runs, ("stopped", LATER[1])) for _ in range(2)] == [True, True]
+
+
+def test_a_redrive_of_an_unknown_run_makes_none(runs: DynamoRuns) -> None:
+    assert follow(runs, ("running", LATER[1])) is False
+    assert list(runs.latest(5)) == []
 
 
 def test_an_unknown_run_is_said_to_be_unknown(runs: DynamoRuns) -> None:

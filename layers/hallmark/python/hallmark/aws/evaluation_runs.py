@@ -65,30 +65,45 @@ class DynamoRuns:
             self._put_new(item)
 
     def plan(self, plan: Plan) -> None:
-        """Record what a run is going to do; a repeat changes nothing that was done since."""
+        """Record what a run is going to do; a repeat changes nothing that was done since.
+
+        A run that was stopped while it was planned stays stopped.
+        """
         numbers = {
             ":planned": str(plan.forecast.calls),
             ":budget": _number(plan.settings.budget.usd),
             ":expected": _number(plan.forecast.expected_usd),
             ":zero": "0",
         }
-        texts = {":running": RunStatus.RUNNING, ":deadline": _stamp(plan.deadline)}
-        with calling("recording a plan"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=_run_key(plan.run),
-                UpdateExpression=(
-                    "SET #status = :running, planned = :planned, budget_usd = :budget, expected_usd = :expected, "
-                    "deadline = :deadline, models = :models, "
-                    "committed_nanousd = if_not_exists(committed_nanousd, :zero)"
-                ),
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={
-                    **{name: {"N": value} for name, value in numbers.items()},
-                    **{name: {"S": value} for name, value in texts.items()},
-                    ":models": {"L": [{"S": name} for name in plan.asked]},
-                },
-            )
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _run_key(plan.run),
+            "ExpressionAttributeNames": {"#status": "status"},
+        }
+        change = (
+            "planned = :planned, budget_usd = :budget, expected_usd = :expected, deadline = :deadline, "
+            "models = :models, committed_nanousd = if_not_exists(committed_nanousd, :zero)"
+        )
+        values = {
+            **{name: {"N": value} for name, value in numbers.items()},
+            ":deadline": {"S": _stamp(plan.deadline)},
+            ":models": {"L": [{"S": name} for name in plan.asked]},
+        }
+        running = self._changed(
+            "recording a plan",
+            **request,
+            UpdateExpression=f"SET #status = :running, {change}",
+            ConditionExpression="#status <> :stopped",
+            ExpressionAttributeValues={
+                **values,
+                ":running": {"S": RunStatus.RUNNING},
+                ":stopped": {"S": RunStatus.STOPPED},
+            },
+        )
+        if not running:
+            del request["ExpressionAttributeNames"]
+            with calling("recording a plan"):
+                self._client.update_item(**request, UpdateExpression=f"SET {change}", ExpressionAttributeValues=values)
 
     def end(
         self,
@@ -131,6 +146,66 @@ class DynamoRuns:
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={**values, ":status": {"S": status}},
             )
+
+    def interrupt(self, run: str, status: RunStatus, at: datetime, reason: str) -> bool:
+        """Record that a run ended from outside of its workflow; tell whether that is how it stands.
+
+        One that has ended by itself, or was redriven since, stays as it is.
+
+        Args:
+            run: The run.
+            status: Stopped or failed.
+            at: When.
+            reason: Why.
+        """
+        # What has a report was ended by its workflow. A failure that the workflow recorded explains itself better than
+        # Step Functions does; to be stopped after it, the run must have been redriven.
+        earlier = "#status = :status AND ended_at = :at" if status is RunStatus.FAILED else "ended_at <= :at"
+        return self._changed(
+            "recording how a run ended",
+            TableName=self._table,
+            Key=_run_key(run),
+            UpdateExpression="SET #status = :status, reason = :reason, ended_at = :at",
+            ConditionExpression=(
+                "#status <> :completed AND attribute_not_exists(report)"
+                " AND (attribute_not_exists(resumed_at) OR resumed_at <= :at)"
+                f" AND (attribute_not_exists(ended_at) OR {earlier})"
+            ),
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":status": {"S": status},
+                ":reason": {"S": reason},
+                ":at": {"S": _stamp(at)},
+                ":completed": {"S": RunStatus.COMPLETED},
+            },
+        )
+
+    def resume(self, run: str, at: datetime) -> bool:
+        """Record that a run was redriven; tell whether that is how it stands.
+
+        One that has ended since, or has completed, stays as it is.
+
+        Args:
+            run: The run.
+            at: When.
+        """
+        return self._changed(
+            "recording that a run goes on",
+            TableName=self._table,
+            Key=_run_key(run),
+            UpdateExpression="SET #status = :running, resumed_at = :at REMOVE reason, ended_at",
+            ConditionExpression=(
+                "attribute_exists(pk) AND #status <> :completed"
+                " AND (attribute_not_exists(ended_at) OR ended_at < :at)"
+                " AND (attribute_not_exists(resumed_at) OR resumed_at <= :at)"
+            ),
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":at": {"S": _stamp(at)},
+                ":running": {"S": RunStatus.RUNNING},
+                ":completed": {"S": RunStatus.COMPLETED},
+            },
+        )
 
     def find(self, run: str) -> Run:
         """Return a run.
@@ -195,6 +270,17 @@ class DynamoRuns:
             if "LastEvaluatedKey" not in page:
                 return
             request = {**request, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _changed(self, doing: str, **request: Any) -> bool:
+        """Change an item; tell whether its condition held."""
+        try:
+            with calling(doing):
+                self._client.update_item(**request)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
 
     def _put_new(self, item: dict[str, Any]) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -114,7 +114,8 @@ class Evaluations:
         self._await(lambda: _unless_running(workflow.describe_execution(executionArn=execution)))
         with self._part("redrive the killed run"):
             workflow.redrive_execution(executionArn=execution)
-            run = self._ended(name)
+            # It is listed as stopped until the redrive is heard of.
+            run = self._ended(name, _ENDED - {"stopped"})
         table = Table(box=None, header_style="bold")
         for title in ("model", "requests", "answers", "repeated"):
             table.add_column(title, justify="left" if title == "model" else "right")
@@ -152,9 +153,9 @@ class Evaluations:
     def _latest(self, suite: str) -> dict[str, Any] | None:
         return next(iter(self._runs(suite)), None)
 
-    def _ended(self, name: str) -> dict[str, Any]:
+    def _ended(self, name: str, how: Collection[str] = _ENDED) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
-            return next((run for run in self._runs() if run["run"] == name and run["status"] in _ENDED), None)
+            return next((run for run in self._runs() if run["run"] == name and run["status"] in how), None)
 
         run = self._await(look)
         if run["status"] == "failed":

@@ -19,6 +19,7 @@ from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.managed_jobs import POLL_SECONDS, ManagedJobs
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
+from infra.constructs.run_endings import RunEndings
 from infra.constructs.schedules import ScheduleRole
 from infra.constructs.workflows import Workflow
 
@@ -55,6 +56,14 @@ class EvaluationEngine(Construct):
             policy=policy,
         )
         self.workflow = self._add_workflow(POLL_SECONDS[layers.platform])
+        RunEndings(
+            self,
+            "Endings",
+            storage=storage,
+            functions=self._functions,
+            workflow=self.workflow,
+            dead_letters=self.dead_letters,
+        )
         self._add_schedules()
         self._add_triggers()
         self.query = self._add_questions()
@@ -96,7 +105,7 @@ class EvaluationEngine(Construct):
             "AskModels",
             "ask_models",
             "Asks a batch of cases of one model and scores the answers",
-            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "Query", "UpdateItem"),
             storage.allow_files("GetObject", "plan.json", "batches/*", "answers/*", "deployments/*", "results/*"),
             storage.allow_files("PutObject", "results/*"),
             storage.allow_missing(),
@@ -108,7 +117,7 @@ class EvaluationEngine(Construct):
             "JudgeAnswers",
             "judge_answers",
             "Lets judges score the answers of a batch",
-            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+            storage.allow_table("BatchGetItem", "BatchWriteItem", "PutItem", "Query", "UpdateItem"),
             storage.allow_files("GetObject", "plan.json", "batches/*", "results/*", "judged/*"),
             storage.allow_files("PutObject", "judged/*"),
             storage.allow_missing(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from local.evaluation_datasets import data_bucket
 
-ENDED = {"completed", "failed", "stopped"}
+ENDED = frozenset({"completed", "failed", "stopped"})
 
 
 class Evaluations:
@@ -44,10 +45,10 @@ class Evaluations:
     def find(self, name: str) -> dict[str, Any] | None:
         return next((run for run in self.runs() if run["run"] == name), None)
 
-    def ended(self, name: str, *, seconds: float = 60.0) -> dict[str, Any]:
+    def ended(self, name: str, *, seconds: float = 60.0, how: Collection[str] = ENDED) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             run = self.find(name)
-            return run if run is not None and run["status"] in ENDED else None
+            return run if run is not None and run["status"] in how else None
 
         try:
             run: dict[str, Any] = self.deployed.eventually(look, seconds=seconds)
@@ -56,7 +57,8 @@ class Evaluations:
         return run
 
     def completed(self, name: str) -> dict[str, Any]:
-        run = self.ended(name)
+        # A run that was stopped and redriven is listed as stopped until the redrive is heard of.
+        run = self.ended(name, how=ENDED - {"stopped"})
         assert run["status"] == "completed", f"{run['reason']}; {self._history(name)}"
         return run
 

@@ -126,6 +126,33 @@ def test_a_run_that_is_stopped_and_redriven_repeats_no_call(deployed: Any, evalu
     assert (run["answered"], run["failed"]) == (2 * TWEETS, 0)
 
 
+def test_a_run_that_someone_stops_is_listed_as_stopped_and_a_redrive_completes_it(
+    deployed: Any, evaluations: Evaluations
+) -> None:
+    for model in (VADER, TEXTBLOB):
+        evaluations.faults.set(model, SLOW)
+    workflow = deployed.client("stepfunctions")
+    name = f"halted-{uuid.uuid4()}"
+    execution = evaluations.execute("halted", name)
+    deployed.eventually(lambda: evaluations.faults.calls(VADER).answered >= 10)
+
+    workflow.stop_execution(executionArn=execution, error="TooDear", cause="not this week")
+    stopped = evaluations.ended(name)
+    event = evaluations.event(name)
+    # Long enough that the run can be seen to go on.
+    for model in (VADER, TEXTBLOB):
+        evaluations.faults.set(model, Fault(latency_seconds=1))
+    workflow.redrive_execution(executionArn=execution)
+    again = evaluations.ended(name, how={"running"})
+    run = evaluations.completed(name)
+
+    assert (stopped["status"], stopped["reason"]) == ("stopped", "stopped in Step Functions: TooDear: not this week")
+    assert stopped["trigger"]["kind"] == "schedule"
+    assert (event["detail-type"], event["detail"]["reason"]) == ("EvaluationFailed", stopped["reason"])
+    assert (again["reason"], again["ended_at"]) == (None, None)
+    assert (run["reason"], run["answered"] + run["failed"]) == (None, 2 * TWEETS)
+
+
 def test_a_function_that_dies_among_its_calls_is_replaced_and_no_call_is_repeated(
     deployed: Any, evaluations: Evaluations
 ) -> None:

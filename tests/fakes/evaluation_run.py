@@ -65,12 +65,12 @@ class MemoryBook:
         """Return what is known."""
         return {key: self.outcomes[key] for key in keys if key in self.outcomes}
 
-    def announce(self, keys: Sequence[AnswerKey]) -> bool:
+    def announce(self, calls: Mapping[AnswerKey, float]) -> bool:
         """Remember that calls are about to be made, unless one of them is known."""
         with self._lock:
-            if any(key in self.outcomes for key in keys):
+            if any(key in self.outcomes for key in calls):
                 return False
-            self.outcomes |= {key: Outcome(None, None) for key in keys}
+            self.outcomes |= {key: Outcome(None, None) for key in calls}
         return True
 
     def record(self, key: AnswerKey, outcome: Outcome) -> None:

@@ -61,6 +61,7 @@ STATEMENTS = {
     "fail_evaluation": [
         *("WriteOwnLog", "UseRuns", "GetFiles", "TellMissingFromDenied", "UseKey", "Publish", "RemoveDeployments"),
     ],
+    "follow_execution": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseRuns", "UseKey", "Publish"],
     "start_evaluation": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartRuns", "UseKey"],
     "query_evaluations": [
         *("WriteOwnLog", "UseRuns", "ListRuns", "GetFiles", "TellMissingFromDenied", "StartRuns", "UseKey"),

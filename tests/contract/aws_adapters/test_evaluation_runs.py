@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import boto3
@@ -11,16 +12,18 @@ import pytest
 from moto import mock_aws
 
 from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse, DynamoRuns, LastRun
+from hallmark.aws.money_leases import Lease
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.plans import Forecast, Plan, Trigger
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
 from hallmark.evaluation.results import Answer, Failure, FailureKind
 from hallmark.evaluation.runs import RunStatus
 from hallmark.evaluation.suites import ModelVariant, Suite
+from tests.contract.aws_adapters.evaluation_table import TABLE, create_table
 
-TABLE = "evaluations"
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
 KEY = AnswerKey("nova", "facts", "case#1", 0)
+LEASE = Lease("one", datetime.now(UTC) + timedelta(minutes=15))
 MANUAL = Trigger(kind="manual", source="someone")
 SUITE = Suite.model_validate(
     {"model_variants": ["nova"], "champion": "nova", "datasets": ["facts"], "scorers": ["exact_match"]}
@@ -55,24 +58,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "listed", "started_at")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "runs",
-                    "KeySchema": [
-                        {"AttributeName": "listed", "KeyType": "HASH"},
-                        {"AttributeName": "started_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_table(client)
         yield client
 
 
@@ -82,10 +68,10 @@ def runs(dynamodb: Any) -> DynamoRuns:
 
 
 def test_a_call_is_unknown_then_announced_then_answered(dynamodb: Any) -> None:
-    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE)
 
     seen = [dict(book.find([KEY]))]
-    book.announce([KEY])
+    book.announce({KEY: 0.1})
     seen.append(dict(book.find([KEY])))
     book.record(KEY, answer())
     seen.append(dict(book.find([KEY])))
@@ -94,7 +80,7 @@ def test_a_call_is_unknown_then_announced_then_answered(dynamodb: Any) -> None:
 
 
 def test_a_failure_and_an_answer_larger_than_an_item_come_back_as_they_were(dynamodb: Any) -> None:
-    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1"), KEY._replace(case="case#2")
+    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE), KEY._replace(case="case#2")
     failed = Outcome(None, Failure(kind=FailureKind.REFUSED, reason="no such model"))
     long = answer("many words " * 60_000)
 
@@ -105,8 +91,8 @@ def test_a_failure_and_an_answer_larger_than_an_item_come_back_as_they_were(dyna
 
 
 def test_a_withdrawn_call_can_be_made_later(dynamodb: Any) -> None:
-    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
-    book.announce([KEY])
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE)
+    book.announce({KEY: 0.1})
 
     book.withdraw([KEY])
 
@@ -114,36 +100,36 @@ def test_a_withdrawn_call_can_be_made_later(dynamodb: Any) -> None:
 
 
 def test_more_calls_than_one_request_takes_are_announced_and_found(dynamodb: Any) -> None:
-    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE)
     keys = [KEY._replace(case=f"c{number}") for number in range(230)]
 
-    for start in range(0, len(keys), 100):
-        book.announce(keys[start : start + 100])
+    for start in range(0, len(keys), 99):
+        book.announce(dict.fromkeys(keys[start : start + 99], 0.1))
 
     assert set(book.find(keys)) == set(keys)
 
 
 def test_calls_are_announced_once_all_or_none(dynamodb: Any) -> None:
-    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1"), KEY._replace(case="case#2")
+    book, other = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE), KEY._replace(case="case#2")
 
-    assert book.announce([KEY]) is True
-    assert book.announce([KEY, other]) is False
+    assert book.announce({KEY: 0.1}) is True
+    assert book.announce({KEY: 0.1, other: 0.1}) is False
     assert dict(book.find([KEY, other])) == {KEY: Outcome(None, None)}
 
 
 def test_an_announcement_changes_no_answer(dynamodb: Any) -> None:
-    book = DynamoAnswerBook(TABLE, dynamodb, "r1")
+    book = DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE)
     book.record(KEY, answer())
 
-    assert book.announce([KEY]) is False
+    assert book.announce({KEY: 0.1}) is False
     assert dict(book.find([KEY])) == {KEY: answer()}
 
 
 def test_runs_and_models_do_not_share_calls(dynamodb: Any) -> None:
-    DynamoAnswerBook(TABLE, dynamodb, "r1").record(KEY, answer())
+    DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE).record(KEY, answer())
 
-    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r2").find([KEY])) == {}
-    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r1").find([KEY._replace(model="titan")])) == {}
+    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r2", LEASE).find([KEY])) == {}
+    assert dict(DynamoAnswerBook(TABLE, dynamodb, "r1", LEASE).find([KEY._replace(model="titan")])) == {}
 
 
 def test_a_run_is_listed_from_its_beginning_to_its_end(runs: DynamoRuns) -> None:
@@ -162,7 +148,7 @@ def test_a_run_is_listed_from_its_beginning_to_its_end(runs: DynamoRuns) -> None
 def test_the_end_counts_what_was_recorded_not_what_was_told_on_the_way(dynamodb: Any, runs: DynamoRuns) -> None:
     runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
     runs.plan(PLAN)
-    DynamoPurse(TABLE, dynamodb, "r1", 10.0).settle(0.0, Progress(answered=3))
+    DynamoPurse(TABLE, dynamodb, "r1", 10.0, LEASE).settle(0.0, Progress(answered=3))
 
     runs.end("r1", RunStatus.COMPLETED, NOW, answered=9, failed=1)
 
@@ -181,13 +167,107 @@ def test_a_run_that_failed_and_was_redriven_does_not_keep_why_it_failed(runs: Dy
 
 
 def test_a_run_that_begins_again_keeps_what_was_done(dynamodb: Any, runs: DynamoRuns) -> None:
-    purse = DynamoPurse(TABLE, dynamodb, "r1", 10.0)
+    purse = DynamoPurse(TABLE, dynamodb, "r1", 10.0, LEASE)
     for _ in range(2):
         runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
         runs.plan(PLAN)
         purse.settle(0.0, Progress(answered=3, spent_usd=0.25))
 
     assert (runs.find("r1").answered, runs.find("r1").spent_usd) == (6, 0.5)
+
+
+LATER = [NOW + timedelta(minutes=minutes) for minutes in range(6)]
+
+
+def follow(runs: DynamoRuns, change: tuple[str, datetime]) -> bool:
+    status, at = change
+    if status == "running":
+        return runs.resume("r1", at)
+    return runs.interrupt("r1", RunStatus(status), at, "stopped by someone")
+
+
+@pytest.mark.parametrize(
+    ("changes", "stands"),
+    [
+        ([("stopped", LATER[1])], "stopped"),
+        ([("stopped", LATER[1]), ("running", LATER[2])], "running"),
+        ([("stopped", LATER[1]), ("running", LATER[2]), ("stopped", LATER[3])], "stopped"),
+        ([("stopped", LATER[1]), ("running", LATER[2]), ("stopped", LATER[3]), ("running", LATER[4])], "running"),
+    ],
+)
+def test_in_whatever_order_and_however_often_changes_are_told_the_latest_stands(
+    dynamodb: Any, runs: DynamoRuns, changes: list[tuple[str, datetime]], stands: str
+) -> None:
+    for told in (*permutations(changes), *((*order, *order) for order in permutations(changes))):
+        dynamodb.delete_item(TableName=TABLE, Key={"pk": {"S": "RUN#r1"}, "sk": {"S": "RUN"}})
+        runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+        runs.plan(PLAN)
+
+        for change in told:
+            follow(runs, change)
+
+        found = runs.find("r1")
+        assert found.status == stands, told
+        assert (found.reason, found.ended_at) == (
+            ("stopped by someone", changes[-1][1]) if stands != "running" else (None, None)
+        )
+
+
+def test_a_run_that_failed_and_was_redriven_and_stopped_is_stopped_in_whatever_order_it_is_told(
+    runs: DynamoRuns,
+) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.end("r1", RunStatus.FAILED, LATER[1], reason="there is no such object")
+
+    follow(runs, ("failed", LATER[2]))
+    assert runs.find("r1").reason == "there is no such object"
+    follow(runs, ("stopped", LATER[4]))
+    follow(runs, ("running", LATER[3]))
+
+    assert (runs.find("r1").status, runs.find("r1").ended_at) == (RunStatus.STOPPED, LATER[4])
+
+
+@pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.STOPPED])
+def test_what_is_told_late_changes_no_end_that_the_workflow_recorded(runs: DynamoRuns, status: RunStatus) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.plan(PLAN)
+    runs.end("r1", status, LATER[3], reason="its own", report="s3://b/r1/")
+    ended = runs.find("r1")
+
+    changed = [follow(runs, ("stopped", LATER[1])), follow(runs, ("running", LATER[2]))]
+
+    assert changed == [False, False]
+    assert runs.find("r1") == ended
+
+
+def test_a_redriven_run_that_completes_does_not_keep_why_it_was_stopped(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.interrupt("r1", RunStatus.STOPPED, LATER[1], "by someone")
+
+    runs.end("r1", RunStatus.COMPLETED, LATER[3], report="s3://b/r1/")
+
+    assert (runs.find("r1").status, runs.find("r1").reason) == (RunStatus.COMPLETED, None)
+    assert follow(runs, ("running", LATER[4])) is False
+
+
+def test_a_run_that_is_stopped_while_it_is_planned_stays_stopped(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+    runs.interrupt("r1", RunStatus.STOPPED, LATER[1], "by someone")
+
+    runs.plan(PLAN)
+
+    assert (runs.find("r1").status, runs.find("r1").planned) == (RunStatus.STOPPED, 10)
+
+
+def test_a_repeat_of_what_stands_is_told_as_such(runs: DynamoRuns) -> None:
+    runs.begin("r1", "facts", MANUAL, "arn:execution", NOW)
+
+    assert [follow(runs, ("stopped", LATER[1])) for _ in range(2)] == [True, True]
+
+
+def test_a_redrive_of_an_unknown_run_makes_none(runs: DynamoRuns) -> None:
+    assert follow(runs, ("running", LATER[1])) is False
+    assert list(runs.latest(5)) == []
 
 
 def test_an_unknown_run_is_said_to_be_unknown(runs: DynamoRuns) -> None:
@@ -198,7 +278,7 @@ def test_an_unknown_run_is_said_to_be_unknown(runs: DynamoRuns) -> None:
 def test_money_is_reserved_up_to_the_cap_and_what_is_left_over_comes_back(dynamodb: Any, runs: DynamoRuns) -> None:
     runs.begin("r1", "facts", MANUAL, "", NOW)
     runs.plan(PLAN)
-    purse = DynamoPurse(TABLE, dynamodb, "r1", 1.0)
+    purse = DynamoPurse(TABLE, dynamodb, "r1", 1.0, LEASE)
 
     taken = [purse.reserve(0.6, 0.0, Progress()), purse.reserve(0.6, 0.0, Progress())]
     after_return = purse.reserve(0.6, 0.5, Progress(answered=8, spent_usd=0.1))
@@ -209,7 +289,7 @@ def test_money_is_reserved_up_to_the_cap_and_what_is_left_over_comes_back(dynamo
 def test_settling_tells_what_others_hold_in_reserve(dynamodb: Any, runs: DynamoRuns) -> None:
     runs.begin("r1", "facts", MANUAL, "", NOW)
     runs.plan(PLAN)
-    purse, other = (DynamoPurse(TABLE, dynamodb, "r1", 1.0) for _ in range(2))
+    purse, other = (DynamoPurse(TABLE, dynamodb, "r1", 1.0, LEASE) for _ in range(2))
     purse.reserve(0.5, 0.0, Progress())
     other.reserve(0.3, 0.0, Progress())
 
@@ -220,7 +300,7 @@ def test_settling_tells_what_others_hold_in_reserve(dynamodb: Any, runs: DynamoR
 def test_two_invocations_cannot_reserve_the_same_money(dynamodb: Any, runs: DynamoRuns) -> None:
     runs.begin("r1", "facts", MANUAL, "", NOW)
     runs.plan(PLAN)
-    purses = [DynamoPurse(TABLE, dynamodb, "r1", 1.0) for _ in range(4)]
+    purses = [DynamoPurse(TABLE, dynamodb, "r1", 1.0, LEASE) for _ in range(4)]
 
     assert [purse.reserve(0.4, 0.0, Progress()) for purse in purses] == [True, True, False, False]
 

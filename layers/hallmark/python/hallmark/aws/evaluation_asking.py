@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -9,6 +10,7 @@ from hallmark.aws.bedrock import BedrockModels, bedrock_runtime
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse
 from hallmark.aws.invocation_clock import InvocationClock
+from hallmark.aws.money_leases import Lease
 from hallmark.evaluation.asking import Asker
 from hallmark.evaluation.plans import Plan
 
@@ -21,13 +23,14 @@ def asker_of(table_name: str, plan: Plan, context: Any) -> Asker:
         plan: The run.
         context: Lambda's context of the invocation.
     """
-    dynamodb = client("dynamodb")
+    dynamodb, clock = client("dynamodb"), InvocationClock(context)
+    lease = Lease(context.aws_request_id, clock.now() + timedelta(seconds=clock.remaining_seconds()))
     return Asker(
         models=BedrockModels(bedrock_runtime()),
-        book=DynamoAnswerBook(table_name, dynamodb, plan.run),
-        purse=DynamoPurse(table_name, dynamodb, plan.run, plan.settings.budget.usd),
+        book=DynamoAnswerBook(table_name, dynamodb, plan.run, lease),
+        purse=DynamoPurse(table_name, dynamodb, plan.run, plan.settings.budget.usd, lease),
         pace=DynamoPace(table_name, dynamodb),
-        clock=InvocationClock(context),
+        clock=clock,
         deadline=plan.deadline,
         random=SystemRandom(),
     )

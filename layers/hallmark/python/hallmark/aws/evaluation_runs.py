@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
+from hallmark.aws.money_leases import (
+    Held,
+    Lease,
+    beginning,
+    calls_attribute,
+    calls_of,
+    expired,
+    lease_key,
+    leases_of,
+)
 from hallmark.errors import NotFoundError, UnavailableError
+from hallmark.evaluation.asking import paid_usd
 from hallmark.evaluation.plans import Plan, Trigger
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
 from hallmark.evaluation.results import Answer, Failure
@@ -65,30 +76,45 @@ class DynamoRuns:
             self._put_new(item)
 
     def plan(self, plan: Plan) -> None:
-        """Record what a run is going to do; a repeat changes nothing that was done since."""
+        """Record what a run is going to do; a repeat changes nothing that was done since.
+
+        A run that was stopped while it was planned stays stopped.
+        """
         numbers = {
             ":planned": str(plan.forecast.calls),
             ":budget": _number(plan.settings.budget.usd),
             ":expected": _number(plan.forecast.expected_usd),
             ":zero": "0",
         }
-        texts = {":running": RunStatus.RUNNING, ":deadline": _stamp(plan.deadline)}
-        with calling("recording a plan"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=_run_key(plan.run),
-                UpdateExpression=(
-                    "SET #status = :running, planned = :planned, budget_usd = :budget, expected_usd = :expected, "
-                    "deadline = :deadline, models = :models, "
-                    "committed_nanousd = if_not_exists(committed_nanousd, :zero)"
-                ),
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={
-                    **{name: {"N": value} for name, value in numbers.items()},
-                    **{name: {"S": value} for name, value in texts.items()},
-                    ":models": {"L": [{"S": name} for name in plan.asked]},
-                },
-            )
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _run_key(plan.run),
+            "ExpressionAttributeNames": {"#status": "status"},
+        }
+        change = (
+            "planned = :planned, budget_usd = :budget, expected_usd = :expected, deadline = :deadline, "
+            "models = :models, committed_nanousd = if_not_exists(committed_nanousd, :zero)"
+        )
+        values = {
+            **{name: {"N": value} for name, value in numbers.items()},
+            ":deadline": {"S": _stamp(plan.deadline)},
+            ":models": {"L": [{"S": name} for name in plan.asked]},
+        }
+        running = self._changed(
+            "recording a plan",
+            **request,
+            UpdateExpression=f"SET #status = :running, {change}",
+            ConditionExpression="#status <> :stopped",
+            ExpressionAttributeValues={
+                **values,
+                ":running": {"S": RunStatus.RUNNING},
+                ":stopped": {"S": RunStatus.STOPPED},
+            },
+        )
+        if not running:
+            del request["ExpressionAttributeNames"]
+            with calling("recording a plan"):
+                self._client.update_item(**request, UpdateExpression=f"SET {change}", ExpressionAttributeValues=values)
 
     def end(
         self,
@@ -131,6 +157,66 @@ class DynamoRuns:
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={**values, ":status": {"S": status}},
             )
+
+    def interrupt(self, run: str, status: RunStatus, at: datetime, reason: str) -> bool:
+        """Record that a run ended from outside of its workflow; tell whether that is how it stands.
+
+        One that has ended by itself, or was redriven since, stays as it is.
+
+        Args:
+            run: The run.
+            status: Stopped or failed.
+            at: When.
+            reason: Why.
+        """
+        # What has a report was ended by its workflow. A failure that the workflow recorded explains itself better than
+        # Step Functions does; to be stopped after it, the run must have been redriven.
+        earlier = "#status = :status AND ended_at = :at" if status is RunStatus.FAILED else "ended_at <= :at"
+        return self._changed(
+            "recording how a run ended",
+            TableName=self._table,
+            Key=_run_key(run),
+            UpdateExpression="SET #status = :status, reason = :reason, ended_at = :at",
+            ConditionExpression=(
+                "#status <> :completed AND attribute_not_exists(report)"
+                " AND (attribute_not_exists(resumed_at) OR resumed_at <= :at)"
+                f" AND (attribute_not_exists(ended_at) OR {earlier})"
+            ),
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":status": {"S": status},
+                ":reason": {"S": reason},
+                ":at": {"S": _stamp(at)},
+                ":completed": {"S": RunStatus.COMPLETED},
+            },
+        )
+
+    def resume(self, run: str, at: datetime) -> bool:
+        """Record that a run was redriven; tell whether that is how it stands.
+
+        One that has ended since, or has completed, stays as it is.
+
+        Args:
+            run: The run.
+            at: When.
+        """
+        return self._changed(
+            "recording that a run goes on",
+            TableName=self._table,
+            Key=_run_key(run),
+            UpdateExpression="SET #status = :running, resumed_at = :at REMOVE reason, ended_at",
+            ConditionExpression=(
+                "attribute_exists(pk) AND #status <> :completed"
+                " AND (attribute_not_exists(ended_at) OR ended_at < :at)"
+                " AND (attribute_not_exists(resumed_at) OR resumed_at <= :at)"
+            ),
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":at": {"S": _stamp(at)},
+                ":running": {"S": RunStatus.RUNNING},
+                ":completed": {"S": RunStatus.COMPLETED},
+            },
+        )
 
     def find(self, run: str) -> Run:
         """Return a run.
@@ -196,6 +282,17 @@ class DynamoRuns:
                 return
             request = {**request, "ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def _changed(self, doing: str, **request: Any) -> bool:
+        """Change an item; tell whether its condition held."""
+        try:
+            with calling(doing):
+                self._client.update_item(**request)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
     def _put_new(self, item: dict[str, Any]) -> None:
         try:
             self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
@@ -205,39 +302,124 @@ class DynamoRuns:
 
 
 class DynamoPurse:
-    """Purse of one run: what is spent and what is reserved, in the run's own item."""
+    """Purse of one run: what is spent and what is reserved, in the run's own item.
 
-    def __init__(self, table_name: str, client: Any, run: str, cap_usd: float) -> None:
+    Args:
+        table_name: The evaluation table.
+        client: Of DynamoDB.
+        run: The run.
+        cap_usd: What it may spend.
+        lease: Who takes money here, and until when.
+        now: Tells the time.
+    """
+
+    def __init__(
+        self,
+        table_name: str,
+        client: Any,
+        run: str,
+        cap_usd: float,
+        lease: Lease,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._table = table_name
         self._client = client
         self._run = run
         self._cap = cap_usd
+        self._lease = lease
+        self._now = now
+        self._has_reserved = False
+        self._empty: tuple[Held, ...] = ()
 
     def reserve(self, usd: float, returned_usd: float, progress: Progress) -> bool:
         """Take an amount if the cap allows it; whatever is not reserved at the end was spent."""
-        change = usd - returned_usd
         try:
-            self._add(change, progress, room_usd=self._cap - change)
+            self._add(usd, returned_usd, progress, capped=True)
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 return False
             raise
+        self._has_reserved = True
         return True
 
     def settle(self, returned_usd: float, progress: Progress) -> float:
-        """Give back what is left over; return what is still reserved by others, in USD."""
-        money = self._add(-returned_usd, progress)
-        return (int(money["committed_nanousd"]["N"]) - int(money["spent_nanousd"]["N"])) / _NANO
+        """Give back what is left over, and what the dead held; return for what it is worth trying again, in USD."""
+        money = self._add(0.0, returned_usd, progress)
+        if self._has_reserved:
+            self._end_lease()
+        there = int(money["committed_nanousd"]["N"]) - int(money["spent_nanousd"]["N"])
+        for held in expired(money, self._now()):
+            if held.nanousd > 0:
+                self._take_back(held)
+        return there / _NANO
 
-    def _add(self, change_usd: float, progress: Progress, room_usd: float | None = None) -> dict[str, Any]:
-        request = add_progress(self._table, self._run, change_usd, progress)
-        if room_usd is not None:
+    def _add(self, usd: float, returned_usd: float, progress: Progress, *, capped: bool = False) -> dict[str, Any]:
+        taken, returned, spent = (round(each * _NANO) for each in (usd, returned_usd, progress.spent_usd))
+        request = add_progress(self._table, self._run, (taken - returned) / _NANO, progress)
+        request["UpdateExpression"] += ", #held :held"
+        request["ExpressionAttributeNames"] = {"#held": self._lease.attribute}
+        values = request["ExpressionAttributeValues"]
+        values[":held"] = {"N": str(taken - returned - spent)}
+        if self._empty:
+            names = {f"#empty{place}": held.attribute for place, held in enumerate(self._empty)}
+            request["ExpressionAttributeNames"] |= names
+            request["UpdateExpression"] += f" REMOVE {', '.join(names)}"
+        if capped:
             request["ConditionExpression"] = "committed_nanousd <= :room"
-            request["ExpressionAttributeValues"][":room"] = {"N": _nano(room_usd)}
+            values[":room"] = {"N": str(round(self._cap * _NANO) - taken + returned)}
         with calling("reserving money"):
             answer = self._client.update_item(**request, ReturnValues="ALL_NEW")
         updated: dict[str, Any] = answer["Attributes"]
+        self._empty = tuple(held for held in expired(updated, self._now()) if held.nanousd <= 0)
         return updated
+
+    def _end_lease(self) -> None:
+        """Forget for which calls money was held; where this fails, they count as paid once more at most."""
+        request = {"DeleteRequest": {"Key": lease_key(self._run, self._lease)}}
+        with calling("ending a lease"):
+            self._client.batch_write_item(RequestItems={self._table: [request]})
+        self._has_reserved = False
+
+    def _take_back(self, held: Held) -> None:
+        """Make what the dead held available, but for calls that were paid for, or may have been; once."""
+        calls = self._calls_of_the_dead(held.minute)
+        outcomes = DynamoAnswerBook(self._table, self._client, self._run, self._lease).find(tuple(calls))
+        paid = sum(round(paid_usd(outcome, calls[key] / _NANO) * _NANO) for key, outcome in outcomes.items())
+        paid = min(paid, held.nanousd)
+        request = add_progress(self._table, self._run, (paid - held.nanousd) / _NANO, Progress(spent_usd=paid / _NANO))
+        request["UpdateExpression"] += " REMOVE #held"
+        request["ExpressionAttributeValues"][":held"] = {"N": str(held.nanousd)}
+        try:
+            with calling("taking money back"):
+                self._client.update_item(
+                    **request, ConditionExpression="#held = :held", ExpressionAttributeNames={"#held": held.attribute}
+                )
+        except ClientError as error:
+            # Another invocation took it back at this moment.
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+    def _calls_of_the_dead(self, minute: int) -> dict[AnswerKey, int]:
+        """Return the calls for which money was taken last by holders that are over, and what each costs at most.
+
+        A holder that died between taking money and announcing its calls is found with the calls before, whose cost is
+        settled: they count once more, which leaves too little and never too much.
+        """
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :leases AND begins_with(sk, :minute)",
+            "ExpressionAttributeValues": {":leases": {"S": leases_of(self._run)}, ":minute": {"S": beginning(minute)}},
+        }
+        calls: dict[AnswerKey, int] = {}
+        while True:
+            with calling("looking for what the dead held"):
+                page = self._client.query(**request)
+            for item in page["Items"]:
+                calls |= calls_of(item)
+            if "LastEvaluatedKey" not in page:
+                return calls
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def add_progress(table_name: str, run: str, committed_usd: float, progress: Progress) -> dict[str, Any]:
@@ -306,10 +488,11 @@ class DynamoPace:
 class DynamoAnswerBook:
     """AnswerBook: one item a call."""
 
-    def __init__(self, table_name: str, client: Any, run: str) -> None:
+    def __init__(self, table_name: str, client: Any, run: str, lease: Lease) -> None:
         self._table = table_name
         self._client = client
         self._run = run
+        self._lease = lease
 
     def find(self, keys: Sequence[AnswerKey]) -> Mapping[AnswerKey, Outcome]:
         """Return what is known of calls."""
@@ -327,9 +510,17 @@ class DynamoAnswerBook:
             wanted += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
         return found
 
-    def announce(self, keys: Sequence[AnswerKey]) -> bool:
-        """Say that calls are about to be made, all or none: at most a hundred, none of them known."""
-        puts = [
+    def announce(self, calls: Mapping[AnswerKey, float]) -> bool:
+        """Say that calls are about to be made, all or none: at most 99, none of them known.
+
+        The same request says for which calls this invocation holds money now.
+        """
+        held = {
+            **lease_key(self._run, self._lease),
+            "calls": calls_attribute({key: round(usd * _NANO) for key, usd in calls.items()}),
+            "expires_at": {"N": _expiry()},
+        }
+        puts: list[dict[str, Any]] = [
             {
                 "Put": {
                     "TableName": self._table,
@@ -337,11 +528,13 @@ class DynamoAnswerBook:
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
             }
-            for key in keys
+            for key in calls
         ]
         try:
             with calling("announcing calls"):
-                self._client.transact_write_items(TransactItems=puts)
+                self._client.transact_write_items(
+                    TransactItems=[*puts, {"Put": {"TableName": self._table, "Item": held}}]
+                )
         except ClientError as error:
             reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", ())}
             # In a conflict someone else announces one of them at this moment.
@@ -372,8 +565,11 @@ class DynamoAnswerBook:
         return f"CALL#{self._run}#{key.model}"
 
     def _item(self, key: AnswerKey) -> dict[str, Any]:
-        expires = int((datetime.now(UTC) + KEPT).timestamp())
-        return {"pk": {"S": self._pk(key)}, "sk": {"S": _sk(key)}, "expires_at": {"N": str(expires)}}
+        return {"pk": {"S": self._pk(key)}, "sk": {"S": _sk(key)}, "expires_at": {"N": _expiry()}}
+
+
+def _expiry() -> str:
+    return str(int((datetime.now(UTC) + KEPT).timestamp()))
 
 
 def _sk(key: AnswerKey) -> str:

@@ -35,7 +35,7 @@ _TRIES = 6
 _SETTLING_SECONDS = (0.5, 1.0, 2.0)
 """Waits for answers to calls of an invocation that lives on, e.g. behind an execution that was stopped and redriven."""
 _MONEY_SECONDS = (0.5, 1.0, 2.0)
-"""Waits for money that other invocations hold in reserve; one that died holds it for ever."""
+"""Waits for money that other invocations hold in reserve; what a dead one holds comes back when it would have ended."""
 _RESERVE_SECONDS = 60.0
 """An invocation that has less time left than this asks no more: an answer may take this long (``aws/bedrock.py``)."""
 
@@ -93,7 +93,7 @@ class Asker:
             UnavailableError: The model throttles longer than an invocation should wait.
         """
         outcomes, pending = self._look_up(asked)
-        leftover, progress, refusal = 0.0, Progress(), None
+        leftover, progress, refusal, asking = 0.0, Progress(), None, False
         try:
             while pending:
                 if refusal is not None or self._clock.now() >= self._deadline:
@@ -106,12 +106,14 @@ class Asker:
                 if not chunk:
                     outcomes |= _not_asked(pending, None, "the run's money is spent")
                     break
+                asking = True
                 done = self._ask_chunk(chunk)
+                asking = False
                 if done is None:
                     found, pending = self._look_up(pending)
                     outcomes |= found
                     continue
-                progress = _progress(done.outcomes)
+                progress = _progress(done.outcomes, _worst_usd(chunk))
                 leftover = worst - progress.spent_usd
                 outcomes |= done.outcomes
                 pending = pending[len(chunk) :]
@@ -121,7 +123,8 @@ class Asker:
                     outcomes |= {each.key: _failed(FailureKind.THROTTLED, _THROTTLED) for each in done.throttled}
                 refusal = _common_refusal(done.outcomes, chunk)
         finally:
-            if leftover or any(progress):
+            # Where it broke off among calls, nobody knows which were paid for: that money is not given back.
+            if not asking and (leftover or any(progress)):
                 self._purse.settle(leftover, progress)
         return outcomes | self._settle([key for key, outcome in outcomes.items() if outcome == _ANNOUNCED])
 
@@ -134,7 +137,7 @@ class Asker:
             self._clock.wait(wait)
             wanted = chunk
             while wanted:
-                worst = sum(worst_cost_usd(each.variant, each.case) for each in wanted)
+                worst = sum(_worst_usd(wanted).values())
                 if self._purse.reserve(worst, leftover, progress):
                     return wanted, worst
                 wanted = wanted[: len(wanted) // 2]
@@ -162,7 +165,7 @@ class Asker:
     def _ask_chunk(self, chunk: Sequence[Asked]) -> _Tally | None:
         """Return what came of a few calls; None where another invocation has announced one of them."""
         self._keep_pace(chunk)
-        if not self._book.announce([each.key for each in chunk]):
+        if not self._book.announce(_worst_usd(chunk)):
             return None
         outcomes: dict[AnswerKey, Outcome] = {}
         throttled: list[Asked] = []
@@ -253,12 +256,32 @@ def _common_refusal(outcomes: Mapping[AnswerKey, Outcome], chunk: Sequence[Asked
     )
 
 
-def _progress(outcomes: Mapping[AnswerKey, Outcome]) -> Progress:
+def _worst_usd(chunk: Sequence[Asked]) -> dict[AnswerKey, float]:
+    return {each.key: worst_cost_usd(each.variant, each.case) for each in chunk}
+
+
+def paid_usd(outcome: Outcome, worst_usd: float) -> float:
+    """Return what a call that was announced cost; as much as it can where it is not known whether it was paid for.
+
+    Args:
+        outcome: What came of it.
+        worst_usd: What it can cost at most.
+    """
+    if outcome.answer is not None:
+        return outcome.answer.cost_usd or 0.0
+    return worst_usd if outcome == _ANNOUNCED or _may_be_paid(outcome.failure) else 0.0
+
+
+def _may_be_paid(failure: Failure | None) -> bool:
+    return failure is not None and failure.kind is FailureKind.TIMED_OUT
+
+
+def _progress(outcomes: Mapping[AnswerKey, Outcome], worst_usd: Mapping[AnswerKey, float]) -> Progress:
     answers = [outcome.answer for outcome in outcomes.values() if outcome.answer is not None]
     return Progress(
         answered=len(answers),
         failed=len(outcomes) - len(answers),
-        spent_usd=sum(answer.cost_usd or 0.0 for answer in answers),
+        spent_usd=sum(paid_usd(outcome, worst_usd[key]) for key, outcome in outcomes.items()),
         input_tokens=sum(answer.input_tokens or 0 for answer in answers),
         output_tokens=sum(answer.output_tokens or 0 for answer in answers),
     )

@@ -70,8 +70,12 @@ class AnswerBook(Protocol):
         """Return what is known of calls; those that nobody announced are not in it."""
         ...
 
-    def announce(self, keys: Sequence[AnswerKey]) -> bool:
-        """Say that these calls are about to be made; False, and nothing is said, where one of them is known already."""
+    def announce(self, calls: Mapping[AnswerKey, float]) -> bool:
+        """Say that these calls are about to be made; False, and nothing is said, where one of them is known already.
+
+        Args:
+            calls: What each can cost at most, in USD.
+        """
         ...
 
     def record(self, key: AnswerKey, outcome: Outcome) -> None:
@@ -84,7 +88,11 @@ class AnswerBook(Protocol):
 
 
 class Purse(Protocol):
-    """The money of a run, shared by all that ask for it."""
+    """The money of a run, shared by all that ask for it.
+
+    What an invocation took and did not give back is its own as long as it can be alive. After that it is there for
+    others, but for calls that may have been paid for.
+    """
 
     def reserve(self, usd: float, returned_usd: float, progress: Progress) -> bool:
         """Take an amount if the cap allows it, and give back what an earlier one left over.
@@ -97,7 +105,12 @@ class Purse(Protocol):
         ...
 
     def settle(self, returned_usd: float, progress: Progress) -> float:
-        """Give back what is left over; return what is still reserved by others, in USD."""
+        """Give back what is left over; hold nothing any more.
+
+        Returns:
+            What others hold in reserve, and what was taken back from the dead: for what it is worth trying again, in
+            USD.
+        """
         ...
 
 

@@ -60,6 +60,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     plan, files = planned.plan, RunFiles(settings().evaluation_bucket_name, client("s3"), request.suite, request.run)
     files.write_plan(plan)
+    files.write_data(planned.data)
     for batch in planned.batches:
         files.write_batch(batch)
     if planned.anchors:

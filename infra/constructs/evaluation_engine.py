@@ -96,7 +96,7 @@ class EvaluationEngine(Construct):
             "plan_evaluation",
             "Reads and samples a suite's datasets and plans its run",
             storage.allow_table("GetItem", "PutItem", "UpdateItem"),
-            storage.allow_files("PutObject", "plan.json", "batches/*", "rounds/*"),
+            storage.allow_files("PutObject", "plan.json", "report.data.json", "batches/*", "rounds/*"),
             storage.allow_key(writes=True),
             *self._allow_datasets(),
             environment={**self._table, **self._bucket, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},

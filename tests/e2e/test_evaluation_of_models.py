@@ -212,7 +212,10 @@ def test_lines_that_are_no_cases_are_reported_and_the_others_asked(evaluations: 
     assert run["answered"] == 2 * TWEETS
     text = evaluations.report(run["run"], "md")
     assert "3 lines were rejected" in text
-    assert "21" in text
+    data = json.loads(evaluations.report(run["run"], "data"))["broken-tweets"]
+    assert [each["line"] for each in data["rejections"]] == [21, 22, 23]
+    assert all(each["reason"] for each in data["rejections"])
+    assert data["report"]["columns"]["expected"] >= TWEETS
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from hallmark.cli import evaluations
 from hallmark.cli.main import app
 from hallmark.cli.session import Context
+from hallmark.evaluation.datasets.reading import DataReport, read_dataset
 from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.questions import (
     HistoryQuestion,
@@ -23,6 +24,7 @@ from hallmark.evaluation.questions import (
     TryQuestion,
 )
 from hallmark.evaluation.runs import Run, RunStatus
+from hallmark.evaluation.suites import DatasetSource
 from tests.fakes.lineage_service import CannedService
 
 RUN = Run(
@@ -133,6 +135,23 @@ def test_a_report_is_written_in_the_form_that_its_file_is_named_for(tmp_path: Pa
     (question,) = service.asked_of_evaluations
     assert isinstance(question, ReportQuestion)
     assert (code, question.form, file.read_text()) == (0, suffix, "the report")
+
+
+def test_what_was_rejected_of_a_dataset_is_told_line_by_line() -> None:
+    lines = ['{"id": "1", "prompt": "?", "group": "a"}', '{"id": "2"}', '{"id": "3", "prompt": "?"}']
+    source = DatasetSource(location="s3://b/d.jsonl")
+    found = read_dataset([("d.jsonl", "\n".join(lines).encode())], source)
+    data = DataReport(report=found.report, rejections=found.rejections, rejected=len(found.rejections))
+    told = json.dumps({"questions": data.model_dump(mode="json")})
+
+    code, out, service = ask({ReportQuestion: {"report": told}}, "report", RUN.run, "--data")
+
+    (question,) = service.asked_of_evaluations
+    assert isinstance(question, ReportQuestion)
+    assert (code, question.form) == (0, "data")
+    assert "questions: 3 lines of 1 objects, 1 rejected" in out
+    assert "groups: a 1" in out
+    assert "rejected d.jsonl:2: " in out
 
 
 def test_a_report_in_a_form_that_there_is_not_is_refused() -> None:

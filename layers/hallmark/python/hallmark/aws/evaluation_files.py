@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.evaluation.cases import Case
+from hallmark.evaluation.datasets.reading import DataReport
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult
 
@@ -57,6 +59,11 @@ class RunFiles:
     def read_batch(self, number: int) -> Batch:
         """Return a batch."""
         return Batch.model_validate_json(self._get(f"batches/{number}.json"))
+
+    def write_data(self, data: Mapping[str, DataReport]) -> None:
+        """Keep what the datasets are like, and every line that was rejected."""
+        content = {name: each.model_dump(mode="json") for name, each in data.items()}
+        self._put("report.data.json", json.dumps(content, ensure_ascii=False).encode())
 
     def write_anchors(self, cases: Iterable[Case]) -> None:
         """Keep the judges' anchors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import time
 from collections.abc import Callable
@@ -116,9 +117,19 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write it to a file: .html, .md or .json")
     ] = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="Show what its datasets are like, and every line that was rejected")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run found: estimates with intervals, comparisons, coverage."""
+    if data:
+        text = _ask(context, ReportQuestion(run=run, form="data"))["report"]
+        if as_json:
+            typer.echo(text)
+        else:
+            _show_data(context.obj.screen, json.loads(text))
+        return
     forms = {".html": "html", ".md": "md", ".json": "json"}
     if output is not None and output.suffix not in forms:
         fail(context, f"{output}: write to a file that ends in {', '.join(forms)}")
@@ -132,6 +143,27 @@ def report(
         typer.echo(text)
     else:
         _show_report(context.obj.screen, text, run)
+
+
+def _show_data(screen: Console, datasets: dict[str, Any]) -> None:
+    for name, found in datasets.items():
+        schema = found["report"]
+        columns = ", ".join(f"{column} {count:,}" for column, count in schema["columns"].items())
+        read = f"{schema['lines']:,} lines of {schema['objects']:,} objects, {found['rejected']:,} rejected"
+        screen.print(f"{name}: {read}", markup=False)
+        screen.print(f"  filled: {columns}", markup=False)
+        for what in ("groups", "categories"):
+            if schema[what]:
+                parts = ", ".join(f"{part} {count:,}" for part, count in schema[what].items())
+                screen.print(f"  {what}: {parts}", markup=False)
+        screen.print(
+            f"  without expected output: {schema['without_expected']:,}; same prompt as another: "
+            f"{schema['same_prompt']:,}; longest prompt: {schema['longest_prompt']:,} characters",
+            markup=False,
+        )
+        for each in found["rejections"]:
+            place = f"{each['object']}:{each['line']}"
+            screen.print(f"  rejected {place}: {each['field']}: {each['reason']}", markup=False)
 
 
 @evaluations.command()

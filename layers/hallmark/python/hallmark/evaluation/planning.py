@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.datasets.contamination import check_contamination
-from hallmark.evaluation.datasets.reading import Dataset, read_dataset
+from hallmark.evaluation.datasets.reading import DataReport, Dataset, read_dataset
 from hallmark.evaluation.datasets.sampling import draw_sample
 from hallmark.evaluation.datasets.templates import with_shots
 from hallmark.evaluation.jobs.planning import asking_of, plan_jobs
@@ -46,6 +46,8 @@ class Planned(NamedTuple):
     batches: tuple[Batch, ...]
     anchors: tuple[Case, ...] = ()
     """Answers that people have scored, for the judges."""
+    data: Mapping[str, DataReport] = {}
+    """What each dataset is like, by its name."""
 
 
 class PlanRequest(BaseModel):
@@ -89,6 +91,7 @@ def plan_run(
     models = _variants(request, suite, policy)
     versions: list[DatasetVersion] = []
     drawn: dict[str, tuple[Case, ...]] = {}
+    data: dict[str, DataReport] = {}
     populations: Counter[str] = Counter()
     labels: tuple[str, ...] = ()
     for name in suite.datasets:
@@ -97,6 +100,11 @@ def plan_run(
         if source.examples is not None and source.shots:
             examples = read_dataset(read(source.examples), source).cases
             dataset = dataset._replace(cases=with_shots(dataset.cases, examples, source.shots))
+        data[name] = DataReport(
+            report=dataset.report,
+            rejections=dataset.rejections[:_KEPT_REJECTIONS],
+            rejected=len(dataset.rejections),
+        )
         version, cases, population = _draw(name, source.location, dataset, suite, read, spreads)
         versions.append(version)
         drawn[name] = cases
@@ -141,7 +149,7 @@ def plan_run(
         started_at=request.started_at,
         deadline=request.started_at + suite.budget.time,
     )
-    return Planned(plan, batches, _anchors(suite, policy, read))
+    return Planned(plan, batches, _anchors(suite, policy, read), data)
 
 
 def round_lines(plan: Plan) -> Iterator[list[bytes]]:
@@ -157,6 +165,7 @@ def round_lines(plan: Plan) -> Iterator[list[bytes]]:
 
 
 _ORDERS_OF_A_PAIR = 2
+_KEPT_REJECTIONS = 10_000
 
 
 def _anchors(suite: Suite, policy: EvaluationPolicy, read: ReadLocation) -> tuple[Case, ...]:

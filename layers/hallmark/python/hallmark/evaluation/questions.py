@@ -11,7 +11,7 @@ from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.runs import Run
 
-REPORT_FORMS = {"json": "report.json", "md": "report.md", "html": "report.html"}
+REPORT_FORMS = {"json": "report.json", "md": "report.md", "html": "report.html", "data": "report.data.json"}
 CASES_AT_ONCE = 10
 """More cases than this are a run: an answer must come within the minute that the function has."""
 
@@ -50,7 +50,7 @@ class ReportQuestion(_Value):
 
     ask: Literal["report"] = "report"
     run: str
-    form: Literal["json", "md", "html"] = "md"
+    form: Literal["json", "md", "html", "data"] = "md"
 
 
 class SuitesQuestion(_Value):

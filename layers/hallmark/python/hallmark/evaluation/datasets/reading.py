@@ -66,6 +66,18 @@ class SchemaReport(BaseModel):
     """Cases whose prompt another case has, too."""
 
 
+class DataReport(BaseModel):
+    """A dataset as a run read it, for whoever wants to mend it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: SchemaReport
+    rejections: tuple[Rejection, ...]
+    """Every line that is no case; of very many the first."""
+    rejected: int
+    """All of them."""
+
+
 class Dataset(NamedTuple):
     """What was read."""
 

@@ -90,7 +90,7 @@ class StateFolder:
 
         def wait() -> None:
             with self._lock.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                fcntl.flock(lock, fcntl.LOCK_SH)  # others wait, too
             freed.set()
 
         threading.Thread(target=wait, daemon=True).start()
@@ -101,7 +101,7 @@ class StateFolder:
             return True
         with self._lock.open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
         return True

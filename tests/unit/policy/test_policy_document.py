@@ -71,6 +71,18 @@ def test_a_duration_is_written_as_people_say_it(tmp_path: Path) -> None:
             "evaluation",
             "names 'e', which datasets does not have",
         ),
+        (
+            SUITE + "      champion: a\n      comparison: {primary: bleu}\n",
+            10,
+            "evaluation.suites.s.comparison.primary",
+            "exact_match",
+        ),
+        (
+            SUITE + "      champion: a\n      judge: {models: [a], rubric: kindness}\n",
+            10,
+            "evaluation.suites.s.judge.rubric",
+            "correctness",
+        ),
         ("- a\n- b\n", 1, "the file", "dictionary"),
     ],
 )

@@ -9,7 +9,10 @@ import yaml
 from pydantic import ValidationError
 
 from hallmark.errors import HallmarkError, InvalidInputError
-from hallmark.evaluation.scorers.registry import embed_source, validate_scorers
+from hallmark.evaluation.jobs.evaluation_metrics import human_metric
+from hallmark.evaluation.judging import judge_metric, read_rubric
+from hallmark.evaluation.scorers.registry import embed_source, measured_by, validate_scorers
+from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.policy.models import Policy
 
 
@@ -36,6 +39,7 @@ def read_policy(path: Path) -> Policy:
     try:
         policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
+        _check_metrics(policy.evaluation, path.parent / "policy" / "rubrics")
     except InvalidInputError as error:
         raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None
     except ValidationError as error:
@@ -65,6 +69,31 @@ def _with_sources(policy: Policy, folder: Path) -> Policy:
                 raise InvalidInputError(field, choice.parameters.get("file"), str(error)) from None
         suites[name] = suite.model_copy(update={"scorers": tuple(scorers)})
     return policy.model_copy(update={"evaluation": policy.evaluation.model_copy(update={"suites": suites})})
+
+
+def _check_metrics(policy: EvaluationPolicy, rubrics: Path) -> None:
+    """Check that each rubric can be read, and that the metric which decides is measured.
+
+    Raises:
+        InvalidInputError: A rubric is missing or wrong, or nothing measures what is to decide.
+    """
+    for name, suite in policy.suites.items():
+        place = f"evaluation.suites.{name}"
+        measured = [metric.name for choice in suite.scorers for metric in measured_by(choice, suite, policy)]
+        named = [("managed.rubrics", rubric) for rubric in suite.managed.rubrics]
+        if suite.judge is not None:
+            named.append(("judge.rubric", suite.judge.rubric))
+        for field, rubric in named:
+            try:
+                measured.append(judge_metric(rubric, read_rubric(rubric, rubrics)).name)
+            except InvalidInputError as error:
+                raise InvalidInputError(f"{place}.{field}", rubric, error.remedy) from None
+        if suite.managed.workers is not None:
+            measured += [human_metric(asked).name for asked in suite.managed.workers.metrics]
+        primary = suite.comparison.primary
+        if primary is not None and primary not in measured:
+            remedy = f"name a metric that the suite measures: {', '.join(measured)}"
+            raise InvalidInputError(f"{place}.comparison.primary", primary, remedy)
 
 
 def _steps(field: str) -> tuple[int | str, ...]:

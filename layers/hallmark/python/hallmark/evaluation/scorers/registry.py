@@ -26,7 +26,7 @@ from hallmark.evaluation.scorers.structure import JsonFieldsSettings, JsonSchema
 from hallmark.evaluation.scorers.text import Contains, ExactMatch, PartialCredit, Pattern, TokenF1
 from hallmark.evaluation.scorers.toxicity import ToxicitySettings
 from hallmark.evaluation.scorers.translation import BleuSettings, TerSettings
-from hallmark.evaluation.suites import BEDROCK_PREFIX, EvaluationPolicy, ScorerChoice
+from hallmark.evaluation.suites import BEDROCK_PREFIX, EvaluationPolicy, ScorerChoice, Suite
 
 SCORERS: dict[str, type[ScorerSettings]] = {
     "bleu": BleuSettings,
@@ -128,12 +128,30 @@ def validate_scorers(policy: EvaluationPolicy, folder: Path | None = None) -> No
     """
     for name, suite in policy.suites.items():
         field = f"evaluation.suites.{name}.scorers"
-        labels = tuple(dict.fromkeys(label for each in suite.datasets for label in policy.datasets[each].labels))
+        labels = _labels_of(suite, policy)
         _check_suite(field, suite.scorers, labels, folder)
         for kind in suite.robustness.perturbations if suite.robustness is not None else ():
             if kind not in PERTURBATIONS:
                 place = f"evaluation.suites.{name}.robustness.perturbations"
                 raise InvalidInputError(place, kind, f"choose from {', '.join(PERTURBATIONS)}")
+
+
+def measured_by(choice: ScorerChoice, suite: Suite, policy: EvaluationPolicy) -> tuple[Metric, ...]:
+    """Return what a scorer of a suite measures.
+
+    Args:
+        choice: One of the suite's, with its source where it is a team's own.
+        suite: The suite.
+        policy: The team's datasets, whose classes some scorers need.
+
+    Raises:
+        InvalidInputError: There is none of that name, or a parameter is wrong.
+    """
+    return _metrics_at("scorers", choice, _labels_of(suite, policy), None)
+
+
+def _labels_of(suite: Suite, policy: EvaluationPolicy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for each in suite.datasets for label in policy.datasets[each].labels))
 
 
 def _check_suite(field: str, choices: Sequence[ScorerChoice], labels: tuple[str, ...], folder: Path | None) -> None:

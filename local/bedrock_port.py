@@ -6,12 +6,14 @@ from typing import Protocol
 
 from local.bedrock.contract import HttpRequest
 from local.bedrock.faults import Faults
+from local.bedrock.human_evaluation import Workers
 
 
 class BedrockPort(Protocol):
     """Bedrock's APIs as the server hands requests to them."""
 
     faults: Faults
+    workers: Workers
 
     async def respond(self, service: str, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
         """Answer one request to ``bedrock`` or ``bedrock-runtime``: status, headers, body."""

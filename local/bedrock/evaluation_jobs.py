@@ -13,6 +13,7 @@ from local.bedrock.contract import Call, Document, Operation, ServiceError, inva
 from local.bedrock.evaluation_metrics import JUDGED, PREFIX, PROGRAMMATIC, PROGRAMMATIC_TASKS, UNAVAILABLE
 from local.bedrock.evaluation_run import EvaluationRun, mark_output
 from local.bedrock.foundation import Foundation, check_s3_uri, listed, new_identifier
+from local.bedrock.human_evaluation import RATING_METHODS, Workers, evaluate_by_people
 from local.sagemaker.jobs import JobRun
 from local.sagemaker.resources import Resource, utc_now
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KIND = "evaluation-job"
 MAX_CONCURRENT = 20
+MAX_HUMAN = 10
 MAX_STORED = 5000
 MAX_PROGRAMMATIC_METRICS = 3
 MAX_LISTED = 5
@@ -31,8 +33,9 @@ _ENDED = ("Completed", "Failed", "Stopped")
 class EvaluationJobs:
     """Runs evaluation jobs."""
 
-    def __init__(self, foundation: Foundation) -> None:
+    def __init__(self, foundation: Foundation, workers: Workers) -> None:
         self._foundation = foundation
+        self._workers = workers
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations by name."""
@@ -57,7 +60,7 @@ class EvaluationJobs:
             description |= {
                 "jobArn": call.arn(f"{KIND}/{new_identifier()}"),
                 "status": "InProgress",
-                "jobType": "Automated",
+                "jobType": "Human" if "human" in wanted["evaluationConfig"] else "Automated",
                 "applicationType": wanted.get("applicationType") or _application(wanted),
                 "creationTime": now,
                 "lastModifiedTime": now,
@@ -77,7 +80,10 @@ class EvaluationJobs:
         return {"jobArn": self._foundation.create_once(call, KIND, make, start)}
 
     def _work(self, call: Call, job: Resource, run: JobRun, s3: S3Client) -> Document:
-        EvaluationRun(self._foundation, call, job, run, s3).evaluate()
+        if job.description["jobType"] == "Human":
+            evaluate_by_people(self._foundation, self._workers, call, job, run, s3)
+        else:
+            EvaluationRun(self._foundation, call, job, run, s3).evaluate()
         return {"status": "Completed"}
 
     def _get(self, call: Call) -> Document:
@@ -121,8 +127,11 @@ class EvaluationJobs:
                 f"The account keeps {len(jobs)} evaluation jobs, which is the limit: delete some with "
                 "BatchDeleteEvaluationJob"
             )
-        running = sum(job.status not in _ENDED for job in jobs)
-        if running >= MAX_CONCURRENT:
+        kind, most = "Automated", MAX_CONCURRENT
+        if "human" in call.parameters["evaluationConfig"]:
+            kind, most = "Human", MAX_HUMAN
+        running = sum(job.status not in _ENDED and job.description["jobType"] == kind for job in jobs)
+        if running >= most:
             raise _over_quota(f"{running} evaluation jobs are running, which is the limit: wait for one to end")
 
 
@@ -133,9 +142,11 @@ def check_request(wanted: Any) -> None:
         ServiceError: The request asks for what Bedrock, or this stand-in, does not do.
     """
     automated = wanted["evaluationConfig"].get("automated")
-    if automated is None:
-        raise invalid("The local cloud has no workers: evaluationConfig.human is not implemented, use automated.")
     inference = wanted["inferenceConfig"]
+    if automated is None:
+        _check_human(wanted["evaluationConfig"]["human"], inference)
+        check_s3_uri(wanted["outputDataConfig"]["s3Uri"])
+        return
     models, rag = inference.get("models", []), inference.get("ragConfigs", [])
     if len(models) + len(rag) != 1:
         raise invalid("An automated evaluation job needs exactly one model or one RAG source in inferenceConfig.")
@@ -152,6 +163,18 @@ def check_request(wanted: Any) -> None:
         raise invalid(f"Dataset names must differ: {names}")
     for config in automated["datasetMetricConfigs"]:
         _check_dataset(config, custom, has_judge=has_judge)
+
+
+def _check_human(human: Any, inference: Any) -> None:
+    if len(human["datasetMetricConfigs"]) != 1 or len(inference.get("models", ())) != 1:
+        raise invalid("A human evaluation job needs one dataset and, in the local cloud, one model.")
+    if "s3Uri" not in human["datasetMetricConfigs"][0]["dataset"].get("datasetLocation", {}):
+        raise invalid("The dataset has no s3Uri: the local cloud has none of the built-in datasets.")
+    if "humanWorkflowConfig" not in human or not human.get("customMetrics"):
+        raise invalid("A human evaluation job needs humanWorkflowConfig and customMetrics.")
+    for metric in human["customMetrics"]:
+        if metric["ratingMethod"] not in RATING_METHODS:
+            raise invalid(f"The local cloud rates by {', '.join(RATING_METHODS)}, not by {metric['ratingMethod']}.")
 
 
 def _check_dataset(config: Any, custom: set[str], *, has_judge: bool) -> None:
@@ -179,7 +202,7 @@ def _check_dataset(config: Any, custom: set[str], *, has_judge: bool) -> None:
 
 
 def _model_identifiers(wanted: Any) -> Iterator[str]:
-    automated = wanted["evaluationConfig"]["automated"]
+    automated = wanted["evaluationConfig"].get("automated", {})
     for model in wanted["inferenceConfig"].get("models", ()):
         if "bedrockModel" in model:
             yield model["bedrockModel"]["modelIdentifier"]
@@ -194,7 +217,7 @@ def _application(wanted: Any) -> str:
 
 def _summary(job: Resource) -> Document:
     known = job.description
-    automated = known["evaluationConfig"]["automated"]
+    (automated,) = known["evaluationConfig"].values()
     names = ("jobArn", "jobName", "status", "creationTime", "jobType", "applicationType")
     summary = {name: known[name] for name in names}
     summary["evaluationTaskTypes"] = sorted({config["taskType"] for config in automated["datasetMetricConfigs"]})

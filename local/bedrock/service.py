@@ -18,6 +18,7 @@ from local.bedrock.events import EventPublisher
 from local.bedrock.faults import Faults
 from local.bedrock.foundation import Foundation
 from local.bedrock.foundation_models import FoundationModels
+from local.bedrock.human_evaluation import Workers
 from local.bedrock.inference import Inference
 from local.bedrock.rest import CONTROL_PLANE, RUNTIME, RestApi, rest_api
 from local.bedrock.runtime import Runtime
@@ -37,6 +38,7 @@ class BedrockService:
         inference: Asks models.
         foundation: What the jobs stand on.
         events: Publishes what happens to jobs.
+        workers: The people who rate answers: whoever plays them.
         operations: What answers each operation, by service.
     """
 
@@ -63,10 +65,11 @@ class BedrockService:
             may_invoke=may_invoke,
             settings=self._settings,
         )
+        self.workers = Workers()
         self._logging = InvocationLogging()
         control = (
             FoundationModels(self.inference.catalogue),
-            EvaluationJobs(self.foundation),
+            EvaluationJobs(self.foundation, self.workers),
             BatchJobs(self.foundation, runtime),
             Customization(self.foundation),
             Deployments(self.foundation),
@@ -123,6 +126,7 @@ class BedrockService:
         self.foundation.clear()
         self._logging.clear()
         self.faults.clear()
+        self.workers.clear()
         self.inference.catalogue.clear()
 
     def close(self) -> None:

@@ -76,6 +76,25 @@ def test_an_evaluator_judges_by_bedrocks_metrics_and_by_our_rubrics(evaluations:
         assert 0 < found[model, "judge_correctness"]["value"] < 1
 
 
+def test_people_rate_the_answers_and_their_ratings_are_compared_like_any_metric(
+    deployed: Any, evaluations: Evaluations
+) -> None:
+    workers = deployed.cloud.bedrock().workers
+    name = evaluations.start("rated-by-people")
+
+    tasks = deployed.eventually(lambda: len(workers.waiting()) == 24 and workers.waiting())
+    for task in tasks:
+        is_right = task.response == task.record["referenceResponse"]
+        workers.rate(task, {"agreement": 5 if is_right else 1, "usable": is_right})
+    evaluations.completed(name)
+
+    found = estimates(evaluations.report(name))
+    for model in ("vader", "textblob"):
+        right = found[model, "accuracy"]["value"]
+        assert found[model, "human_agreement"]["value"] == pytest.approx(right)
+        assert found[model, "human_usable"]["value"] == pytest.approx(right)
+
+
 def test_a_job_that_someone_stops_is_missing_coverage_with_its_reason(
     deployed: Any, evaluations: Evaluations, jobs: Any
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from hallmark.evaluation.jobs.evaluation_outputs import read_output
+from hallmark.evaluation.suites import HumanMetric
 from local.bedrock import evaluation_jobs
 from local.bedrock.evaluation_run import SENTINEL
 from local.bedrock.faults import Fault
@@ -254,17 +257,61 @@ def test_a_role_that_may_not_invoke_the_model_fails_the_job(bedrock: Any) -> Non
     assert "not allowed bedrock:InvokeModel" in job["failureMessages"][0]
 
 
+def people(*metrics: str, method: str = "IndividualLikertScale") -> dict[str, Any]:
+    flow = "arn:aws:sagemaker:eu-west-1:123456789012:flow-definition/reviewers"
+    return {
+        "humanWorkflowConfig": {"flowDefinitionArn": flow, "instructions": "Rate it."},
+        "customMetrics": [{"name": name, "ratingMethod": method} for name in metrics],
+    }
+
+
+def test_a_human_job_waits_until_every_answer_is_rated(bedrock: Any) -> None:
+    asked = dataset(bedrock.put("d.jsonl", RECORDS), "tone")
+    wanted = request(bedrock, asked)
+    wanted["evaluationConfig"] = {"human": people("tone") | {"datasetMetricConfigs": [asked]}}
+    arn = bedrock.control.create_evaluation_job(**wanted)["jobArn"]
+    workers, deadline = bedrock.service.workers, time.monotonic() + 20
+    while len(workers.waiting()) < len(RECORDS) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first, *others = workers.waiting()
+
+    for task in others:
+        workers.rate(task, {"tone": 3})
+    assert bedrock.control.get_evaluation_job(jobIdentifier=arn)["status"] == "InProgress"
+    with pytest.raises(ValueError, match="tone"):
+        workers.rate(first, {"wit": 5})
+    workers.rate(first, {"tone": 5}, "worker-2")
+    bedrock.finish(arn)
+
+    job = bedrock.control.get_evaluation_job(jobIdentifier=arn)
+    assert (job["status"], job["jobType"]) == ("Completed", "Human")
+    (summary,) = bedrock.control.list_evaluation_jobs()["jobSummaries"]
+    assert summary["jobType"] == "Human"
+    (key,) = (key for key in bedrock.keys("results/") if key.endswith("_output.jsonl"))
+    assert "/datasets/" in key
+    found = read_output(
+        [json.dumps(line).encode() for line in bedrock.lines(key)],
+        {str(number): record for number, record in enumerate(RECORDS)},
+        people=[HumanMetric(name="tone")],
+    )
+    assert max(answer.scores[0].value or 0 for answer in found.answers.values()) == 1.0
+    assert len(found.answers) == len(RECORDS)
+
+
 def test_what_bedrock_does_not_take_is_refused_at_once(bedrock: Any) -> None:
     plain = dataset("s3://data/d.jsonl", "Builtin.Accuracy")
     two_models = request(bedrock, plain)
     two_models["inferenceConfig"]["models"] *= 2
     human = request(bedrock, plain)
     human["evaluationConfig"] = {"human": {"datasetMetricConfigs": [plain]}}
+    ranked = request(bedrock, plain)
+    ranked["evaluationConfig"] = {"human": people("tone", method="ComparisonRank") | {"datasetMetricConfigs": [plain]}}
     six = [dataset("s3://data/d.jsonl", "Builtin.Accuracy", name=f"d{number}") for number in range(6)]
     builtin = request(bedrock, {**plain, "dataset": {"name": "Builtin.BoolQ"}})
 
     assert "exactly one model" in refusal(bedrock, two_models)[1]
-    assert "human" in refusal(bedrock, human)[1]
+    assert "humanWorkflowConfig" in refusal(bedrock, human)[1]
+    assert "ComparisonRank" in refusal(bedrock, ranked)[1]
     assert "less than or equal to 5" in refusal(bedrock, request(bedrock, *six))[1]
     assert "built-in datasets" in refusal(bedrock, builtin)[1]
     assert "must differ" in refusal(bedrock, request(bedrock, plain, plain))[1]

@@ -13,7 +13,7 @@ from hallmark.evaluation.planning import PlanRequest, plan_run, round_lines
 from hallmark.evaluation.plans import Job, JobKind
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.runtime.observability import logger, metrics
-from hallmark.runtime.policy_files import read_evaluation_policy
+from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
 
 
@@ -35,7 +35,7 @@ def settings() -> PlanningSettings:
 @cache
 def policy() -> EvaluationPolicy:
     """Read the policy once per execution environment; its datasets lie in this account and Region."""
-    text = read_evaluation_policy().replace("{account}", settings().account_id)
+    text = read_policy_section("evaluation").replace("{account}", settings().account_id)
     return EvaluationPolicy.model_validate_json(text.replace("{region}", settings().aws_region))
 
 

@@ -14,7 +14,7 @@ from hallmark.evaluation.answering import EvaluationDesk
 from hallmark.evaluation.questions import read_question
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.runtime.observability import logger, metrics
-from hallmark.runtime.policy_files import read_evaluation_policy
+from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
 
 
@@ -37,7 +37,7 @@ def settings() -> QueryEvaluationSettings:
 @cache
 def desk() -> EvaluationDesk:
     """Build what answers once per execution environment."""
-    text = read_evaluation_policy().replace("{account}", settings().account_id)
+    text = read_policy_section("evaluation").replace("{account}", settings().account_id)
     return EvaluationDesk(
         policy=EvaluationPolicy.model_validate_json(text.replace("{region}", settings().aws_region)),
         runs=DynamoRuns(settings().evaluation_table_name, client("dynamodb")),

@@ -14,7 +14,7 @@ from hallmark.evaluation.triggering import starts_of
 from hallmark.events.envelope import read_event_text
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
-from hallmark.runtime.policy_files import read_evaluation_policy
+from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
 
 
@@ -37,7 +37,7 @@ def settings() -> StartingSettings:
 @cache
 def policy() -> EvaluationPolicy:
     """Read the policy once per execution environment; its datasets lie in this account and Region."""
-    text = read_evaluation_policy().replace("{account}", settings().account_id)
+    text = read_policy_section("evaluation").replace("{account}", settings().account_id)
     return EvaluationPolicy.model_validate_json(text.replace("{region}", settings().aws_region))
 
 

@@ -83,15 +83,22 @@ class Deployed:
             time.sleep(POLL_SECONDS)
 
 
+def merge(policy: dict[str, Any], added: dict[str, Any]) -> None:
+    """Add entries to a policy, section by section."""
+    for name, value in added.items():
+        if isinstance(value, dict) and isinstance(policy.get(name), dict):
+            merge(policy[name], value)
+        else:
+            policy[name] = value
+
+
 def write_policy(folder: Path) -> Path:
     """Write the local cloud's policy with the tests' own suites, and none that starts by itself between two counts."""
     policy = yaml.safe_load((ROOT / "local" / "policy.yaml").read_text(encoding="utf-8"))
-    evaluation = policy["evaluation"]
-    for suite in evaluation["suites"].values():
+    for suite in policy["evaluation"]["suites"].values():
         suite.pop("frequency", None)
-    added = yaml.safe_load((Path(__file__).parent / "suites.yaml").read_text(encoding="utf-8"))
-    for section, entries in added.items():
-        evaluation[section] |= entries
+    for added in sorted((Path(__file__).parent / "policies").glob("*.yaml")):
+        merge(policy, yaml.safe_load(added.read_text(encoding="utf-8")))
     shutil.copytree(Path(__file__).parent / "scorers", folder / "scorers")
     file = folder / "policy.yaml"
     file.write_text(yaml.safe_dump(policy, sort_keys=False), encoding="utf-8")

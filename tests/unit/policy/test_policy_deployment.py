@@ -10,7 +10,7 @@ import pytest
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.policy.deployment import write_policy_package
 from hallmark.policy.document import read_policy
-from hallmark.runtime.policy_files import PolicyMissingError, policy_folder, read_evaluation_policy
+from hallmark.runtime.policy_files import PolicyMissingError, policy_folder, read_policy_section
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,7 +25,7 @@ def test_the_deployed_policy_is_the_one_that_was_read(tmp_path: Path, monkeypatc
 
     monkeypatch.syspath_prepend(str(tmp_path / "python"))
     monkeypatch.delitem(sys.modules, "hallmark_policy", raising=False)
-    assert EvaluationPolicy.model_validate_json(read_evaluation_policy()) == policy.evaluation
+    assert EvaluationPolicy.model_validate_json(read_policy_section("evaluation")) == policy.evaluation
     assert (policy_folder() / "rubrics" / "ours.yaml").is_file()
 
 

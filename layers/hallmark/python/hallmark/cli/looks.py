@@ -38,6 +38,7 @@ TRAINING = Family("bright_yellow", "box", "#fde5d0", "#a8480c")
 MODEL = Family("magenta", "hexagon", "#efe3f8", "#65309a")
 SERVING = Family("green", "pill", "#dff3e2", "#1f6b32")
 SOURCE = Family("blue", "note", "#e9ecf0", "#46545f")
+DECISION = Family("red", "note", "#fbe3e4", "#8f1d24")
 FLOW = Family("bright_blue", "tag", "#e3e6fa", "#3b449c")
 
 _LOOKS: dict[NodeKind, Look] = {
@@ -66,6 +67,15 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.ENDPOINT: Look("●", "O", "endpoint", "endpoints", SERVING),
     NodeKind.IMAGE: Look("▣", "I", "image", "images", SOURCE),
     NodeKind.CODE: Look("#", "#", "code", "commits", SOURCE),
+    NodeKind.VERDICT: Look("✓", "v", "verdict", "verdicts", DECISION),
+    NodeKind.APPROVAL: Look("✓", "a", "approval", "approvals", DECISION),
+    NodeKind.OVERRIDE: Look("!", "!", "override", "overrides", DECISION),
+    NodeKind.ACTION: Look("→", ">", "action", "actions", DECISION),
+    NodeKind.BASELINE: Look("━", "b", "baseline", "baselines", DATA),
+    NodeKind.DRIFT_REPORT: Look("≠", "x", "drift report", "drift reports", DECISION),
+    NodeKind.REVIEW: Look("✎", "r", "review", "reviews", DECISION),
+    NodeKind.FEEDBACK: Look("✉", "k", "feedback", "feedback", DATA),
+    NodeKind.ALERT: Look("▲", "^", "alert", "alerts", DECISION),
     NodeKind.USER: Look("@", "@", "user", "users", SOURCE),
 }
 

@@ -15,7 +15,9 @@ EVALUATION_COMPLETED = "EvaluationCompleted"
 EVALUATION_FAILED = "EvaluationFailed"
 
 
-class _Published(BaseModel):
+class Published(BaseModel):
+    """Base of what Hallmark publishes; field ``x_y`` is ``xY`` on the bus."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
@@ -30,7 +32,7 @@ class _Published(BaseModel):
         }
 
 
-class LineageRecorded(_Published):
+class LineageRecorded(Published):
     """A fact was recorded. It may be delivered more than once: ``fact_id`` tells a repeat."""
 
     fact_id: str
@@ -54,7 +56,7 @@ class LineageRecorded(_Published):
     """How many edges the fact asserts."""
 
 
-class ReconciliationCompleted(_Published):
+class ReconciliationCompleted(Published):
     """A sweep has ended: what it listed, found recorded, recorded, and could not read, by kind."""
 
     since: datetime | None = None
@@ -65,7 +67,7 @@ class ReconciliationCompleted(_Published):
     failed: dict[str, int]
 
 
-class EvaluatedModel(_Published):
+class EvaluatedModel(Published):
     """What a run found of one model."""
 
     name: str
@@ -78,7 +80,7 @@ class EvaluatedModel(_Published):
     """Against the champion, by the primary metric; none for the champion itself."""
 
 
-class EvaluatedDataset(_Published):
+class EvaluatedDataset(Published):
     """A dataset as a run read it."""
 
     name: str
@@ -87,7 +89,7 @@ class EvaluatedDataset(_Published):
     cases: int
 
 
-class EvaluationCompleted(_Published):
+class EvaluationCompleted(Published):
     """A run of a suite has ended with a report. It may be delivered more than once: ``run`` tells a repeat."""
 
     execution: str
@@ -114,7 +116,7 @@ class EvaluationCompleted(_Published):
     owners: list[str] = []
 
 
-class EvaluationFailed(_Published):
+class EvaluationFailed(Published):
     """A run of a suite has ended without a report."""
 
     run: str

@@ -32,7 +32,33 @@ BEDROCK_DETAIL_TYPES: Mapping[str, str] = {
 }
 # What Hallmark itself publishes and lineage is made of, too (hallmark/events/published.py).
 HALLMARK = "hallmark"
-HALLMARK_DETAIL_TYPES: Mapping[str, str] = {"EvaluationCompleted": "evaluation"}
+RECORD = "record"
+"""The word for events that carry a section ``lineage`` (hallmark/events/records.py)."""
+HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
+    "EvaluationCompleted": "evaluation",
+    # Told by hallmark/events/gates.py:
+    "QualityGatePassed": RECORD,
+    "QualityGateFailed": RECORD,
+    "QualityGateInconclusive": RECORD,
+    "ApprovalDecided": RECORD,
+    "GateOverridden": RECORD,
+    "ModelPromoted": RECORD,
+    "ModelRejected": RECORD,
+    "EndpointRolledBack": RECORD,
+    "TrainingHalted": RECORD,
+    # Told by hallmark/events/drift.py:
+    "BaselineCaptured": RECORD,
+    "DriftDetected": RECORD,
+    "DriftCleared": RECORD,
+    "RetrainingStarted": RECORD,
+    # Told by hallmark/events/reviews.py:
+    "ReviewCompleted": RECORD,
+    "FeedbackExported": RECORD,
+    # Told by hallmark/events/alerts.py:
+    "AlertFired": RECORD,
+    "AlertResolved": RECORD,
+    "AlertAcknowledged": RECORD,
+}
 RESOURCES: Mapping[str, Mapping[str, str]] = {
     SAGEMAKER: SAGEMAKER_DETAIL_TYPES,
     BEDROCK: BEDROCK_DETAIL_TYPES,

@@ -63,6 +63,10 @@ IMPACT_ORDER = (
     NodeKind.TRANSFORM_JOB,
     NodeKind.PROCESSING_JOB,
     NodeKind.EVALUATION,
+    NodeKind.VERDICT,
+    NodeKind.DRIFT_REPORT,
+    NodeKind.ACTION,
+    NodeKind.ALERT,
 )
 _NEIGHBOURS_SHOWN = 200
 _VIEWS_KEPT = 3

@@ -50,6 +50,15 @@ class NodeKind(StrEnum):
     FOUNDATION_MODEL = "foundation-model"
     BATCH_INFERENCE_JOB = "model-invocation-job"
     EVALUATION = "evaluation"
+    VERDICT = "verdict"
+    APPROVAL = "approval"
+    OVERRIDE = "override"
+    ACTION = "action"
+    BASELINE = "baseline"
+    DRIFT_REPORT = "drift-report"
+    REVIEW = "review"
+    FEEDBACK = "feedback"
+    ALERT = "alert"
 
 
 RUN_KINDS = frozenset(

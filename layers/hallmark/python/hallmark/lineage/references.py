@@ -29,7 +29,21 @@ REUSABLE_KINDS = frozenset(
 )
 """Kinds whose names can be used again after a deletion (SageMaker API reference, DeleteTrainingJob)."""
 
-_NOT_IN_ARNS = {NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.IMAGE, NodeKind.CODE, NodeKind.USER}
+OWN_KINDS = frozenset(
+    {
+        NodeKind.VERDICT,
+        NodeKind.APPROVAL,
+        NodeKind.OVERRIDE,
+        NodeKind.ACTION,
+        NodeKind.BASELINE,
+        NodeKind.DRIFT_REPORT,
+        NodeKind.REVIEW,
+        NodeKind.FEEDBACK,
+        NodeKind.ALERT,
+    }
+)
+"""Kinds that only Hallmark knows: ``hallmark:<kind>/<name>``."""
+_NOT_IN_ARNS = {NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.IMAGE, NodeKind.CODE, NodeKind.USER, *OWN_KINDS}
 _KINDS_BY_WORD = {kind.value: kind for kind in NodeKind if kind not in _NOT_IN_ARNS} | {
     "tuningJob": NodeKind.TUNING_JOB,
     "user-profile": NodeKind.USER,

@@ -6,7 +6,10 @@ import shutil
 from pathlib import Path
 
 from hallmark.policy.models import Policy
-from hallmark.runtime.policy_files import EVALUATION_FILE, FOLDER_NAME
+from hallmark.runtime.policy_files import FOLDER_NAME, section_file
+
+_READ_BY_FUNCTIONS = ("evaluation", "gates", "drift", "reviews", "alerts")
+"""Sections of the policy that functions read; of the others their deployment tells them."""
 
 
 def write_policy_package(policy: Policy, source: Path, target: Path) -> None:
@@ -20,7 +23,9 @@ def write_policy_package(policy: Policy, source: Path, target: Path) -> None:
     package = target / FOLDER_NAME
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('"""The policy that this deployment was made with."""\n', encoding="utf-8")
-    (package / EVALUATION_FILE).write_text(policy.evaluation.model_dump_json(indent=1), encoding="utf-8")
+    for section in _READ_BY_FUNCTIONS:
+        content = getattr(policy, section).model_dump_json(indent=1)
+        (package / section_file(section)).write_text(content, encoding="utf-8")
     rubrics = sorted((source / "policy" / "rubrics").glob("*.yaml"))
     if rubrics:
         (package / "rubrics").mkdir()

@@ -8,8 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from hallmark.alerts.settings import AlertsPolicy
+from hallmark.drift.settings import DriftPolicy
 from hallmark.durations import Duration
 from hallmark.evaluation.suites import EvaluationPolicy
+from hallmark.gates.settings import GatesPolicy
+from hallmark.reviews.settings import ReviewsPolicy
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -99,3 +103,7 @@ class Policy(_Section):
 
     lineage: LineagePolicy = LineagePolicy()
     evaluation: EvaluationPolicy = EvaluationPolicy()
+    gates: GatesPolicy = GatesPolicy()
+    drift: DriftPolicy = DriftPolicy()
+    reviews: ReviewsPolicy = ReviewsPolicy()
+    alerts: AlertsPolicy = AlertsPolicy()

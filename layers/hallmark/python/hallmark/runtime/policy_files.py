@@ -9,7 +9,6 @@ from hallmark.errors import HallmarkError
 
 FOLDER_NAME = "hallmark_policy"
 """Package of the policy's layer."""
-EVALUATION_FILE = "evaluation.json"
 
 
 class PolicyMissingError(HallmarkError):
@@ -28,10 +27,15 @@ def policy_folder() -> Path:
     return Path(found.origin).parent
 
 
-def read_evaluation_policy() -> str:
-    """Return the section ``evaluation`` of the policy, as JSON.
+def section_file(section: str) -> str:
+    """Return the name of the file that holds a section of the policy."""
+    return f"{section}.json"
+
+
+def read_policy_section(section: str) -> str:
+    """Return a section of the policy (``evaluation``, ``gates`` …), as JSON.
 
     Raises:
         PolicyMissingError: It is not there.
     """
-    return (policy_folder() / EVALUATION_FILE).read_text(encoding="utf-8")
+    return (policy_folder() / section_file(section)).read_text(encoding="utf-8")

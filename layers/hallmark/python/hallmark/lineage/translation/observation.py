@@ -10,9 +10,10 @@ from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event
 from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
+from hallmark.events.subscriptions import RECORD
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
 from hallmark.lineage.references import REUSABLE_KINDS, parse_arn, resource_ref
-from hallmark.lineage.translation import bedrock, evaluations, jobs, pipelines, registry
+from hallmark.lineage.translation import bedrock, evaluations, jobs, pipelines, records, registry
 from hallmark.lineage.translation.draft import FactDraft
 from hallmark.lineage.translation.sections import describe_common, describe_rest
 
@@ -208,7 +209,7 @@ _RULES: Mapping[str, _Rule] = {
     ),
 }
 
-_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation"})
+_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation", RECORD})
 
 _ROUNDING = timedelta(seconds=1)
 """Events and answers may cut or round fractions of a second."""
@@ -236,6 +237,10 @@ def subject_of(event: Event) -> Subject:
     Raises:
         InvalidInputError: There is no ARN anywhere.
     """
+    if event.resource == RECORD:
+        section = records.read_section(event.detail)
+        node = section.node
+        return Subject(RECORD, records.kind_of_node(node), node.id, section.status, node.id)
     found = read_resource(event.resource, event.detail)
     rule = _RULES[event.resource]
     wanted = "/execution/" if rule.kind is NodeKind.PIPELINE_EXECUTION else ""
@@ -257,6 +262,8 @@ def subject_of(event: Event) -> Subject:
 
 def needs_description(subject: Subject) -> bool:
     """Tell whether Describe would add anything to what the event says already."""
+    if subject.resource == RECORD:
+        return False
     rule = _RULES[subject.resource]
     if rule.described == "final":
         return subject.status in FINAL_STATUSES
@@ -312,6 +319,8 @@ def draft_fact(
     Raises:
         InvalidInputError: Nothing says when it was.
     """
+    if resource == RECORD:
+        return records.draft_record(detail or {})
     rule = _RULES[resource]
     told = _draft(rule, resource, arn, _tagged(resource, detail, tags), event_time) if detail is not None else None
     if description is None:

@@ -1,0 +1,1 @@
+"""Alerts: whom to tell what, once, until somebody has it."""

@@ -1,0 +1,1 @@
+"""Monitors: what is watched in production, and when it has drifted."""

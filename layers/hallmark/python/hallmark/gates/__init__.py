@@ -1,0 +1,1 @@
+"""Quality gates: what a model must show before it may move on."""

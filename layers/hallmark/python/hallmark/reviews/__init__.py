@@ -1,0 +1,1 @@
+"""People's scores of outputs, and what production tells of them."""

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from hallmark.evaluation.statistics.corrections import adjust
-from hallmark.evaluation.statistics.equivalence import equivalence_of_rates
-from hallmark.evaluation.statistics.inputs import Floats
-from hallmark.evaluation.statistics.paired import mcnemar, paired_t, sign_flip
-from hallmark.evaluation.statistics.pairs import PairedCounts
-from hallmark.evaluation.statistics.sequential import confidence_sequence
+from hallmark.statistics.corrections import adjust
+from hallmark.statistics.equivalence import equivalence_of_rates
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.paired import mcnemar, paired_t, sign_flip
+from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.sequential import confidence_sequence
 
 VERSION = "3.18.0"
 RECORDED = Path(__file__).with_name("recorded.json")

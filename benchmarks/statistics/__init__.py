@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.statistics.translation import Systems, paired_test, translation_systems
-from hallmark.evaluation.statistics.bootstrap import BootstrapInterval, bootstrap_corpora, bootstrap_mean
-from hallmark.evaluation.statistics.inputs import Floats
-from hallmark.evaluation.statistics.paired import approximate_randomisation
-from hallmark.evaluation.statistics.power import cases_for_paired_rates
-from hallmark.evaluation.statistics.resampling import bleu_of_sums
-from hallmark.evaluation.statistics.sequential import decide, log_e_process
+from hallmark.statistics.bootstrap import BootstrapInterval, bootstrap_corpora, bootstrap_mean
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.paired import approximate_randomisation
+from hallmark.statistics.power import cases_for_paired_rates
+from hallmark.statistics.resampling import bleu_of_sums
+from hallmark.statistics.sequential import decide, log_e_process
 
 _CASES = 10_000
 _RESAMPLES = 10_000
@@ -134,7 +134,7 @@ def _early_stopping() -> Iterator[dict[str, Any]]:
 def _import() -> dict[str, Any]:
     """Of all modules together over numpy, as the scoring function would pay it; the peer is scipy.stats."""
     modules = "bootstrap paired sequential verdicts groups changes agreement equivalence effects passing corrections"
-    ours = "; ".join(f"import hallmark.evaluation.statistics.{name}" for name in modules.split())
+    ours = "; ".join(f"import hallmark.statistics.{name}" for name in modules.split())
     milliseconds = {name: _import_milliseconds(code) for name, code in (("ours", ours), ("peer", "import scipy.stats"))}
     return _line(
         "import of all of it, over numpy; peer: scipy.stats", milliseconds["ours"], milliseconds["peer"], "ms", 1

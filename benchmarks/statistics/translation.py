@@ -12,7 +12,7 @@ import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
 
-from hallmark.evaluation.statistics.inputs import Floats
+from hallmark.statistics.inputs import Floats
 from local.bedrock.published_corpora import SACREBLEU, fetch, wmt17
 
 _BASELINE = "newstest2017.LIUM-NMT.4900.en-de"

@@ -11,12 +11,12 @@ from hallmark.evaluation.comparison.evidence import EvaluatedModel, Provenance, 
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Comparison, Report, read_report, write_report
 from hallmark.evaluation.results import CaseResult, Score
-from hallmark.evaluation.statistics.corrections import adjust
-from hallmark.evaluation.statistics.paired import mcnemar, paired_t, sign_flip
-from hallmark.evaluation.statistics.pairs import PairedCounts
-from hallmark.evaluation.statistics.resampling import mean_of_sums
-from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import ComparisonSettings, Template
+from hallmark.statistics.corrections import adjust
+from hallmark.statistics.paired import mcnemar, paired_t, sign_flip
+from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.resampling import mean_of_sums
+from hallmark.statistics.verdicts import Answer, Finding
 from tests.fakes.evaluated_cases import DELAY, QUALITY, RATIO, RIGHT, answer, evidence_of, failed, scored, scores_of
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.stopping import decide_continuation
-from hallmark.evaluation.statistics.verdicts import Finding
 from hallmark.evaluation.suites import ComparisonSettings, Template
+from hallmark.statistics.verdicts import Finding
 from tests.fakes.evaluated_cases import DELAY, QUALITY, evidence_of, failed, scored, scores_of
 
 LOOKING = ComparisonSettings(early_stopping=True)

@@ -6,7 +6,7 @@ import pytest
 from hallmark.evaluation.comparison.evidence import Anchor, JudgeAnchors
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import JudgeFinding
-from hallmark.evaluation.statistics.agreement import cohens_kappa, prediction_powered_mean
+from hallmark.statistics.agreement import cohens_kappa, prediction_powered_mean
 from tests.fakes.evaluated_cases import QUALITY, evidence_of, scores_of
 
 

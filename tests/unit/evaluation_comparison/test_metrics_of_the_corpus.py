@@ -10,9 +10,9 @@ from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.pairing import compare_corpora, compare_influences
 from hallmark.evaluation.results import CaseResult
 from hallmark.evaluation.scorers.registry import make_scorer
-from hallmark.evaluation.statistics.intervals import estimate_mean
-from hallmark.evaluation.statistics.resampling import bleu_of_sums, mean_of_sums
 from hallmark.evaluation.suites import ScorerChoice
+from hallmark.statistics.intervals import estimate_mean
+from hallmark.statistics.resampling import bleu_of_sums, mean_of_sums
 from tests.fakes.evaluated_cases import answer, evidence_of
 
 WORDS = ["the", "a", "cat", "dog", "house", "sees", "likes", "old", "green", "fast", "on", "under", "and"]

@@ -14,7 +14,7 @@ from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.reports.markdown import write_markdown
 from hallmark.evaluation.reports.page import write_page
 from hallmark.evaluation.results import CaseResult
-from hallmark.evaluation.statistics.verdicts import Finding
+from hallmark.statistics.verdicts import Finding
 from tests.fakes.evaluated_cases import QUALITY, evidence_of, failed, scored, scores_of
 
 HARM = Metric(name="quality", title="Harm", direction=Direction.LOWER)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.datasets.contamination import check_contamination
 from hallmark.evaluation.datasets.sampling import draw_sample
-from hallmark.evaluation.suites import Allocation, Contamination, Sampling
+from hallmark.evaluation.suites import Contamination, Sampling
+from hallmark.statistics.allocation import Allocation
 
 SIZES = {"common": 80, "rare": 15, "seldom": 5}
 CASES = [

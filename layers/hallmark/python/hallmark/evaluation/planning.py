@@ -33,7 +33,8 @@ from hallmark.evaluation.plans import (
     rounds_of,
 )
 from hallmark.evaluation.scorers.perturbations import perturb_cases
-from hallmark.evaluation.suites import Allocation, Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
+from hallmark.evaluation.suites import Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
+from hallmark.statistics.allocation import Allocation
 
 Objects = Iterable[tuple[str, bytes]]
 ReadLocation = Callable[[str], Objects]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from hallmark.durations import Duration
+from hallmark.schedules import Frequency, TimeZone
+from hallmark.statistics.allocation import Allocation
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 """Lower-case letters, digits and hyphens: it becomes part of names in AWS."""
@@ -106,15 +107,6 @@ class DatasetFormat(StrEnum):
     BEDROCK = "bedrock"
     """Bedrock's automatic and judge evaluation format, with or without precomputed answers."""
     BEDROCK_RAG = "bedrock-rag"
-
-
-class Allocation(StrEnum):
-    """How many cases each stratum gets (Cochran, Sampling Techniques, chapter 5)."""
-
-    PROPORTIONAL = "proportional"
-    EQUAL = "equal"
-    NEYMAN = "neyman"
-    """By size times the spread that the last run measured; proportional where none did."""
 
 
 class Sampling(_Section):
@@ -360,22 +352,6 @@ class Triggers(_Section):
     """A new object at one of the suite's datasets."""
 
 
-_CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
-_RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
-
-
-def _check_frequency(value: str) -> str:
-    if not (_CRON.fullmatch(value) or _RATE.fullmatch(value)):
-        raise ValueError("write rate(1 day), rate(6 hours) or cron(minute hour day month weekday year)")
-    return value
-
-
-def _check_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("write the name of a time zone: UTC, Europe/Paris, America/New_York")
-    return value
-
-
 _VARIANTS_OF_AB_TEST = 2
 
 
@@ -399,8 +375,8 @@ class Suite(_Section):
     repeats: int = Field(default=1, ge=1, le=100)
     """How often each case is asked (epochs); pass@k needs k or more."""
     comparison: ComparisonSettings = ComparisonSettings()
-    frequency: Annotated[str, AfterValidator(_check_frequency)] | None = None
-    time_zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
+    frequency: Frequency | None = None
+    time_zone: TimeZone = "UTC"
     parallel_executions: int = Field(default=8, ge=1, le=1000)
     """Batches that are asked at the same time, over all models."""
     budget: Budget = Budget()

@@ -25,10 +25,10 @@ from hallmark.evaluation.comparison.report import Comparison, Slice
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Direction, Metric
-from hallmark.evaluation.statistics.corrections import Correction, adjust
-from hallmark.evaluation.statistics.inputs import Integers
-from hallmark.evaluation.statistics.outcomes import Interval
-from hallmark.evaluation.statistics.verdicts import Answer, Finding, Verdict, judge
+from hallmark.statistics.corrections import Correction, adjust
+from hallmark.statistics.inputs import Integers
+from hallmark.statistics.outcomes import Interval
+from hallmark.statistics.verdicts import Answer, Finding, Verdict, judge
 
 COMPARED_PARTS: tuple[Dimension, ...] = ("dataset", "group")
 """Parts of the cases that are compared of their own; of others there are estimates only."""

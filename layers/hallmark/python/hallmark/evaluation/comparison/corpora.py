@@ -8,10 +8,10 @@ import numpy as np
 
 from hallmark.evaluation.metrics import MetricKind
 from hallmark.evaluation.scorers.contract import CorpusScorer, Scorer
-from hallmark.evaluation.statistics.inputs import Floats
-from hallmark.evaluation.statistics.intervals import estimate_mean
-from hallmark.evaluation.statistics.outcomes import Interval
-from hallmark.evaluation.statistics.resampling import MetricOfSums, apply_metric, bleu_of_sums, row_by_row
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.intervals import estimate_mean
+from hallmark.statistics.outcomes import Interval
+from hallmark.statistics.resampling import MetricOfSums, apply_metric, bleu_of_sums, row_by_row
 
 CorpusMetrics = Mapping[str, MetricOfSums]
 """How each metric of the corpus is computed, by name."""

@@ -19,19 +19,19 @@ from hallmark.evaluation.comparison.report import Coverage, Estimate, Fairness, 
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
-from hallmark.evaluation.statistics.bootstrap import BootstrapInterval, bootstrap_mean, bootstrap_metric
-from hallmark.evaluation.statistics.groups import compare_groups
-from hallmark.evaluation.statistics.inputs import Floats, Integers
-from hallmark.evaluation.statistics.intervals import (
+from hallmark.statistics.bootstrap import BootstrapInterval, bootstrap_mean, bootstrap_metric
+from hallmark.statistics.groups import compare_groups
+from hallmark.statistics.inputs import Floats, Integers
+from hallmark.statistics.intervals import (
     estimate_mean,
     estimate_quantile,
     estimate_rate,
     estimate_stratified_mean,
     wilson,
 )
-from hallmark.evaluation.statistics.outcomes import Interval
-from hallmark.evaluation.statistics.resampling import MetricOfSums, apply_metric
-from hallmark.evaluation.statistics.sequential import confidence_sequence
+from hallmark.statistics.outcomes import Interval
+from hallmark.statistics.resampling import MetricOfSums, apply_metric
+from hallmark.statistics.sequential import confidence_sequence
 
 PERCENTILES = (0.5, 0.95, 0.99)
 _FEWEST_TO_RESAMPLE = 15

@@ -12,7 +12,7 @@ import numpy as np
 from hallmark.evaluation.comparison.evidence import Dimension, EvaluationResults
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
 from hallmark.evaluation.results import Answer, CaseResult, Score
-from hallmark.evaluation.statistics.inputs import Floats, Integers
+from hallmark.statistics.inputs import Floats, Integers
 
 CaseKey = tuple[str, str]
 """Dataset and case."""

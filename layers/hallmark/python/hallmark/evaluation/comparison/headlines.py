@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from hallmark.evaluation.comparison.evidence import EvaluationResults
 from hallmark.evaluation.comparison.report import Comparison, Fairness
-from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import Template
+from hallmark.statistics.verdicts import Answer, Finding
 
 _MOST_NAMED = 5
 

@@ -12,15 +12,15 @@ from hallmark.evaluation.comparison.corpora import influences
 from hallmark.evaluation.comparison.gathering import Scores
 from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Metric, MetricKind
-from hallmark.evaluation.statistics.bootstrap import bootstrap_corpora
-from hallmark.evaluation.statistics.effects import cohens_dz, discordant_odds_ratio
-from hallmark.evaluation.statistics.inputs import Floats, Integers
-from hallmark.evaluation.statistics.outcomes import Interval, Significance
-from hallmark.evaluation.statistics.paired import mcnemar, paired_t, sign_flip
-from hallmark.evaluation.statistics.pairs import PairedCounts
-from hallmark.evaluation.statistics.power import detectable_difference_of_rates, detectable_mean_difference
-from hallmark.evaluation.statistics.resampling import MetricOfSums, apply_metric
-from hallmark.evaluation.statistics.sequential import confidence_sequence, log_e_process
+from hallmark.statistics.bootstrap import bootstrap_corpora
+from hallmark.statistics.effects import cohens_dz, discordant_odds_ratio
+from hallmark.statistics.inputs import Floats, Integers
+from hallmark.statistics.outcomes import Interval, Significance
+from hallmark.statistics.paired import mcnemar, paired_t, sign_flip
+from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.power import detectable_difference_of_rates, detectable_mean_difference
+from hallmark.statistics.resampling import MetricOfSums, apply_metric
+from hallmark.statistics.sequential import confidence_sequence, log_e_process
 
 _MOST_TO_SWAP = 300
 """Up to so many differing cases the p-value is a permutation's; above, Student's t gives the same in less time."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.comparison.evidence import Dimension, EvaluatedData, EvaluatedModel, MeasuredMetric
 from hallmark.evaluation.results import Finite
-from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import ComparisonSettings, Template
+from hallmark.statistics.verdicts import Answer, Finding
 
 SCHEMA_VERSION = 1
 """Raised when a reader of older reports would misunderstand newer ones."""

@@ -17,9 +17,9 @@ from hallmark.evaluation.comparison.report import RobustnessComparison, Robustne
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
 from hallmark.evaluation.results import CaseResult
-from hallmark.evaluation.statistics.outcomes import Alternative
-from hallmark.evaluation.statistics.paired import paired_t, sign_flip
-from hallmark.evaluation.statistics.verdicts import Finding
+from hallmark.statistics.outcomes import Alternative
+from hallmark.statistics.paired import paired_t, sign_flip
+from hallmark.statistics.verdicts import Finding
 
 _LEAST = 2
 """Cases that a test needs."""

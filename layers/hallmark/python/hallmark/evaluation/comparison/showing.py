@@ -14,8 +14,8 @@ from hallmark.evaluation.comparison.gathering import DIMENSIONS, Gathered, Score
 from hallmark.evaluation.comparison.pairing import common_cases
 from hallmark.evaluation.comparison.report import SideBySide
 from hallmark.evaluation.metrics import Direction
-from hallmark.evaluation.statistics.inputs import Floats
-from hallmark.evaluation.statistics.resampling import apply_metric
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.resampling import apply_metric
 
 LONGEST_TEXT = 1_500
 """Characters of an answer that a report keeps; the table of cases has them whole."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from hallmark.evaluation.comparison.report import Span
-from hallmark.evaluation.statistics.outcomes import Interval
+from hallmark.statistics.outcomes import Interval
 
 
 def as_span(interval: Interval, low: float | None = None, high: float | None = None) -> Span:

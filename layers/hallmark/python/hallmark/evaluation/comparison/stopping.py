@@ -12,9 +12,9 @@ from hallmark.evaluation.comparison.report import Span
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import Finite
-from hallmark.evaluation.statistics.sequential import decide
-from hallmark.evaluation.statistics.verdicts import Answer, Finding
 from hallmark.evaluation.suites import Template
+from hallmark.statistics.sequential import decide
+from hallmark.statistics.verdicts import Answer, Finding
 
 
 class _Value(BaseModel):

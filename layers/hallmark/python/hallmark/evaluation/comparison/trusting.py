@@ -10,10 +10,10 @@ from hallmark.evaluation.comparison.evidence import Anchor, EvaluationResults, J
 from hallmark.evaluation.comparison.gathering import Gathered
 from hallmark.evaluation.comparison.report import Corrected, JudgeFinding, Span
 from hallmark.evaluation.comparison.spans import as_span
-from hallmark.evaluation.statistics.agreement import Scale, cohens_kappa, krippendorffs_alpha, prediction_powered_mean
-from hallmark.evaluation.statistics.inputs import Floats
-from hallmark.evaluation.statistics.intervals import estimate_mean
-from hallmark.evaluation.statistics.paired import sign_flip
+from hallmark.statistics.agreement import Scale, cohens_kappa, krippendorffs_alpha, prediction_powered_mean
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.intervals import estimate_mean
+from hallmark.statistics.paired import sign_flip
 
 _LEAST = 2
 _SAME = 1e-9

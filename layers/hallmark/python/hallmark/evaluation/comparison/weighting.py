@@ -9,7 +9,7 @@ import numpy as np
 
 from hallmark.evaluation.comparison.evidence import EvaluationResults, Strata
 from hallmark.evaluation.comparison.gathering import Gathered
-from hallmark.evaluation.statistics.inputs import Floats, Integers
+from hallmark.statistics.inputs import Floats, Integers
 
 _LEAST = 2
 

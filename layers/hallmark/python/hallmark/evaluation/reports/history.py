@@ -14,7 +14,7 @@ from hallmark.errors import InvalidInputError
 from hallmark.evaluation.comparison.report import Report, Span, read_report_document
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import Finite
-from hallmark.evaluation.statistics.changes import find_changes
+from hallmark.statistics.changes import find_changes
 
 
 class _Value(BaseModel):

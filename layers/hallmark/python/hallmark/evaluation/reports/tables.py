@@ -10,7 +10,7 @@ from hallmark.evaluation.comparison.report import Column, Comparison, Estimate, 
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.reports.figures import NOTHING, Scale, write_effect, write_p, write_percent, write_share
 from hallmark.evaluation.reports.wording import finding_of, remark_on, tone_of
-from hallmark.evaluation.statistics.verdicts import Finding
+from hallmark.statistics.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hallmark.evaluation.comparison.report import Comparison, Report
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.reports.figures import Scale, write_p, write_percent
-from hallmark.evaluation.statistics.verdicts import Finding
 from hallmark.evaluation.suites import Template
+from hallmark.statistics.verdicts import Finding
 
 FINDINGS = {
     Finding.BETTER: "better",

@@ -10,6 +10,7 @@ import aws_cdk as cdk
 from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.stacks.evaluation import EvaluationStack
+from infra.stacks.gates import GatesStack
 from infra.stacks.lineage import LineageStack
 
 
@@ -18,6 +19,7 @@ class Hallmark(NamedTuple):
 
     lineage: LineageStack
     evaluation: EvaluationStack
+    gates: GatesStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -38,5 +40,6 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         platform=platform,
         shared=lineage.storage,
     )
+    gates = GatesStack(app, "HallmarkGates", shared=lineage.storage)
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation)
+    return Hallmark(lineage, evaluation, gates)

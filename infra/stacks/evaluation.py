@@ -31,7 +31,7 @@ class EvaluationStack(cdk.Stack):
         super().__init__(
             scope, construct_id, description="Hallmark: how good every model is", termination_protection=False
         )
-        storage = EvaluationStorage(self, "Storage", shared=shared)
+        storage = self.storage = EvaluationStorage(self, "Storage", shared=shared)
         engine = EvaluationEngine(
             self,
             "Engine",

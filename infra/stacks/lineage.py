@@ -29,7 +29,9 @@ class LineageStack(cdk.Stack):
         reconciliation = LineageReconciliation(
             self, "Reconciliation", storage=storage, layers=layers, policy=policy.lineage
         )
-        questions = LineageQuestions(self, "Questions", storage=storage, layers=layers, policy=policy.lineage)
+        questions = self.questions = LineageQuestions(
+            self, "Questions", storage=storage, layers=layers, policy=policy.lineage
+        )
         dead_letters: dict[str, DeadLetterQueue] = {
             "Recording": recording.dead_letters,
             "Reconciliation": reconciliation.dead_letters,

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from hallmark.errors import HallmarkError, InvalidInputError
 from hallmark.evaluation.jobs.evaluation_metrics import human_metric
 from hallmark.evaluation.judging import judge_metric, read_rubric
+from hallmark.evaluation.metrics import Metric
 from hallmark.evaluation.scorers.registry import embed_source, measured_by, validate_scorers
 from hallmark.evaluation.suites import EvaluationPolicy
+from hallmark.policy.gates import check_gates
 from hallmark.policy.models import Policy
 
 
@@ -39,7 +41,7 @@ def read_policy(path: Path) -> Policy:
     try:
         policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
-        _check_metrics(policy.evaluation, path.parent / "policy" / "rubrics")
+        check_gates(policy, _measured(policy.evaluation, path.parent / "policy" / "rubrics"))
     except InvalidInputError as error:
         raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None
     except ValidationError as error:
@@ -71,29 +73,32 @@ def _with_sources(policy: Policy, folder: Path) -> Policy:
     return policy.model_copy(update={"evaluation": policy.evaluation.model_copy(update={"suites": suites})})
 
 
-def _check_metrics(policy: EvaluationPolicy, rubrics: Path) -> None:
-    """Check that each rubric can be read, and that the metric which decides is measured.
+def _measured(policy: EvaluationPolicy, rubrics: Path) -> dict[str, list[Metric]]:
+    """Return what each suite measures; each rubric can be read, and the metric which decides is measured.
 
     Raises:
         InvalidInputError: A rubric is missing or wrong, or nothing measures what is to decide.
     """
+    found = {}
     for name, suite in policy.suites.items():
         place = f"evaluation.suites.{name}"
-        measured = [metric.name for choice in suite.scorers for metric in measured_by(choice, suite, policy)]
+        measured = [metric for choice in suite.scorers for metric in measured_by(choice, suite, policy)]
         named = [("managed.rubrics", rubric) for rubric in suite.managed.rubrics]
         if suite.judge is not None:
             named.append(("judge.rubric", suite.judge.rubric))
         for field, rubric in named:
             try:
-                measured.append(judge_metric(rubric, read_rubric(rubric, rubrics)).name)
+                measured.append(judge_metric(rubric, read_rubric(rubric, rubrics)))
             except InvalidInputError as error:
                 raise InvalidInputError(f"{place}.{field}", rubric, error.remedy) from None
         if suite.managed.workers is not None:
-            measured += [human_metric(asked).name for asked in suite.managed.workers.metrics]
-        primary = suite.comparison.primary
-        if primary is not None and primary not in measured:
-            remedy = f"name a metric that the suite measures: {', '.join(measured)}"
+            measured += [human_metric(asked) for asked in suite.managed.workers.metrics]
+        primary, names = suite.comparison.primary, [metric.name for metric in measured]
+        if primary is not None and primary not in names:
+            remedy = f"name a metric that the suite measures: {', '.join(names)}"
             raise InvalidInputError(f"{place}.comparison.primary", primary, remedy)
+        found[name] = measured
+    return found
 
 
 def _steps(field: str) -> tuple[int | str, ...]:
@@ -121,7 +126,8 @@ def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
         if isinstance(node, yaml.MappingNode):
             found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
             if found is None:
-                return line
+                # A union's tag stands in the location and not in the file.
+                continue
             line, node = found[0].start_mark.line + 1, found[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,10 @@ class CannedService:
         waiting: list[Waiting] | None = None,
         redriven: list[Redriven] | None = None,
         evaluations: Callable[[EvaluationQuestion], dict[str, Any]] | None = None,
+        functions: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
+        self._functions = functions
+        self.called: list[tuple[str, dict[str, Any]]] = []
         self._evaluations = evaluations
         self.asked_of_evaluations: list[EvaluationQuestion] = []
         self._answer = answer
@@ -45,6 +48,11 @@ class CannedService:
         self.asked_of_evaluations.append(question)
         assert self._evaluations is not None
         return self._evaluations(question)
+
+    def call(self, output: str, stack: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        self.called.append((output, dict(payload)))
+        assert self._functions is not None
+        return self._functions(output, payload)
 
     def backfill(self, since: datetime | None) -> None:
         self.backfills.append(since)

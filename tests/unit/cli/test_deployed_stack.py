@@ -346,3 +346,24 @@ def test_letters_that_came_from_no_queue_stay_and_the_reason_is_told(queues: dic
     assert (found.queue, found.sent) == ("Questions", 0)
     assert "no queue sends to it" in found.obstacle
     assert bodies(url) == ["{}"]
+
+
+def test_a_function_of_any_stack_is_asked_by_the_output_that_names_it(service: Service) -> None:
+    service.payload = {"answer": "status"}
+
+    assert Deployed(endpoint_url=service.url).call("QueryLineageFunctionName", "HallmarkLineage", {"ask": "it"}) == {
+        "answer": "status"
+    }
+    assert service.asked == [{"ask": "it"}]
+    with pytest.raises(DeploymentError, match="not deployed"):
+        Deployed(endpoint_url=service.url).call("QueryGhostsFunctionName", "HallmarkGhosts", {})
+
+
+def test_dead_letters_are_shown_of_all_stacks_and_of_one_where_it_is_named(queues: dict[str, str]) -> None:
+    recording = {"DeadLetterQueueUrlRecording": queues["DeadLetterQueueUrlRecording"]}
+    questions = {"DeadLetterQueueUrlQuestions": queues["DeadLetterQueueUrlQuestions"]}
+    deploy(QueryLineageFunctionName="query", **recording)
+    deploy("HallmarkElse", **questions)
+
+    assert {found.queue for found in Deployed().dead_letters(1)} == {"Recording", "Questions"}
+    assert {found.queue for found in Deployed(stack="HallmarkElse").dead_letters(1)} == {"Questions"}

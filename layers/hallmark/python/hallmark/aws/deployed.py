@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -138,9 +139,10 @@ class Deployed:
         profile: str | None = None,
         endpoint_url: str | None = None,
     ) -> None:
+        self._stack = stack
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
-        self._evaluation_outputs: dict[str, str] | None = None
+        self._found_outputs: dict[str, str] = {}
         try:
             self._session = Session(profile=profile)
             self._session.get_scoped_config()
@@ -166,12 +168,36 @@ class Deployed:
             QuestionError: It did not answer; the message says why.
             DeploymentError: It could not be reached.
         """
-        if self._evaluation_outputs is None:
-            self._evaluation_outputs = self._outputs_with(_QUERY_EVALUATIONS, _EVALUATION_STACK)
         answer: dict[str, Any] = self._invoke(
-            "query_evaluations", self._evaluation_outputs[_QUERY_EVALUATIONS], question.model_dump_json()
+            "query_evaluations", self.output_of(_QUERY_EVALUATIONS, _EVALUATION_STACK), question.model_dump_json()
         )
         return answer
+
+    def call(self, output: str, stack: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function of any of Hallmark's stacks and return its answer.
+
+        Args:
+            output: The output that names the function (``QueryLedgerFunctionName``).
+            stack: The stack that has it by default (``HallmarkLedger``), should several have it.
+            payload: What the function is asked.
+
+        Raises:
+            QuestionError: It did not answer; the message says why.
+            DeploymentError: It could not be reached, or is not deployed.
+        """
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", output.removesuffix("FunctionName")).lower()
+        answer: dict[str, Any] = self._invoke(name, self.output_of(output, stack), json.dumps(payload))
+        return answer
+
+    def output_of(self, output: str, stack: str) -> str:
+        """Return an output of any of Hallmark's stacks.
+
+        Raises:
+            DeploymentError: It is not deployed.
+        """
+        if output not in self._found_outputs:
+            self._found_outputs |= self._outputs_with(output, stack)
+        return self._found_outputs[output]
 
     def _invoke(self, name: str, function: str, payload: str) -> Any:
         answer = self._call("lambda", "invoke", FunctionName=function, Payload=payload.encode())
@@ -249,9 +275,12 @@ class Deployed:
         return sum(int(attributes[name]) for name in names)
 
     def _dead_letter_queues(self) -> dict[str, str]:
+        """Return the queues of the stack that was named; where none was, of all of Hallmark's stacks."""
+        stacks = [self._outputs] if self._stack else [outputs for _, outputs in self._stacks()]
         return {
             name.removeprefix(_DEAD_LETTERS): url
-            for name, url in sorted(self._outputs.items())
+            for outputs in stacks
+            for name, url in sorted(outputs.items())
             if name.startswith(_DEAD_LETTERS)
         }
 
@@ -279,17 +308,7 @@ class Deployed:
 
     def _outputs_with(self, output: str, default: str) -> dict[str, str]:
         """Find a stack by what it puts out."""
-        found: dict[str, dict[str, str]] = {}
-        token: dict[str, str] = {}
-        while True:
-            answer = self._call("cloudformation", "describe_stacks", **token)
-            for stack in answer["Stacks"]:
-                outputs = _outputs(stack)
-                if output in outputs:
-                    found[stack["StackName"]] = outputs
-            if not answer.get("NextToken"):
-                break
-            token = {"NextToken": answer["NextToken"]}
+        found = {name: outputs for name, outputs in self._stacks() if output in outputs}
         if len(found) > 1 and default not in found:
             raise DeploymentError(f"Hallmark is deployed more than once: choose with --stack: {', '.join(found)}")
         if not found:
@@ -298,6 +317,17 @@ class Deployed:
                 "or look elsewhere with --region or --profile"
             )
         return found.get(default) or next(iter(found.values()))
+
+    def _stacks(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield name and outputs of each stack of the account."""
+        token: dict[str, str] = {}
+        while True:
+            answer = self._call("cloudformation", "describe_stacks", **token)
+            for stack in answer["Stacks"]:
+                yield stack["StackName"], _outputs(stack)
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
 
     def _place(self) -> str:
         client = self._client("cloudformation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, Protocol
@@ -37,6 +37,10 @@ class LineageService(Protocol):
 
     def ask_evaluations(self, question: EvaluationQuestion) -> dict[str, Any]:
         """Ask the function ``query_evaluations``."""
+        ...
+
+    def call(self, output: str, stack: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function of any of Hallmark's stacks, by the output that names it."""
         ...
 
     def redrive(self) -> list[Redriven]:

@@ -360,10 +360,7 @@ def test_a_function_of_any_stack_is_asked_by_the_output_that_names_it(service: S
 
 
 def test_dead_letters_are_shown_of_all_stacks_and_of_one_where_it_is_named(queues: dict[str, str]) -> None:
-    recording = {"DeadLetterQueueUrlRecording": queues["DeadLetterQueueUrlRecording"]}
-    questions = {"DeadLetterQueueUrlQuestions": queues["DeadLetterQueueUrlQuestions"]}
-    deploy(QueryLineageFunctionName="query", **recording)
-    deploy("HallmarkElse", **questions)
+    deploy("HallmarkElse", DeadLetterQueueUrlElse=queues["DeadLetterQueueUrlQuestions"])
 
-    assert {found.queue for found in Deployed().dead_letters(1)} == {"Recording", "Questions"}
-    assert {found.queue for found in Deployed(stack="HallmarkElse").dead_letters(1)} == {"Questions"}
+    assert {found.queue for found in Deployed().dead_letters(1)} == {*QUEUES, "Else"}
+    assert {found.queue for found in Deployed(stack="HallmarkElse").dead_letters(1)} == {"Else"}

@@ -22,7 +22,7 @@ _ENDED = frozenset({"completed", "failed", "stopped"})
 _SYSTEMS = tuple(f"hallmark.wmt17-{name}-v1:0" for name in ("lium-nmt", "uedin-nmt", "xmu"))
 _SLOW = Fault(latency_seconds=0.2)
 _KILLED_AFTER = 200
-_WAIT_SECONDS = 150.0
+_WAIT_SECONDS = 300.0
 """A schedule of a minute, and a run behind it."""
 _POLL_SECONDS = 0.5
 

@@ -1,12 +1,20 @@
-"""Which tests stay together when they run in several processes."""
+"""Which tests stay together when they run in several processes, and how properties are searched."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+# No example is judged by how long it takes, which is the machine's affair, and a checkout has the same result wherever
+# it is tested. `pytest --hypothesis-profile=explore` looks for new examples.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
+settings.register_profile("explore", _UNHURRIED, max_examples=500)
+settings.load_profile("repeatable")
 
 SHARES_A_CLOUD = ("tests/e2e", "tests/component/local_cloud")
 """Folders whose tests share one local cloud: it costs seconds to start, and a process holds one at a time."""

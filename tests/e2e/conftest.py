@@ -18,6 +18,7 @@ from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
 from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
 from tests.e2e.evaluations import Evaluations
+from tests.patience import PATIENCE_SECONDS
 
 Found = TypeVar("Found")
 
@@ -54,6 +55,11 @@ class Deployed:
             raise AssertionError(payload)
         return payload
 
+    def items(self, table: str, **filtered: Any) -> list[dict[str, Any]]:
+        """Return what a scan of a table finds, page by page: a filter is applied to each page of 1 MB for itself."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs[table], **filtered)
+        return [item for page in pages for item in page["Items"]]
+
     def dead_letters(self, name: str = "Recording") -> list[dict[str, Any]]:
         """Return what waits in a dead-letter queue, with its attributes; it is taken out."""
         found: list[dict[str, Any]] = []
@@ -68,7 +74,7 @@ class Deployed:
             if not messages:
                 return found
 
-    def eventually(self, look: Callable[[], Found | None], *, seconds: float = 30.0) -> Found:
+    def eventually(self, look: Callable[[], Found | None], *, seconds: float = PATIENCE_SECONDS) -> Found:
         """Return what ``look`` finds as soon as it finds something."""
         deadline = time.monotonic() + seconds
         while True:

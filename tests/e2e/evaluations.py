@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from local.evaluation_datasets import data_bucket
+from tests.patience import PATIENCE_SECONDS
 
 ENDED = frozenset({"completed", "failed", "stopped"})
 
@@ -45,13 +46,15 @@ class Evaluations:
     def find(self, name: str) -> dict[str, Any] | None:
         return next((run for run in self.runs() if run["run"] == name), None)
 
-    def ended(self, name: str, *, seconds: float = 60.0, how: Collection[str] = ENDED) -> dict[str, Any]:
+    def ended(
+        self, name: str, *, seconds: float = 2 * PATIENCE_SECONDS, how: Collection[str] = ENDED
+    ) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             run = self.find(name)
             return run if run is not None and run["status"] in how else None
 
         try:
-            run: dict[str, Any] = self.deployed.eventually(look, seconds=seconds)
+            run: dict[str, Any] = self.deployed.eventually(look, seconds=2 * PATIENCE_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{name} does not end: {self.find(name)}; {self._history(name)}") from error
         return run

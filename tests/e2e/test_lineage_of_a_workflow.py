@@ -137,15 +137,15 @@ def test_a_sweep_finds_that_everything_is_recorded_already(shipped: Any) -> None
 
     shipped.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"full": True}))
 
-    def finished() -> int:
-        found: int = shipped.client("dynamodb").scan(
-            TableName=shipped.outputs["LineageTableName"],
+    def finished() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = shipped.items(
+            "LineageTableName",
             FilterExpression="begins_with(pk, :cursor)",
             ExpressionAttributeValues={":cursor": {"S": "CURSOR#reconciliation/training-job"}},
-        )["Count"]
+        )
         return found
 
-    shipped.eventually(finished, seconds=60)
+    shipped.eventually(finished)
     assert shipped.dead_letters("Reconciliation") == []
 
 

@@ -95,17 +95,20 @@ def test_a_repeated_event_adds_no_fact(deployed: Any) -> None:
     deployed.cloud.emit([training_event("repeated"), training_event("after-the-repeats")])
     deployed.eventually(lambda: known(deployed, "training-job:after-the-repeats"))
 
-    items = deployed.client("dynamodb").scan(
-        TableName=deployed.outputs["LineageTableName"],
+    facts = deployed.items(
+        "LineageTableName",
         FilterExpression="sk = :fact AND contains(body, :name)",
         ExpressionAttributeValues={":fact": {"S": "FACT"}, ":name": {"S": "training-job/repeated"}},
-    )["Items"]
-    assert len(items) == 1
+    )
+    assert len(facts) == 1
 
 
 def test_bad_input_ends_in_the_dead_letters_with_the_reason_and_harms_nothing_else(deployed: Any) -> None:
     queue = next(
-        url for url in deployed.client("sqs").list_queues()["QueueUrls"] if "RecordingEvents" in url.rpartition("/")[2]
+        url
+        for page in deployed.client("sqs").get_paginator("list_queues").paginate()
+        for url in page["QueueUrls"]
+        if "RecordingEvents" in url.rpartition("/")[2]
     )
     good = training_event("beside-the-bad")
     bad = {
@@ -151,8 +154,9 @@ def test_a_question_that_cannot_be_understood_says_why(deployed: Any) -> None:
 def test_the_compact_graph_answers_what_the_facts_say(deployed: Any) -> None:
     deployed.cloud.emit([training_event("compacted")])
     deployed.eventually(lambda: known(deployed, "training-job:compacted"))
-    functions = deployed.client("lambda").list_functions()["Functions"]
-    compact = next(function["FunctionName"] for function in functions if "CompactLineage" in function["FunctionName"])
+    pages = deployed.client("lambda").get_paginator("list_functions").paginate()
+    names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+    compact = next(name for name in names if "CompactLineage" in name)
 
     answer = deployed.client("lambda").invoke(FunctionName=compact, Payload=b"{}")
 

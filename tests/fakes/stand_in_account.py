@@ -29,6 +29,8 @@ from local.sagemaker.contract import ResourceChanged
 from local.sagemaker.lineage import AutomaticLineage
 from local.sagemaker.service import SageMakerService
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
+from tests.fakes.moto_clients import MotoClients
+from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -37,7 +39,6 @@ IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/training:1"
 DATA, MANIFESTS, TABLE = "data", "manifests", "lineage"
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 _FUNCTIONS = Path(__file__).parents[2] / "functions"
-_PATIENCE_SECONDS = 30.0
 _NO_BEDROCK: dict[str, Any] = {"modelCustomizationJobSummaries": [], "invocationJobSummaries": []}
 
 Refusal = tuple[str, int]
@@ -262,7 +263,7 @@ class StandInAccount:
             )
 
         with self._changed:
-            assert self._changed.wait_for(told, _PATIENCE_SECONDS), f"{kind} {name} never was {statuses}"
+            assert self._changed.wait_for(told, PATIENCE_SECONDS), f"{kind} {name} never was {statuses}"
         assert self._automatic.flush()
 
     def _hear(self, change: ResourceChanged) -> None:
@@ -448,10 +449,11 @@ def stand_in_account(scratch: Path, patch: pytest.MonkeyPatch) -> Iterator[Stand
     published: list[dict[str, Any]] = []
     _make_writes_atomic(patch)
     with mock_aws():
+        moto = MotoClients()
         service = SageMakerService(
             SageMakerSettings(scratch=scratch, quirks=NO_QUIRKS, stop_grace_seconds=2.0),
-            s3=lambda region, _account: boto3.client("s3", region_name=region),
-            ecr=lambda region, _account: boto3.client("ecr", region_name=region),
+            s3=lambda region, _account: moto.client("s3", region),
+            ecr=lambda region, _account: moto.client("ecr", region),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
             environment_of_role=lambda _role, region, _account: {"AWS_REGION": region},
         )

@@ -43,7 +43,7 @@ def test_a_module_is_not_compiled_again_when_its_file_looks_newer(tmp_path: Path
     module.write_text("VALUE = 'written later, with another size'\n")
 
     command = [sys.executable, "-c", "import told; print(told.VALUE, told.__spec__.cached)"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=30).stdout
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=120).stdout
 
     assert told.split()[0] == "compiled"
     assert [flags(found) for found in tmp_path.rglob("*.pyc")] == [UNCHECKED_HASH]

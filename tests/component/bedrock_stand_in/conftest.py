@@ -16,6 +16,8 @@ from moto import mock_aws
 from local.bedrock.contract import HttpRequest
 from local.bedrock.rest import CONTROL_PLANE, RUNTIME
 from local.bedrock.service import BedrockService
+from tests.fakes.moto_clients import MotoClients
+from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -99,7 +101,7 @@ class Bedrock:
         """Wait until a job has ended."""
         run = self.service.foundation.pool.find(arn)
         if run is not None:
-            run.finished.result(timeout=30)
+            run.finished.result(timeout=PATIENCE_SECONDS)
 
     def deploy(self, model: str, name: str = "live") -> str:
         """Deploy a custom model and return the ARN of its deployment."""
@@ -128,8 +130,9 @@ def bedrock() -> Iterator[Bedrock]:
         boto3.client("s3", region_name=REGION).create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
+        moto = MotoClients()
         service = BedrockService(
-            s3=lambda _role, _jobs, region, _account: boto3.client("s3", region_name=region),
+            s3=lambda _role, _jobs, region, _account: moto.client("s3", region),
             may_invoke=lambda role, _model, _region, _account: not role.endswith("/powerless"),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
         )

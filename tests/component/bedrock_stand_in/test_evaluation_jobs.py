@@ -15,6 +15,7 @@ from hallmark.evaluation.suites import HumanMetric
 from local.bedrock import evaluation_jobs
 from local.bedrock.evaluation_run import SENTINEL
 from local.bedrock.faults import Fault
+from tests.patience import PATIENCE_SECONDS
 
 VADER = "hallmark.vader-sentiment-v1:0"
 JUDGE = "hallmark.likeness-judge-v1:0"
@@ -270,7 +271,7 @@ def test_a_human_job_waits_until_every_answer_is_rated(bedrock: Any) -> None:
     wanted = request(bedrock, asked)
     wanted["evaluationConfig"] = {"human": people("tone") | {"datasetMetricConfigs": [asked]}}
     arn = bedrock.control.create_evaluation_job(**wanted)["jobArn"]
-    workers, deadline = bedrock.service.workers, time.monotonic() + 20
+    workers, deadline = bedrock.service.workers, time.monotonic() + PATIENCE_SECONDS
     while len(workers.waiting()) < len(RECORDS) and time.monotonic() < deadline:
         time.sleep(0.02)
     first, *others = workers.waiting()
@@ -329,7 +330,7 @@ def test_what_bedrock_does_not_take_is_refused_at_once(bedrock: Any) -> None:
 
 
 def test_the_twenty_first_job_at_a_time_is_refused(bedrock: Any) -> None:
-    bedrock.service.faults.set(VADER, Fault(latency_seconds=20))
+    bedrock.service.faults.set(VADER, Fault(latency_seconds=3600))
     plain = dataset(bedrock.put("d.jsonl", RECORDS), "Builtin.Accuracy")
 
     def create(number: int) -> str:

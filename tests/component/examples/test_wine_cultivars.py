@@ -28,7 +28,7 @@ WINE = load_wine()
 def run(script: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], **variables}
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=280)
 
 
 def succeed(script: str, *arguments: str | Path, **variables: str) -> str:
@@ -182,7 +182,7 @@ def test_the_model_in_service_tells_cultivars_from_measurements_alone(shipped: P
     model = str(shipped / "model")
     done = [
         subprocess.run(
-            [sys.executable, "-c", program, model, body, kind], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", program, model, body, kind], capture_output=True, text=True, check=True, timeout=240
         ).stdout
         for body, kind in ((request, "text/csv"), (json.dumps(WINE.data[::40].tolist()), "application/json"))
     ]

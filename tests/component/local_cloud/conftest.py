@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from local.cloud import LocalCloud
+from tests.patience import PATIENCE_SECONDS
 
 TRUST_LAMBDA = {
     "Version": "2012-10-17",
@@ -66,7 +67,7 @@ class Workbench:
                 "Handler": "handler.handler",
                 "Role": role or self.role(),
                 "Code": {"ZipFile": archive({"handler.py": source})},
-                "Timeout": 20,
+                "Timeout": 60,
                 **settings,
             }
         )
@@ -103,7 +104,7 @@ class Workbench:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement, only_tls]})
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 
-    def receive(self, url: str, count: int = 1, timeout_seconds: float = 10) -> list[dict[str, Any]]:
+    def receive(self, url: str, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Receive ``count`` messages, or what has come until the time is up."""
         received: list[dict[str, Any]] = []
         deadline = time.monotonic() + timeout_seconds
@@ -118,10 +119,10 @@ class Workbench:
             received += answer.get("Messages", [])
         return received
 
-    def bodies(self, url: str, count: int = 1, timeout_seconds: float = 10) -> list[Any]:
+    def bodies(self, url: str, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> list[Any]:
         return [json.loads(message["Body"]) for message in self.receive(url, count, timeout_seconds)]
 
-    def wait_for(self, condition: Callable[[], Any], timeout_seconds: float = 10) -> Any:
+    def wait_for(self, condition: Callable[[], Any], timeout_seconds: float = PATIENCE_SECONDS) -> Any:
         deadline = time.monotonic() + timeout_seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, "the condition did not become true in time"

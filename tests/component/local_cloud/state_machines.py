@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from local.ministack_access import root_session
 from tests.component.local_cloud.conftest import Workbench
+from tests.patience import PATIENCE_SECONDS
 
 TRUST_STATES = {
     "Version": "2012-10-17",
@@ -97,7 +98,7 @@ class StateMachines:
     def describe(self, arn: str) -> dict[str, Any]:
         return dict(self.client.describe_execution(executionArn=arn))
 
-    def ended(self, arn: str, timeout_seconds: float = 20) -> Ended:
+    def ended(self, arn: str, timeout_seconds: float = PATIENCE_SECONDS) -> Ended:
         deadline = time.monotonic() + timeout_seconds
         while (described := self.describe(arn))["status"] == "RUNNING":
             assert time.monotonic() < deadline, f"{arn} still runs"

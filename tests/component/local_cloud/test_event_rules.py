@@ -10,6 +10,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.patience import PATIENCE_SECONDS
+
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "aws"
 
 FORWARD = """
@@ -184,7 +186,7 @@ def test_a_queue_under_a_key_needs_the_key_to_let_eventbridge_in(workbench: Any,
 
     workbench.cloud.emit([event(source)])
 
-    assert len(workbench.receive(url, timeout_seconds=2 if is_allowed else 0.5)) == int(is_allowed)
+    assert len(workbench.receive(url, timeout_seconds=PATIENCE_SECONDS if is_allowed else 0.5)) == int(is_allowed)
 
 
 def test_a_bus_of_ones_own_takes_events_from_a_role_that_may_put_them(workbench: Any, rule: Any) -> None:

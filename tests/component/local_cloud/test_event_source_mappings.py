@@ -297,7 +297,7 @@ def test_a_slow_function_of_one_stream_holds_up_no_other_source(
     workbench: Any, reports: tuple[str, str], reporter: Any, mapping: Any, table: dict[str, Any]
 ) -> None:
     slow = workbench.function(
-        "import time\ndef handler(event, context): time.sleep(4)",
+        "import time\ndef handler(event, context): time.sleep(30)",
         workbench.role(LIST_STREAMS, (READ_STREAM, table["LatestStreamArn"])),
     )
     url, arn = workbench.queue()
@@ -308,4 +308,4 @@ def test_a_slow_function_of_one_stream_holds_up_no_other_source(
 
     workbench.sqs.send_message(QueueUrl=url, MessageBody="good")
 
-    assert len(workbench.receive(reports[0], timeout_seconds=3)) == 1
+    assert len(workbench.receive(reports[0], timeout_seconds=25)) == 1

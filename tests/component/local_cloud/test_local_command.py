@@ -16,6 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[3]
 SLOW = """
     import os, time
@@ -43,7 +45,7 @@ def run(checkout: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[st
             env=variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
             **more,
         )
@@ -107,7 +109,7 @@ def start_worker(exports: dict[str, str], zip_files: Any) -> int:
 def start_job(exports: dict[str, str]) -> int:
     """Start a training job whose container sleeps, and return the container's process id."""
     client("s3", exports).create_bucket(Bucket="jobs-bucket")
-    duration = f"60.{time.time_ns() % 10**9:09d}"
+    duration = f"600.{time.time_ns() % 10**9:09d}"
     client("sagemaker", exports).create_training_job(
         TrainingJobName="sleeper",
         AlgorithmSpecification={
@@ -120,7 +122,7 @@ def start_job(exports: dict[str, str]) -> int:
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 120},
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         for command in Path("/proc").glob("[0-9]*/cmdline"):
             if command.parent.exists() and command.read_bytes() == f"sleep\0{duration}\0".encode():
@@ -137,7 +139,7 @@ def is_running(process: int) -> bool:
     return state != "Z"
 
 
-def wait_until_gone(process: int, timeout_seconds: float = 5) -> bool:
+def wait_until_gone(process: int, timeout_seconds: float = PATIENCE_SECONDS) -> bool:
     deadline = time.monotonic() + timeout_seconds
     while is_running(process) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -44,7 +44,7 @@ def wait_for(cloud: Any, workbench: Any, name: str) -> dict[str, Any]:
         described: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
         return described if described["TrainingJobStatus"] in {"Completed", "Failed"} else None
 
-    found: dict[str, Any] = workbench.wait_for(ended, timeout_seconds=20)
+    found: dict[str, Any] = workbench.wait_for(ended)
     return found
 
 

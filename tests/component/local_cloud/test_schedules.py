@@ -86,12 +86,19 @@ def test_a_schedule_starts_an_execution_with_its_input_and_goes(machines: StateM
     )
 
     started = machines.workbench.wait_for(
-        lambda: machines.client.list_executions(stateMachineArn=machine)["executions"], timeout_seconds=15
+        lambda: machines.client.list_executions(stateMachineArn=machine)["executions"]
     )
     given = json.loads(machines.describe(started[0]["executionArn"])["input"])
     assert given["schedule"].endswith(f":schedule/default/{name}")
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        client.get_schedule(Name=name)
+
+    def is_gone() -> bool:
+        try:
+            client.get_schedule(Name=name)
+        except client.exceptions.ResourceNotFoundException:
+            return True
+        return False
+
+    assert machines.workbench.wait_for(is_gone)
 
 
 def test_a_schedule_reaches_queues_and_functions(machines: StateMachines) -> None:
@@ -117,7 +124,7 @@ def test_a_schedule_reaches_queues_and_functions(machines: StateMachines) -> Non
             Target={"Arn": target, "RoleArn": machines.role((action, target)), "Input": '"tick"'},
         )
 
-    received = bench.bodies(url, 2, timeout_seconds=15)
+    received = bench.bodies(url, 2)
     assert sorted(received, key=len) == [["function", "tick"], "tick"]
 
 
@@ -140,7 +147,7 @@ def test_what_a_schedule_cannot_deliver_is_a_dead_letter_with_its_input(machines
         },
     )
 
-    letter = machines.workbench.receive(url, timeout_seconds=15)[0]
+    letter = machines.workbench.receive(url)[0]
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     assert json.loads(letter["Body"]) == {"suite": "sentiment"}
     assert attributes["ERROR_CODE"] == {"role": "NO_PERMISSIONS", "target": "RESOURCE_NOT_FOUND"}[broken]
@@ -161,7 +168,7 @@ def test_a_universal_target_calls_any_operation_as_the_role(machines: StateMachi
         },
     )
 
-    assert machines.workbench.bodies(url, timeout_seconds=15) == ["sent"]
+    assert machines.workbench.bodies(url) == ["sent"]
 
 
 @pytest.mark.parametrize(

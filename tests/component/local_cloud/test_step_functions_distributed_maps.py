@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,14 +178,21 @@ def test_a_failed_batch_counts_with_all_its_items(machines: StateMachines, rows:
     assert (tolerated.status, exceeded.status) == ("SUCCEEDED", "FAILED")
 
 
-def test_as_many_children_run_at_once_as_the_expression_says(machines: StateMachines, workbench: Workbench) -> None:
+def test_as_many_children_run_at_once_as_the_expression_says(
+    machines: StateMachines, workbench: Workbench, tmp_path: Path
+) -> None:
+    # The first three wait for one another: they end only if all of them run at once.
     function = workbench.function(
-        """
+        f"""
+        import pathlib
         import time
 
         def handler(event, context):
-            begun = time.time()
-            time.sleep(0.4)
+            begun, folder = time.time(), pathlib.Path({str(tmp_path)!r})
+            (folder / str(event)).touch()
+            while len(list(folder.iterdir())) < 3:
+                time.sleep(0.05)
+            time.sleep(0.1)
             return [begun, time.time()]
         """
     )

@@ -210,10 +210,10 @@ def test_input_of_more_than_256_kibibytes_is_refused(machines: StateMachines) ->
 def test_an_execution_ends_when_its_time_is_over(machines: StateMachines) -> None:
     begun = time.monotonic()
 
-    ended = machines.run({"TimeoutSeconds": 1, "States": {"Rest": {"Type": "Wait", "Seconds": 30, "End": True}}})
+    ended = machines.run({"TimeoutSeconds": 1, "States": {"Rest": {"Type": "Wait", "Seconds": 90, "End": True}}})
 
     assert ended.status == "TIMED_OUT"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert machines.history(ended.arn)[-1]["type"] == "ExecutionTimedOut"
 
 
@@ -272,27 +272,27 @@ def test_a_task_fails_with_what_the_caller_says(machines: StateMachines) -> None
 
 def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it(machines: StateMachines) -> None:
     url, _ = machines.workbench.queue()
-    arn = machines.start(machines.create({"States": {"Ask": waiting(url, HeartbeatSeconds=2, End=True)}}))
+    arn = machines.start(machines.create({"States": {"Ask": waiting(url, HeartbeatSeconds=4, End=True)}}))
     token = machines.workbench.bodies(url)[0]["token"]
     begun = time.monotonic()
 
-    for _ in range(3):
-        time.sleep(1)
+    for _ in range(10):
+        time.sleep(0.5)
         machines.client.send_task_heartbeat(taskToken=token)
 
     ended = machines.ended(arn)
     assert ended.error == "States.HeartbeatTimeout"
-    assert time.monotonic() - begun > 4.5
+    assert time.monotonic() - begun > 8.5
 
 
 def test_a_function_that_fails_before_it_calls_back_fails_the_task(machines: StateMachines, failing: str) -> None:
-    state = task(failing, {"failures": 9, "token": "{% $states.context.Task.Token %}"}, TimeoutSeconds=20)
+    state = task(failing, {"failures": 9, "token": "{% $states.context.Task.Token %}"}, TimeoutSeconds=90)
 
     begun = time.monotonic()
     ended = machines.run_state({**state, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"})
 
     assert ended.error == "UnavailableError"
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 80
 
 
 def test_the_history_says_what_happened_with_links(machines: StateMachines, failing: str) -> None:

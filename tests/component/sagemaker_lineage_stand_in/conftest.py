@@ -16,11 +16,12 @@ from local.sagemaker.contract import ResourceChanged
 from local.sagemaker.lineage import AutomaticLineage
 from local.sagemaker.service import SageMakerService
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
+from tests.fakes.moto_clients import MotoClients
+from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ENDED = {"Completed", "Failed", "Stopped"}
-_PATIENCE_SECONDS = 30.0
 
 
 class _Body:
@@ -82,7 +83,7 @@ class Account:
             )
 
         with self._changed:
-            assert self._changed.wait_for(told, _PATIENCE_SECONDS), f"{kind} {name} never was {statuses}"
+            assert self._changed.wait_for(told, PATIENCE_SECONDS), f"{kind} {name} never was {statuses}"
         assert self._automatic.flush()
 
     def put(self, key: str, content: str | bytes) -> str:
@@ -178,10 +179,11 @@ def account(tmp_path: Path) -> Iterator[Account]:
         boto3.client("s3", region_name=REGION).create_bucket(
             Bucket=Account.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
+        moto = MotoClients()
         service = SageMakerService(
             SageMakerSettings(scratch=tmp_path / "scratch", quirks=NO_QUIRKS, stop_grace_seconds=2.0),
-            s3=lambda region, _account: boto3.client("s3", region_name=region),
-            ecr=lambda region, _account: boto3.client("ecr", region_name=region),
+            s3=lambda region, _account: moto.client("s3", region),
+            ecr=lambda region, _account: moto.client("ecr", region),
             publish=lambda _entry, _account, _region: None,
             environment_of_role=lambda _role, region, _account: {"AWS_REGION": region},
         )

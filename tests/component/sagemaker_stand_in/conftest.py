@@ -22,13 +22,14 @@ from moto import mock_aws
 from local.sagemaker.contract import ResourceChanged
 from local.sagemaker.service import SageMakerService, service_model
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
+from tests.fakes.moto_clients import MotoClients
+from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ml"
 BUCKET = "data"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/training:1"
-_PATIENCE_SECONDS = 20.0
 _OK = 200
 _JSON_TYPES: dict[str, Any] = {
     "structure": dict,
@@ -136,15 +137,17 @@ class Cloud:
             self._changed.notify_all()
 
     def wait(self, describe: Callable[[], Mapping[str, Any]], member: str, *statuses: str) -> Mapping[str, Any]:
-        """Return what ``describe`` answers once ``member`` has one of ``statuses``."""
+        """Return what ``describe`` answers once ``member`` has one of ``statuses``, and this was told."""
         found: list[Mapping[str, Any]] = []
 
         def reached() -> bool:
             found.append(describe())
-            return found[-1][member] in statuses
+            answer = found[-1]
+            told = [c.description[member] for c in self.changes if c.arn in answer.values() and member in c.description]
+            return answer[member] in statuses and told[-1:] in ([], [answer[member]])
 
         with self._changed:
-            assert self._changed.wait_for(reached, _PATIENCE_SECONDS), found[-1]
+            assert self._changed.wait_for(reached, PATIENCE_SECONDS), found[-1]
         return found[-1]
 
     def wait_until_gone(self, describe: Callable[[], object]) -> None:
@@ -158,7 +161,7 @@ class Cloud:
             return False
 
         with self._changed:
-            assert self._changed.wait_for(is_gone, _PATIENCE_SECONDS)
+            assert self._changed.wait_for(is_gone, PATIENCE_SECONDS)
 
     def wait_for_training(self, name: str) -> Mapping[str, Any]:
         return self.wait(
@@ -186,7 +189,7 @@ class Cloud:
     def wait_for_line(self, kind: str, name: str, beginning: str) -> str:
         """Return the first line of a running job's log that begins so."""
         log = self.service.foundation.settings.scratch / ACCOUNT / REGION / kind / name / "container.log"
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             lines = log.read_text().splitlines() if log.is_file() else []
             found = next((line for line in lines if line.startswith(beginning)), None)
@@ -275,6 +278,7 @@ class Cloud:
 def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
     """Build a stand-in with settings of the test's own."""
     made: list[Cloud] = []
+    moto = MotoClients()
 
     def make(**settings: Any) -> Cloud:
         published: list[dict[str, Any]] = []
@@ -282,8 +286,8 @@ def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
             SageMakerSettings(
                 **{"scratch": tmp_path / "scratch", "quirks": NO_QUIRKS, "stop_grace_seconds": 2.0, **settings}
             ),
-            s3=lambda region, _account: boto3.client("s3", region_name=region),
-            ecr=lambda region, _account: boto3.client("ecr", region_name=region),
+            s3=lambda region, _account: moto.client("s3", region),
+            ecr=lambda region, _account: moto.client("ecr", region),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
             environment_of_role=lambda _role, region, _account: {"AWS_REGION": region},
         )

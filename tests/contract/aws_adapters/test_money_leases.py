@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -260,7 +260,21 @@ def test_a_run_that_ran_short_because_of_the_dead_goes_on_after_their_time(dynam
     assert all(outcome.answer for outcome in after.values())
 
 
+def test_what_the_dead_paid_is_counted_when_nothing_is_left_to_ask(dynamodb: Any) -> None:
+    world = World(dynamodb, "complete", 1.0)
+    with pytest.raises(KilledError):  # between the last recorded answer and the account of what they cost
+        world.asker(Mortal(dynamodb, 3 + LANES, afterwards=True)).ask_all(questions(LANES))
+    world.pass_by(OVER)
+
+    world.asker().ask_all(questions(LANES))
+
+    paid = LANES * cost_of_an_answer(5)
+    assert world.models.calls.total() == LANES
+    assert [world.usd("spent"), world.usd("committed")] == pytest.approx([paid, paid], abs=1e-7)
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(deaths=[(12, True, 0), (13, True, 0), (4, False, 0)], affordable=11, full=False)
 @given(
     deaths=st.lists(st.tuples(st.integers(1, 24), st.booleans(), st.sampled_from([0, 5, 20])), min_size=1, max_size=3),
     affordable=st.integers(1, 24),

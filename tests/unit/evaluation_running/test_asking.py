@@ -14,6 +14,7 @@ from hallmark.evaluation.plans import worst_cost_usd
 from hallmark.evaluation.ports import NoReplyError, Outcome, Progress, RefusedError, ThrottledError
 from hallmark.evaluation.results import FailureKind
 from tests.fakes.evaluation_run import VARIANT, KilledError, RunSurroundings, questions
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_every_case_gets_its_answer_with_its_cost() -> None:
@@ -60,7 +61,7 @@ def test_however_often_a_run_dies_no_call_is_made_twice_and_no_case_is_lost(deat
 
 def test_two_invocations_with_the_same_batch_share_it_and_neither_repeats_a_call() -> None:
     run = RunSurroundings()
-    barrier = Barrier(2, timeout=10)
+    barrier = Barrier(2, timeout=PATIENCE_SECONDS)
 
     def wait_for_the_other(question: str) -> str:
         with suppress(BrokenBarrierError):

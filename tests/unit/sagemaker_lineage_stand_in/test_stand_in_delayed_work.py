@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from local.sagemaker.lineage.delayed import DelayedWork
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_work_is_done_in_order_after_the_delay_by_one_thread() -> None:
     done: list[tuple[int, float, str]] = []
     work: DelayedWork[int] = DelayedWork(
-        lambda item: done.append((item, time.monotonic(), threading.current_thread().name)), 0.05
+        lambda item: done.append((item, time.monotonic(), threading.current_thread().name)), 0.5
     )
     begun_at = time.monotonic()
     for item in range(20):
@@ -21,7 +22,7 @@ def test_work_is_done_in_order_after_the_delay_by_one_thread() -> None:
     assert done == []
     assert work.flush()
     assert [item for item, _, _ in done] == list(range(20))
-    assert min(at for _, at, _ in done) >= begun_at + 0.05
+    assert min(at for _, at, _ in done) >= begun_at + 0.5
     assert len({thread for _, _, thread in done}) == 1
 
 
@@ -31,14 +32,14 @@ def test_the_thread_ends_when_nothing_is_left_and_starts_again() -> None:
     for _ in range(2):
         work.put(1)
         assert work.flush()
-        threads[-1].join(timeout=5)
+        threads[-1].join(timeout=PATIENCE_SECONDS)
 
     assert [thread.is_alive() for thread in threads] == [False, False]
 
 
 def test_what_is_discarded_is_not_done() -> None:
     done: list[int] = []
-    work: DelayedWork[int] = DelayedWork(done.append, 0.05)
+    work: DelayedWork[int] = DelayedWork(done.append, 0.5)
     work.put(1)
 
     work.discard()
@@ -54,19 +55,19 @@ def test_discarding_waits_for_what_is_being_done() -> None:
 
     def act(item: int) -> None:
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE_SECONDS)
         done.append(item)
 
     work: DelayedWork[int] = DelayedWork(act, 0)
     work.put(1)
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE_SECONDS)
     discarding = threading.Thread(target=work.discard)
     discarding.start()
     discarding.join(timeout=0.05)
     assert discarding.is_alive()
 
     go_on.set()
-    discarding.join(timeout=5)
+    discarding.join(timeout=PATIENCE_SECONDS)
 
     assert done == [1]
     assert not discarding.is_alive()
@@ -91,7 +92,7 @@ def test_an_error_in_one_item_is_told_and_does_not_stop_the_next(monkeypatch: py
 
     assert work.flush()
     assert done == [1]
-    threads[0].join(timeout=5)
+    threads[0].join(timeout=PATIENCE_SECONDS)
     assert [each.exc_type for each in told] == [ValueError]
 
 

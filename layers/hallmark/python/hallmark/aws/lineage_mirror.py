@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -151,13 +152,15 @@ def _was_repeated(error: ClientError) -> bool:
 class MirrorBudget:
     """Budget over one item of the lineage table: a reservation before each creation, so that none is overspent.
 
-    A reservation whose function died before it made anything is lost; the budget errs on that side only.
+    A reservation whose function died before it made anything is lost; the budget errs on that side only. The threads
+    of one function change the budget one after the other: all that disturbs a return then are other functions.
     """
 
     def __init__(self, table_name: str, client: Any, limits: Mapping[Entity, int]) -> None:
         self._table = table_name
         self._client = client
         self._limits = limits
+        self._changing = Lock()
 
     def take(self, entity: Entity) -> bool:
         """Reserve one entity; False where the budget is spent.
@@ -170,7 +173,8 @@ class MirrorBudget:
         # An attempt that was carried out unheard and repeated reserves twice: an error on the safe side.
         values = {":one": 1, ":limit": self._limits[entity]}
         try:
-            self._change(entity, "ADD #entity :one", "attribute_not_exists(#entity) OR #entity < :limit", values)
+            with self._changing:
+                self._change(entity, "ADD #entity :one", "attribute_not_exists(#entity) OR #entity < :limit", values)
         except _UnmetError:
             return False
         return True
@@ -182,17 +186,20 @@ class MirrorBudget:
             UnavailableError: DynamoDB did not answer; a reservation may be lost.
         """
         # Not a subtraction: that, carried out unheard and repeated, would return what is spent.
-        for _ in range(_GIVE_BACK_ATTEMPTS):
-            spent = self._spent().get(entity, 0)
-            if spent <= 0:
-                return
-            try:
-                self._change(entity, "SET #entity = :less", "#entity = :spent", {":less": spent - 1, ":spent": spent})
-            except _UnmetError as error:
-                if error.was_repeated:
+        with self._changing:
+            for _ in range(_GIVE_BACK_ATTEMPTS):
+                spent = self._spent().get(entity, 0)
+                if spent <= 0:
                     return
-            else:
-                return
+                try:
+                    self._change(
+                        entity, "SET #entity = :less", "#entity = :spent", {":less": spent - 1, ":spent": spent}
+                    )
+                except _UnmetError as error:
+                    if error.was_repeated:
+                        return
+                else:
+                    return
 
     def left(self) -> dict[str, int]:
         """Return how many entities may still be made.
@@ -234,4 +241,4 @@ class _UnmetError(HallmarkError):
 
 
 _BUDGET_KEY = {"pk": {"S": "BUDGET#mirror"}, "sk": {"S": "BUDGET"}}
-_GIVE_BACK_ATTEMPTS = 5
+_GIVE_BACK_ATTEMPTS = 10

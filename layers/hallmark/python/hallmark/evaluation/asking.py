@@ -93,6 +93,9 @@ class Asker:
             UnavailableError: The model throttles longer than an invocation should wait.
         """
         outcomes, pending = self._look_up(asked)
+        if not pending:
+            # Those who asked them may have died before they said what it cost: nobody else comes by to count it.
+            self._purse.settle(0.0, Progress())
         leftover, progress, refusal, asking = 0.0, Progress(), None, False
         try:
             while pending:

@@ -176,8 +176,8 @@ class Demonstration:
         for name, seconds in self._seconds.items():
             self._screen.print(f"  {seconds:6.1f} s  {name}")
         self._screen.print(f"  {sum(self._seconds.values()):6.1f} s  together")
-        pages = cloud.client("dynamodb").get_paginator("scan")
-        count = sum(page["Count"] for page in pages.paginate(TableName=outputs["LineageTableName"], Select="COUNT"))
+        scan = cloud.client("dynamodb").get_paginator("scan")
+        count = sum(page["Count"] for page in scan.paginate(TableName=outputs["LineageTableName"], Select="COUNT"))
         self._screen.print(f"\n{count} items in the lineage table. Pictures, to be opened in a browser:")
         for page in (*(OUTPUT / name for name in ("lineage.svg", "lineage.html", "impact.html")), *pages):
             self._screen.print(f"  {page}", soft_wrap=True)

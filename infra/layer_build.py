@@ -28,6 +28,7 @@ USED_SERVICES = frozenset(
         "dynamodb",
         "ecr",
         "events",
+        "lambda",
         "s3",
         "sagemaker",
         "sqs",

@@ -12,6 +12,7 @@ from infra.assets import Platform
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
 from infra.stacks.lineage import LineageStack
+from infra.stacks.reviews import ReviewsStack
 
 
 class Hallmark(NamedTuple):
@@ -20,6 +21,7 @@ class Hallmark(NamedTuple):
     lineage: LineageStack
     evaluation: EvaluationStack
     gates: GatesStack
+    reviews: ReviewsStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -41,5 +43,15 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
     )
     gates = GatesStack(app, "HallmarkGates", shared=lineage.storage)
+    reviews = ReviewsStack(
+        app,
+        "HallmarkReviews",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        evaluation=evaluation.storage,
+        query_evaluations=evaluation.query,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates)
+    return Hallmark(lineage, evaluation, gates, reviews)

@@ -40,6 +40,7 @@ class EvaluationStack(cdk.Stack):
             policy=policy,
             policy_folder=policy_folder,
         )
+        self.query = engine.query
         outputs = {
             "QueryEvaluationsFunctionName": engine.query.function.function_name,
             "EvaluationTableName": storage.table.table_name,

@@ -23,8 +23,8 @@ from tests.patience import PATIENCE_SECONDS
 Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("HallmarkLineage", "HallmarkEvaluation")
-QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation")
+STACKS = ("HallmarkLineage", "HallmarkEvaluation", "HallmarkReviews")
+QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews")
 POLL_SECONDS = 0.1
 
 

@@ -77,6 +77,20 @@ STATEMENTS = {
         *("WriteOwnLog", "UseRuns", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "LookAtJobs"),
         "CleanUpJobs",
     ],
+    "request_reviews": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish", "AskForRuns"),
+        *("GetFiles", "TellMissingFromDenied"),
+    ],
+    "complete_reviews": ["WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"],
+    "query_reviews": [
+        *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish", "AskForReviews"),
+    ],
+    "receive_feedback": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish"],
+    "join_feedback": [
+        *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"),
+        *("ListProduction", "ReadProduction"),
+    ],
+    "export_feedback": ["WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
 }
 

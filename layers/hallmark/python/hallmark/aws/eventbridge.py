@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hallmark.aws.failures import calling
 from hallmark.errors import InvalidInputError, UnavailableError
+from hallmark.events.published import Published
 
 _ENTRIES = 10
 _BYTES = 240_000
@@ -74,6 +75,23 @@ class EventPublisher:
             if not left:
                 return
         offer.left.update(left)
+
+
+class BusPublisher:
+    """Publishes on one bus, an event at a time."""
+
+    def __init__(self, bus_name: str, client: Any) -> None:
+        self._bus_name = bus_name
+        self._publisher = EventPublisher(client)
+
+    def publish(self, detail_type: str, event: Published) -> None:
+        """Publish an event.
+
+        Raises:
+            UnavailableError: EventBridge did not take it now.
+            InvalidInputError: EventBridge will never take it.
+        """
+        self._publisher.publish([event.to_entry(self._bus_name, detail_type)])
 
 
 def _is_passing(result: Mapping[str, Any]) -> bool:

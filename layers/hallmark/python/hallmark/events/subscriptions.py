@@ -53,6 +53,7 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "RetrainingStarted": RECORD,
     # Told by hallmark/events/reviews.py:
     "ReviewCompleted": RECORD,
+    "ReviewNoted": RECORD,
     "FeedbackExported": RECORD,
     # Told by hallmark/events/alerts.py:
     "AlertFired": RECORD,

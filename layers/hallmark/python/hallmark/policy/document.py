@@ -42,6 +42,7 @@ def read_policy(path: Path) -> Policy:
         policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
         check_gates(policy, _measured(policy.evaluation, path.parent / "policy" / "rubrics"))
+        _check_reviews(policy)
     except InvalidInputError as error:
         raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None
     except ValidationError as error:
@@ -99,6 +100,32 @@ def _measured(policy: EvaluationPolicy, rubrics: Path) -> dict[str, list[Metric]
             raise InvalidInputError(f"{place}.comparison.primary", primary, remedy)
         found[name] = measured
     return found
+
+
+_CASE_LABELS = ("group", "category", "difficulty")
+
+
+def _check_reviews(policy: Policy) -> None:
+    """Check that reviews of a suite's answers name a suite, one of its models, and strata that its cases have.
+
+    Raises:
+        InvalidInputError: One does not.
+    """
+    for name, program in policy.reviews.programs.items():
+        place, source = f"reviews.programs.{name}", program.source
+        if source.kind != "evaluation":
+            continue
+        suite = policy.evaluation.suites.get(source.suite)
+        if suite is None:
+            there = ", ".join(sorted(policy.evaluation.suites)) or "none"
+            remedy = f"name a suite of evaluation.suites ({there})"
+            raise InvalidInputError(f"{place}.source.suite", source.suite, remedy)
+        if source.variant not in suite.model_variants:
+            remedy = f"name one of the suite's model_variants: {', '.join(suite.model_variants)}"
+            raise InvalidInputError(f"{place}.source.variant", source.variant, remedy)
+        if program.sample.by is not None and program.sample.by not in _CASE_LABELS:
+            remedy = f"cases of an evaluation have {', '.join(_CASE_LABELS)}: take one of them"
+            raise InvalidInputError(f"{place}.sample.by", program.sample.by, remedy)
 
 
 def _steps(field: str) -> tuple[int | str, ...]:

@@ -1,0 +1,100 @@
+"""What reviews and feedback keep: tasks, scores and feedback in a table; rows of scores and datasets in a bucket."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.lineage_storage import LineageStorage
+
+LISTED_INDEX = "listed"
+
+
+class ReviewStorage(Construct):
+    """Kept when the stack is deleted: what people said cannot be asked again."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, shared: LineageStorage) -> None:
+        super().__init__(scope, construct_id)
+        self.key = shared.key
+        self.bus = shared.bus
+        self.alarms = shared.alarms
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self.table.add_global_secondary_index(
+            index_name=LISTED_INDEX,
+            partition_key=dynamodb.Attribute(name="listed", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="listed_at", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                    noncurrent_version_expiration=cdk.Duration.days(30),
+                )
+            ],
+        )
+        self.environment = {
+            "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID,
+            "PARTITION": cdk.Aws.PARTITION,
+            "REVIEWS_TABLE_NAME": self.table.table_name,
+            "EVENT_BUS_NAME": self.bus.event_bus_name,
+        }
+
+    def allow_table(self, *actions: str) -> iam.PolicyStatement:
+        """Return the statement for these operations on the table."""
+        return iam.PolicyStatement(
+            sid="UseReviews", actions=[f"dynamodb:{action}" for action in actions], resources=[self.table.table_arn]
+        )
+
+    def allow_listing(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function list what stands so."""
+        return iam.PolicyStatement(
+            sid="ListReviews", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{LISTED_INDEX}"]
+        )
+
+    def allow_writing(self, *folders: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function write below these folders of the bucket."""
+        return iam.PolicyStatement(
+            sid="WriteRows",
+            actions=["s3:PutObject"],
+            resources=[f"{self.bucket.bucket_arn}/{folder}/*" for folder in folders],
+        )
+
+    def allow_key(self, *, writes: bool) -> iam.PolicyStatement:
+        """Return the statement that lets a function read (and write) what the key encrypts."""
+        return iam.PolicyStatement(
+            sid="UseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"],
+            resources=[self.key.key_arn],
+        )
+
+    def allow_publishing(self) -> iam.PolicyStatement:
+        """Return the statement that lets a function say on the hallmark bus what it knows."""
+        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])

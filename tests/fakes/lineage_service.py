@@ -54,6 +54,9 @@ class CannedService:
         assert self._functions is not None
         return self._functions(output, payload)
 
+    def caller(self) -> str:
+        return "arn:aws:iam::111122223333:user/rater-1"
+
     def backfill(self, since: datetime | None) -> None:
         self.backfills.append(since)
 

@@ -189,6 +189,14 @@ class Deployed:
         answer: dict[str, Any] = self._invoke(name, self.output_of(output, stack), json.dumps(payload))
         return answer
 
+    def caller(self) -> str:
+        """Return the ARN of whoever calls.
+
+        Raises:
+            DeploymentError: STS could not be asked.
+        """
+        return str(self._call("sts", "get_caller_identity")["Arn"])
+
     def output_of(self, output: str, stack: str) -> str:
         """Return an output of any of Hallmark's stacks.
 

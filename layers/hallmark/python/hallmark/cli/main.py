@@ -16,10 +16,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.evaluations import evaluations
+from hallmark.cli.feedback import feedback
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
+from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.times import read_time
 from hallmark.lineage.model import NodeKind
@@ -371,6 +373,8 @@ def _time(text: str | None) -> datetime | None:
 
 
 app.add_typer(evaluations)
+app.add_typer(reviews, name="review")
+app.add_typer(feedback, name="feedback")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,10 @@ class LineageService(Protocol):
         """Invoke a function of any of Hallmark's stacks, by the output that names it."""
         ...
 
+    def caller(self) -> str:
+        """Return the ARN of whoever calls."""
+        ...
+
     def redrive(self) -> list[Redriven]:
         """Send the dead letters back."""
         ...

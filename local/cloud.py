@@ -22,7 +22,7 @@ from local.port_owner import PortInUseError
 from local.sagemaker_port import SageMakerPort
 from local.settings import CloudSettings, child_environment, client_environment, configure_emulator
 
-_START_SECONDS = 20.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _BACKLOG = 256
 _LOGGER = logging.getLogger(__name__)

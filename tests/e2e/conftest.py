@@ -18,6 +18,7 @@ from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
 from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
 from tests.e2e.evaluations import Evaluations
+from tests.e2e.permissions import Permissions
 from tests.patience import PATIENCE_SECONDS
 
 Found = TypeVar("Found")
@@ -28,12 +29,18 @@ QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews")
 POLL_SECONDS = 0.1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the test of what roles were let do come after all those that make them do it."""
+    items.sort(key=lambda item: Path(item.path).name == "test_least_privilege.py")
+
+
 class Deployed:
     """What the tests ask of the deployed app: its clients, its outputs, its answers."""
 
-    def __init__(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    def __init__(self, cloud: LocalCloud, outputs: dict[str, str], permissions: Permissions) -> None:
         self.cloud = cloud
         self.outputs = outputs
+        self.permissions = permissions
 
     def client(self, service: str) -> Any:
         return self.cloud.client(service)
@@ -117,7 +124,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with LocalCloud(CloudSettings()) as cloud:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": str(policy)})
-        yield Deployed(cloud, {name: value for stack in STACKS for name, value in done.outputs[stack].items()})
+        outputs = {name: value for stack in STACKS for name, value in done.outputs[stack].items()}
+        permissions = Permissions()
+        with permissions.recorded():
+            yield Deployed(cloud, outputs, permissions)
 
 
 VADER = "hallmark.vader-sentiment-v1:0"

@@ -98,7 +98,7 @@ def test_people_rate_the_answers_and_their_ratings_are_compared_like_any_metric(
 def test_a_job_that_someone_stops_is_missing_coverage_with_its_reason(
     deployed: Any, evaluations: Evaluations, jobs: Any
 ) -> None:
-    evaluations.faults.set(TEXTBLOB, Fault(latency_seconds=1))
+    evaluations.faults.set(TEXTBLOB, Fault(latency_seconds=30))
     name = evaluations.start("by-jobs")
 
     def running() -> str | None:

@@ -23,7 +23,8 @@ from tests.e2e.evaluations import Evaluations
 
 pytestmark = pytest.mark.e2e
 
-SLOW = Fault(latency_seconds=0.3)
+SLOW = Fault(latency_seconds=1)
+"""Long enough to do something while a run asks, and less than a run waits for answers of another invocation."""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,7 @@ def test_a_run_that_is_stopped_and_redriven_repeats_no_call(deployed: Any, evalu
     workflow.stop_execution(executionArn=execution)
     deployed.eventually(lambda: workflow.describe_execution(executionArn=execution)["status"] == "ABORTED")
     answered = evaluations.faults.calls(VADER).answered
+    evaluations.be_quick()
     workflow.redrive_execution(executionArn=execution)
     run = evaluations.completed(name)
 
@@ -141,9 +143,10 @@ def test_a_run_that_someone_stops_is_listed_as_stopped_and_a_redrive_completes_i
     event = evaluations.event(name)
     # Long enough that the run can be seen to go on.
     for model in (VADER, TEXTBLOB):
-        evaluations.faults.set(model, Fault(latency_seconds=1))
+        evaluations.faults.set(model, Fault(latency_seconds=2))
     workflow.redrive_execution(executionArn=execution)
     again = evaluations.ended(name, how={"running"})
+    evaluations.be_quick()
     run = evaluations.completed(name)
 
     assert (stopped["status"], stopped["reason"]) == ("stopped", "stopped in Step Functions: TooDear: not this week")
@@ -162,6 +165,7 @@ def test_a_function_that_dies_among_its_calls_is_replaced_and_no_call_is_repeate
     deployed.eventually(lambda: evaluations.faults.calls(VADER).answered >= 10)
 
     killed = deployed.cloud.kill_function("AskModels")
+    evaluations.be_quick()
     run = evaluations.completed(name)
 
     assert killed

@@ -54,6 +54,38 @@ def test_a_case_with_many_repeats_counts_once() -> None:
     assert estimate_of(make_report(evidence_of(results)), "old").value == pytest.approx(1 / 3)
 
 
+def test_repeats_tell_how_often_one_attempt_or_each_of_several_is_right() -> None:
+    passed = {0: 5, 1: 3, 2: 0, 3: 1}
+    results = [
+        scored("old", case, int(epoch < right), epoch=epoch) for case, right in passed.items() for epoch in range(5)
+    ]
+    results += [scored("old", case, 1, epoch=epoch) for case in range(4, 40) for epoch in range(5)]
+
+    repeated = estimate_of(make_report(evidence_of(results)), "old").repeated
+
+    assert repeated is not None
+    assert (repeated.k, repeated.cases) == (5, 40)
+    assert repeated.any_passes == pytest.approx(39 / 40)
+    assert repeated.all_pass == pytest.approx(37 / 40)
+    assert repeated.any_span.low is not None
+    assert repeated.any_span.low < repeated.any_passes
+
+
+def test_a_few_lost_attempts_leave_their_cases_out_of_pass_at_k_and_no_more() -> None:
+    results = [scored("old", case, case % 2, epoch=epoch) for case in range(40) for epoch in range(3)]
+    lost = [each for place, each in enumerate(results) if place not in {0, 30, 60}]
+
+    repeated = estimate_of(make_report(evidence_of(lost)), "old").repeated
+
+    assert repeated is not None
+    assert (repeated.k, repeated.cases) == (3, 37)
+    assert repeated.any_passes == pytest.approx(20 / 37)
+
+
+def test_cases_that_are_asked_once_have_no_pass_at_k() -> None:
+    assert estimate_of(make_report(evidence_of(scores_of({"old": [1, 0] * 20}))), "old").repeated is None
+
+
 def test_a_sample_with_unequal_strata_stands_for_its_population() -> None:
     random = np.random.default_rng(3)
     groups = ["rare"] * 30 + ["usual"] * 30

@@ -70,6 +70,24 @@ def test_the_forecast_counts_calls_and_never_expects_more_than_the_worst() -> No
     assert forecast.unpriced == ()
 
 
+SEEN = "".join(json.dumps({"id": f"c{n}", "prompt": f"which town is number {n} of the list"}) + "\n" for n in range(5))
+
+
+def test_cases_that_stand_in_the_training_data_are_told_and_stay() -> None:
+    planned = plan(policy(contamination={"training_data": "s3://b/training/", "ngram": 3}), SEEN)
+
+    (version,) = planned.plan.datasets
+    assert version.drawn == 5
+    assert "5 of 5 cases stand in the training data" in " ".join(version.notes)
+
+
+def test_a_dataset_of_which_nothing_is_left_is_refused_with_the_reason() -> None:
+    settings = {"training_data": "s3://b/training/", "ngram": 3, "exclude": True}
+
+    with pytest.raises(InvalidInputError, match="all its cases stand in the training data"):
+        plan(policy(contamination=settings), SEEN)
+
+
 def test_a_run_ends_when_its_time_is_over() -> None:
     assert plan(policy()).plan.deadline == STARTED + timedelta(minutes=30)
 

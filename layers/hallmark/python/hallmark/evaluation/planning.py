@@ -233,6 +233,12 @@ def _draw(
         notes.append(report.summary)
         if suite.contamination.exclude:
             cases = [case for case in cases if case.id not in report.contaminated]
+        if not cases:
+            raise InvalidInputError(
+                f"datasets.{name}",
+                location,
+                f"all its cases stand in the training data, and are excluded: {report.summary}",
+            )
     if suite.sampling is not None:
         sample = draw_sample(cases, suite.sampling, spreads)
         notes.extend(sample.report.warnings)

@@ -15,7 +15,16 @@ from hallmark.evaluation.comparison.gathering import (
     Scores,
     Tally,
 )
-from hallmark.evaluation.comparison.report import Coverage, Estimate, Fairness, GroupGap, GroupLeftOut, Quantile, Slice
+from hallmark.evaluation.comparison.report import (
+    Attempts,
+    Coverage,
+    Estimate,
+    Fairness,
+    GroupGap,
+    GroupLeftOut,
+    Quantile,
+    Slice,
+)
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
@@ -30,6 +39,7 @@ from hallmark.statistics.intervals import (
     wilson,
 )
 from hallmark.statistics.outcomes import Interval
+from hallmark.statistics.passing import estimate_pass_at_k, estimate_pass_hat_k
 from hallmark.statistics.resampling import MetricOfSums, apply_metric
 from hallmark.statistics.sequential import confidence_sequence
 
@@ -43,6 +53,8 @@ _CORPUS_RESAMPLES = 2_000
 _GROUP_RESAMPLES = 1_000
 _MOST_REASONS = 5
 _LEAST = 2
+_FEWER_ATTEMPTS = 0.1
+"""The share of cases that may have fewer attempts than the k of pass@k; they are left out of it."""
 
 
 def estimate_all(
@@ -121,6 +133,27 @@ class Estimator:
             cases=len(scores.cases),
             attempts=len(scores.values),
             quantiles=quantiles_of(scores.values, self._confidence) if is_open and part is None else (),
+            repeated=self._repeated(scores) if part is None else None,
+        )
+
+    def _repeated(self, scores: Scores) -> Attempts | None:
+        """Return what k attempts come to, k being what nine of ten cases have; an attempt may lack a score."""
+        if self._metric.kind is not MetricKind.BINARY or self._metric.direction is not Direction.HIGHER:
+            return None
+        k = int(np.quantile(scores.attempts, _FEWER_ATTEMPTS, method="lower"))
+        often = scores.at(scores.cases[scores.attempts >= k])
+        if k < _LEAST or len(often.cases) < _LEAST:
+            return None
+        cases = np.repeat(often.cases, often.attempts).tolist()
+        any_passes = estimate_pass_at_k(often.values, cases, k, self._confidence)
+        all_pass = estimate_pass_hat_k(often.values, cases, k, self._confidence)
+        return Attempts(
+            k=k,
+            cases=len(often.cases),
+            any_passes=any_passes.value,
+            any_span=as_span(any_passes.interval),
+            all_pass=all_pass.value,
+            all_span=as_span(all_pass.interval),
         )
 
     def _value(self, scores: Scores, *, is_whole: bool) -> tuple[float, Interval | None]:

@@ -48,6 +48,21 @@ class Quantile(_Value):
     span: Span
 
 
+class Attempts(_Value):
+    """What several attempts at each case come to, where an answer is right or wrong; each case counts alike."""
+
+    k: int
+    """Attempts at a case."""
+    cases: int
+    """Asked at least so often."""
+    any_passes: Finite
+    """pass@k: the chance that at least one of k attempts is right."""
+    any_span: Span
+    all_pass: Finite
+    """pass^k: the chance that all of them are."""
+    all_span: Span
+
+
 class Estimate(_Value):
     """How one model does on one metric."""
 
@@ -70,6 +85,8 @@ class Estimate(_Value):
     reasons: dict[str, int] = {}
     """Why the scorer failed, and how often; the most frequent ones."""
     quantiles: tuple[Quantile, ...] = ()
+    repeated: Attempts | None = None
+    """Of a metric of right and wrong, where cases were asked several times."""
     worst_case: Finite | None = None
     """The value if every call without an answer had scored worst; None where all are answered or it has no bounds."""
     best_case: Finite | None = None

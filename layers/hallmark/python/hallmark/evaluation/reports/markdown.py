@@ -10,6 +10,7 @@ from hallmark.evaluation.reports.foreign_text import in_html, in_markdown, short
 from hallmark.evaluation.reports.tables import (
     Table,
     answer_table,
+    attempts_table,
     comparison_table,
     corrected_table,
     coverage_table,
@@ -55,6 +56,7 @@ def _lines(report: Report) -> Iterator[str]:
         robustness_table(report),
         robustness_comparison_table(report),
         percentile_table(report),
+        attempts_table(report),
         judge_table(report),
         corrected_table(report),
     )

@@ -23,6 +23,7 @@ from hallmark.evaluation.reports.tables import (
     VERDICT,
     Table,
     answer_table,
+    attempts_table,
     comparison_table,
     corrected_table,
     coverage_table,
@@ -202,6 +203,7 @@ def _estimates(report: Report) -> Iterator[str]:
     yield _plots(figures)
     yield from _table(estimate_table(report))
     yield from _folded(percentile_table(report))
+    yield from _folded(attempts_table(report))
     yield from _folded(comparison_table(report))
     yield "</section>"
 

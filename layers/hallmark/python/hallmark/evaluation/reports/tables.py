@@ -198,6 +198,32 @@ def percentile_table(report: Report) -> Table:
     )
 
 
+def attempts_table(report: Report) -> Table:
+    """Return what several attempts at a case come to; without rows where each case was asked once."""
+    metrics = metrics_by_name(report)
+    rows = []
+    for each in report.estimates:
+        if each.repeated is not None:
+            scale, found = Scale.of(metrics[each.metric]), each.repeated
+            rows.append(
+                (
+                    metrics[each.metric].title,
+                    each.model,
+                    f"{found.k:,}",
+                    scale.estimate(found.any_passes, found.any_span),
+                    scale.estimate(found.all_pass, found.all_span),
+                    f"{found.cases:,}",
+                )
+            )
+    return Table(
+        "Several attempts",
+        ("Metric", "Model", "k", "pass@k: one is right", "pass^k: all are right", "Cases"),
+        tuple(rows),
+        (False, False, True, True, True, True),
+        "Each case counts alike; cases with fewer than k attempts are left out.",
+    )
+
+
 def coverage_table(report: Report) -> Table:
     """Return how much of what was planned has an answer."""
     kinds = sorted({kind for each in report.coverage for kind in each.failures})
@@ -422,6 +448,7 @@ def report_tables(report: Report) -> tuple[Table, ...]:
         robustness_table(report),
         robustness_comparison_table(report),
         percentile_table(report),
+        attempts_table(report),
         judge_table(report),
         corrected_table(report),
     )

@@ -1,0 +1,96 @@
+"""Which statement of which role let each request through, as the emulator's IAM evaluates it while the tests run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, NamedTuple
+
+from local.cloud import LocalCloud
+
+
+class Grant(NamedTuple):
+    """One action of a statement of a role."""
+
+    role: str
+    sid: str
+    action: str
+
+
+class Permissions:
+    """What roles were let do, and by which of their statements alone.
+
+    Attributes:
+        needed: For these, some request had no other statement to stand on.
+        refused: What roles were not let do; an action, not the statement that lacks, as there is none.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.needed: set[Grant] = set()
+        self.refused: set[tuple[str, str, str]] = set()
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Watch every evaluation of IAM."""
+        from ministack.core import iam_evaluator  # noqa: PLC0415 - MiniStack reads its settings when it is imported
+
+        evaluate_policies: Callable[..., Any] = iam_evaluator.evaluate
+        enforce_policies: Callable[..., Any] = iam_evaluator.enforce
+
+        def evaluate(context: Any, policies: Any, *limits: Any) -> Any:
+            result = evaluate_policies(context, policies, *limits)
+            if result.decision == "Allow" and ":assumed-role/" in context.principal_arn:
+                self._note(context, policies)
+            return result
+
+        def enforce(*asked: Any, **named: Any) -> Any:
+            denied = enforce_policies(*asked, **named)
+            if isinstance(denied, iam_evaluator.EvalResult) and ":assumed-role/" in denied.principal_arn:
+                _key, action, _service, _region, *resource = asked
+                with self._lock:
+                    self.refused.add((role_of(denied.principal_arn), action, str([*resource[:1], named])))
+            return denied
+
+        iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce
+        try:
+            yield
+        finally:
+            iam_evaluator.evaluate, iam_evaluator.enforce = evaluate_policies, enforce_policies
+
+    def _note(self, context: Any, policies: Any) -> None:
+        from ministack.core import iam_evaluator  # noqa: PLC0415 - as above
+
+        matching = [
+            statement
+            for statements in policies
+            for statement in statements
+            if iam_evaluator._first_match(context, [statement], "Allow")
+        ]
+        if len(matching) == 1:
+            grant = Grant(role_of(context.principal_arn), matching[0].sid, context.action)
+            with self._lock:
+                self.needed.add(grant)
+
+
+def role_of(principal_arn: str) -> str:
+    """Return the role of a session."""
+    return principal_arn.split("/")[-2]
+
+
+def grants_of(cloud: LocalCloud, stacks: tuple[str, ...]) -> Iterator[Grant]:
+    """Yield each action that a statement of a role of these stacks allows."""
+    iam, cloudformation = cloud.client("iam"), cloud.client("cloudformation")
+    for stack in stacks:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
+            if resource["ResourceType"] != "AWS::IAM::Role":
+                continue
+            role = resource["PhysicalResourceId"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+                for statement in document["Statement"]:
+                    actions = statement["Action"]
+                    for action in [actions] if isinstance(actions, str) else actions:
+                        yield Grant(role, statement.get("Sid", ""), action)

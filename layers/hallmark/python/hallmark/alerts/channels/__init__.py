@@ -1,0 +1,1 @@
+"""How an alert is said in each channel, and how it gets there."""

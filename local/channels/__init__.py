@@ -1,0 +1,1 @@
+"""Slack and PagerDuty as they answer over HTTP, on the loopback interface, with faults on demand."""

@@ -1,4 +1,4 @@
-"""Starts the suites that an event concerns: a new model package, a custom model, a changed dataset, a request."""
+"""Starts the suites that an event concerns: a new model package, a custom model, changed data or words, a request."""
 
 from __future__ import annotations
 

@@ -303,6 +303,19 @@ class EvaluationEngine(Construct):
                 ),
                 None,
             )
+        if any(suite.triggers.prompt_changes for suite in suites):
+            # CloudFormation user guide, "Managing events with CloudFormation and Amazon EventBridge".
+            patterns["Deployments"] = (
+                events.EventPattern(
+                    source=["aws.cloudformation"],
+                    detail_type=["CloudFormation Stack Status Change"],
+                    detail={
+                        "stack-id": [cdk.Aws.STACK_ID],
+                        "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
+                    },
+                ),
+                None,
+            )
         if any(suite.triggers.dataset_changes for suite in suites):
             patterns["Datasets"] = (
                 events.EventPattern(

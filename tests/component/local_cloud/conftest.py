@@ -111,7 +111,7 @@ class Workbench:
         while len(received) < count and time.monotonic() < deadline:
             answer = self.sqs.receive_message(
                 QueueUrl=url,
-                MaxNumberOfMessages=10,
+                MaxNumberOfMessages=min(10, count - len(received)),
                 WaitTimeSeconds=1 if timeout_seconds >= 1 else 0,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],

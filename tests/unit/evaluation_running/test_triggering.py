@@ -107,6 +107,36 @@ def test_an_event_that_is_delivered_twice_starts_one_run_and_another_content_ano
     assert all(len(name) <= 80 for name in names)
 
 
+def deployed(status: str = "UPDATE_COMPLETE") -> dict[str, Any]:
+    stack = "arn:aws:cloudformation:us-west-1:111122223333:stack/HallmarkEvaluation/0a1b"
+    detail = {"stack-id": stack, "status-details": {"status": status, "status-reason": ""}, "client-request-token": ""}
+    return {"source": "aws.cloudformation", "detail-type": "CloudFormation Stack Status Change", "detail": detail}
+
+
+def saying(system: str, *, template: str | None = None) -> EvaluationPolicy:
+    told = POLICY.model_dump(mode="json")
+    told["models"]["nova"]["system"] = system
+    told["datasets"]["one"]["template"] = template
+    told["suites"]["models"]["triggers"] = {"prompt_changes": True}
+    return EvaluationPolicy.model_validate(told)
+
+
+def test_a_deployment_with_other_words_starts_a_run_and_one_with_the_same_words_none() -> None:
+    policies = (saying("Be kind."), saying("Be kind."), saying("Be brief."), saying("Be kind.", template="{prompt}?"))
+
+    names = [starts_of(deployed(), policy)[0].name for policy in policies]
+
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+    (start,) = starts_of(deployed("CREATE_COMPLETE"), policies[0])
+    assert (start.suite, start.trigger.kind) == ("models", "prompt_changed")
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "DELETE_COMPLETE"])
+def test_a_stack_that_was_not_deployed_starts_nothing(status: str) -> None:
+    assert starts_of(deployed(status), saying("Be kind.")) == ()
+
+
 def test_a_request_names_its_suite_and_models() -> None:
     event = {"detail-type": "EvaluationRequested", "id": "7", "detail": {"suite": "data", "models": ["nova"]}}
 
@@ -121,6 +151,7 @@ def test_a_request_names_its_suite_and_models() -> None:
         ({"detail-type": "Object Created", "detail": None}, "detail"),
         ({"detail-type": "Object Created", "detail": {}}, "detail.object"),
         ({"detail-type": "Something Else", "detail": {}}, "detail-type"),
+        ({"detail-type": "CloudFormation Stack Status Change", "detail": {"stack-id": "a"}}, "detail.status-details"),
         ({"detail-type": "EvaluationRequested", "detail": {}}, "detail.suite"),
         ({"detail-type": "EvaluationRequested", "detail": {"suite": "nothing"}}, "detail.suite"),
         ({"detail-type": "EvaluationRequested", "detail": {"suite": "data", "models": "nova"}}, "detail.models"),

@@ -33,7 +33,7 @@ class _Value(BaseModel):
 class Trigger(_Value):
     """Why a run was started."""
 
-    kind: Literal["schedule", "manual", "model_package", "custom_model", "dataset_changed", "gate"]
+    kind: Literal["schedule", "manual", "model_package", "custom_model", "dataset_changed", "prompt_changed", "gate"]
     source: str = ""
     """ARN of what changed, or of who asked."""
 

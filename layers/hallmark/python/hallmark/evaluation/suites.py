@@ -350,6 +350,8 @@ class Triggers(_Section):
     """A Bedrock customization job that completed: its model is evaluated beside the others."""
     dataset_changes: bool = False
     """A new object at one of the suite's datasets."""
+    prompt_changes: bool = False
+    """A deployment that changes what is said to the suite's models: system prompts, templates, solved examples."""
 
 
 _VARIANTS_OF_AB_TEST = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from hallmark.evaluation.suites import EvaluationPolicy, ModelVariant, Suite
 
 MODEL_ID_PROPERTY = "hallmark:model-id"
 """Property (CustomerMetadataProperties) of a model package that names what Converse takes for it."""
+
+DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+"""Status of a stack that has been deployed (CloudFormation user guide, stack status codes)."""
 
 
 class Start(NamedTuple):
@@ -50,6 +54,8 @@ def starts_of(event: Mapping[str, Any], policy: EvaluationPolicy) -> tuple[Start
             return tuple(_of_custom_model(detail, policy))
         case "Object Created":
             return tuple(_of_object(detail, policy))
+        case "CloudFormation Stack Status Change":
+            return tuple(_of_deployment(detail, policy))
         case "EvaluationRequested":
             return (_requested(detail, policy, str(event.get("id", ""))),)
     raise InvalidInputError("detail-type", kind, "no suite can be started by it: see docs/events.md")
@@ -90,6 +96,26 @@ def _of_object(detail: Mapping[str, Any], policy: EvaluationPolicy) -> Iterator[
         places = [policy.datasets[dataset].location for dataset in suite.datasets]
         if suite.triggers.dataset_changes and any(_lies_in(uri, place) for place in places):
             yield _start(name, f"{uri}#{version}", Trigger(kind="dataset_changed", source=uri), {})
+
+
+def _of_deployment(detail: Mapping[str, Any], policy: EvaluationPolicy) -> Iterator[Start]:
+    """The deployed policy may say other words to models; those that were asked with before start nothing."""
+    stack, told = _text(detail, "stack-id"), detail.get("status-details")
+    if not isinstance(told, Mapping):
+        raise InvalidInputError("detail.status-details", told, "send CloudFormation's event as EventBridge delivers it")
+    if told.get("status") not in DEPLOYED:
+        return
+    for name, suite in policy.suites.items():
+        if suite.triggers.prompt_changes:
+            yield _start(name, _words_of(suite, policy), Trigger(kind="prompt_changed", source=stack), {})
+
+
+def _words_of(suite: Suite, policy: EvaluationPolicy) -> str:
+    """Return all that the policy adds to what the cases ask, as text that is the same for the same words."""
+    models = {name: policy.models[name].system for name in suite.model_variants}
+    sources = {name: policy.datasets[name] for name in suite.datasets}
+    around = {name: [source.template, source.shots, source.examples] for name, source in sources.items()}
+    return json.dumps([models, around], sort_keys=True)
 
 
 def _requested(detail: Mapping[str, Any], policy: EvaluationPolicy, event_id: str) -> Start:

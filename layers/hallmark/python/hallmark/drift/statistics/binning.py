@@ -53,7 +53,7 @@ def neighbours_merged(baseline: Integers, current: Integers, least: float) -> tu
         held += float(expected)
         if held >= least:
             group, held = group + 1, 0.0
-    if held and group:  # what is left over belongs to the last one that was full
+    if group and held < least and groups[-1] == group:  # what is left over belongs to the last one that was full
         groups[groups == group] = group - 1
     count = int(groups.max()) + 1 if len(groups) else 0
     return binned(groups, count, baseline), binned(groups, count, current)

@@ -35,6 +35,16 @@ class Statistic(StrEnum):
     """Mean of scores from 0 to 1 is below the threshold, whatever the baseline."""
     MISSING_SHARE = "missing_share"
     """More values are missing or NaN than in the baseline."""
+    CUSUM = "cusum"
+    """How far the mean has moved from the baseline's since it began to, window by window, in deviations of a value."""
+    PAGE_HINKLEY = "page_hinkley"
+    """How far the mean has moved from that of the windows so far, since it began to, in deviations of a value."""
+    ADWIN = "adwin"
+    """How far the means of the newest and of the older windows lie apart, where they do most clearly, in deviations."""
+    MMD = "mmd"
+    """Kernel distance of embeddings (maximum mean discrepancy), from 0 to 1.41."""
+    DOMAIN_CLASSIFIER = "domain_classifier"
+    """How well a classifier tells embeddings of window and baseline: area under the curve, 0.5 for not at all."""
 
 
 class Reading(StrEnum):
@@ -81,8 +91,17 @@ NORMS = {
     Statistic.RATE_DECREASE: Norm(0.05, "", _NUMERIC, has_reading=True),
     Statistic.SCORE_FLOOR: Norm(0.85, "", _NUMERIC, falls=True),
     Statistic.MISSING_SHARE: Norm(0.05, "", _BOTH, has_reading=True),
+    Statistic.CUSUM: Norm(0.2, "deviations", _NUMERIC),
+    Statistic.PAGE_HINKLEY: Norm(0.2, "deviations", _NUMERIC),
+    Statistic.ADWIN: Norm(0.2, "deviations", _NUMERIC),
+    Statistic.MMD: Norm(0.1, "", _BOTH),
+    Statistic.DOMAIN_CLASSIFIER: Norm(0.6, "", _BOTH),
 }
-"""Defaults of the field."""
+"""Defaults of the field, where it has any."""
+ON_STREAMS = frozenset({Statistic.CUSUM, Statistic.PAGE_HINKLEY, Statistic.ADWIN})
+"""Read from the means of all windows so far; see ``trends``."""
+ON_EMBEDDINGS = frozenset({Statistic.MMD, Statistic.DOMAIN_CLASSIFIER})
+"""Read from arrays of embeddings, not from profiles."""
 
 
 class Check(BaseModel):

@@ -27,6 +27,7 @@ from hallmark.drift.statistics.evidence import (
     larger_sum_p,
     smirnov_p,
 )
+from hallmark.statistics.intervals import wilson
 
 _Z95 = 1.959963984540054
 _TESTED_BINS = 10
@@ -213,11 +214,9 @@ def _mean(values: Floats, counts: Integers) -> tuple[float, float]:
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:
-    """Interval of 95 % of a share (Wilson, 1927); too wide, never too narrow, for scores between 0 and 1."""
-    square = _Z95**2
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    spread = _Z95 / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    return max(0.0, centre - spread), min(1.0, centre + spread)
+    """Interval of 95 % of a share; too wide, never too narrow, for scores between 0 and 1."""
+    found = wilson(min(share * count, count), count)
+    return found.low, found.high
 
 
 def _newcombe(samples: Samples, sign: float) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from hallmark.drift.statistics.arrays import Floats, Integers
 from hallmark.drift.statistics.distances import chi_square, likelihood_ratio
+from hallmark.statistics.distributions import chi_square_tail
 
 LEAST_EXPECTED = 5.0
 """Values that a bin must expect in either sample before it is tested: the usual rule for chi-square (Cochran, 1954)."""
@@ -34,21 +35,6 @@ def homogeneity_p(baseline: Integers, current: Integers) -> float:
         return 1.0
     pearson, _ = chi_square(baseline, current)
     return max(chi_square_tail(g, degrees), chi_square_tail(pearson, degrees))
-
-
-def chi_square_tail(statistic: float, degrees: int) -> float:
-    """Probability that chi-square with ``degrees`` of freedom, a whole number, is at least ``statistic``.
-
-    Closed form: a sum of Poisson probabilities, and the error function where degrees are odd (Abramowitz and Stegun,
-    26.4.4 and 26.4.5).
-    """
-    if statistic <= 0:
-        return 1.0
-    half = statistic / 2
-    orders = np.arange(degrees // 2, dtype=np.float64) + (0.5 if degrees % 2 else 0.0)
-    terms = [order * math.log(half) - half - math.lgamma(order + 1) for order in orders]
-    tail = math.erfc(math.sqrt(half)) if degrees % 2 else 0.0
-    return min(1.0, tail + math.fsum(math.exp(term) for term in terms))
 
 
 def smirnov_p(distance: float, m: int, n: int) -> float:
@@ -75,13 +61,16 @@ def _kolmogorov_tail(z: float) -> float:
 
 def _inside_probability(distance: float, m: int, n: int) -> float:
     """Probability that a random path from (0, 0) to (m, n) stays nearer to the diagonal than ``distance``."""
+    m, n = min(m, n), max(m, n)
     allowed = distance * (1 - 1e-12)
     columns = np.arange(n + 1) / n
     row = (columns < allowed).astype(np.float64)
     log_scale = 0.0
     for i in range(1, m + 1):
+        outside = np.abs(i / m - columns) >= allowed
+        row[outside] = 0.0
         row = np.cumsum(row)
-        row[np.abs(i / m - columns) >= allowed] = 0.0
+        row[outside] = 0.0
         largest = row.max()
         if largest <= 0:
             return 0.0

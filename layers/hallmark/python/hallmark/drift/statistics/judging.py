@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from hallmark.drift.statistics.arrays import Floats
+from hallmark.drift.statistics.arrays import Anything, Floats
 from hallmark.drift.statistics.categories import on_common_names
-from hallmark.drift.statistics.checks import NORMS, Check, Demand, Finding, Statistic
+from hallmark.drift.statistics.checks import NORMS, ON_EMBEDDINGS, ON_STREAMS, Check, Demand, Finding, Statistic
 from hallmark.drift.statistics.comparing import Comparison, IncomparableError, Samples, compare, in_baseline_bins
+from hallmark.drift.statistics.distances import Distance
+from hallmark.drift.statistics.embeddings import domain_classifier, maximum_mean_discrepancy
 from hallmark.drift.statistics.histograms import on_common_support
-from hallmark.drift.statistics.looks import LookState, RecentWindows
+from hallmark.drift.statistics.looks import LookState, MeanStream, RecentWindows
 from hallmark.drift.statistics.profiles import Profile
+from hallmark.drift.statistics.trends import compare_stream, mean_of_window
 from hallmark.errors import InvalidInputError
 
 _OF_ONE_WINDOW = frozenset({Statistic.P95_RATIO, Statistic.SCORE_FLOOR})
@@ -37,8 +40,22 @@ class _Trial:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What the checks of one look share, and what they leave behind for the next one."""
+
+    state: LookState
+    embeddings: Mapping[str, tuple[Anything, Anything]]
+    recent: dict[str, RecentWindows] = field(default_factory=dict)
+    streams: dict[str, MeanStream] = field(default_factory=dict)
+
+
 def judge(
-    baseline: Mapping[str, Profile], current: Mapping[str, Profile], checks: Sequence[Check], looks: LookState
+    baseline: Mapping[str, Profile],
+    current: Mapping[str, Profile],
+    checks: Sequence[Check],
+    looks: LookState,
+    embeddings: Mapping[str, tuple[Anything, Anything]] | None = None,
 ) -> tuple[tuple[Finding, ...], LookState]:
     """Compare a window with the baseline.
 
@@ -52,6 +69,8 @@ def judge(
         current: Profile of each feature in the window.
         checks: What is watched; each finding is of the check at its place.
         looks: What the last look returned; ``LookState(horizon=…)`` before the first.
+        embeddings: For checks of ``mmd`` and ``domain_classifier``: of each such feature the rows of the baseline,
+            shape ``(m, k)``, and of the window, shape ``(n, k)``.
 
     Returns:
         A finding for each check, and the state for the next look. A feature that one side does not have, or that has no
@@ -61,14 +80,16 @@ def judge(
         InvalidInputError: Two checks are the same, or a statistic does not fit the kind of its feature.
     """
     _refuse_repeats(checks)
-    recent: dict[str, RecentWindows] = {}
+    look = _Look(looks, embeddings or {})
     trials = [
-        _try(check, place, baseline.get(check.feature), current.get(check.feature), looks, recent)
+        _try_embeddings(check, look)
+        if check.statistic in ON_EMBEDDINGS
+        else _try(check, place, baseline.get(check.feature), current.get(check.feature), look)
         for place, check in enumerate(checks)
     ]
     adjusted = _adjusted(trials, looks.horizon)
     findings = tuple(_finding(trial, p, len(checks), looks) for trial, p in zip(trials, adjusted, strict=True))
-    return findings, looks.after(recent.items())
+    return findings, looks.after(look.recent, look.streams)
 
 
 def _refuse_repeats(checks: Sequence[Check]) -> None:
@@ -80,14 +101,21 @@ def _refuse_repeats(checks: Sequence[Check]) -> None:
         seen.add(key)
 
 
-def _try(
-    check: Check,
-    place: int,
-    baseline: Profile | None,
-    current: Profile | None,
-    looks: LookState,
-    recent: dict[str, RecentWindows],
-) -> _Trial:
+def _try_embeddings(check: Check, look: _Look) -> _Trial:
+    rows = look.embeddings.get(check.feature)
+    if rows is None:
+        return _Trial(check, 0, 0, note="there are no embeddings of it: give those of baseline and window")
+    counts = (len(rows[0]), len(rows[1]))
+    compare_rows = maximum_mean_discrepancy if check.statistic is Statistic.MMD else domain_classifier
+    try:
+        found = compare_rows(*rows)
+    except InvalidInputError as error:
+        return _Trial(check, *counts, note=str(error))
+    comparison = Comparison(Distance(found.value, found.low, found.high), found.p_value)
+    return _Trial(check, *counts, comparison, found.p_value, _is_beyond(check, comparison))
+
+
+def _try(check: Check, place: int, baseline: Profile | None, current: Profile | None, look: _Look) -> _Trial:
     for profile in (baseline, current):
         if profile is not None and profile.kind not in NORMS[check.statistic].kinds:
             remedy = (
@@ -102,9 +130,12 @@ def _try(
         baseline = Profile.of([], current.kind)
     if baseline.kind is not current.kind:
         return _Trial(check, *counts, note=f"the baseline is {baseline.kind} and the window is {current.kind}")
-    samples, note = _samples(check, baseline, current)
     try:
-        return _best(check, counts, samples, looks, recent, _absent(check, current) + note)
+        samples, note = _samples(check, baseline, current)
+        note = _absent(check, current) + note
+        if check.statistic in ON_STREAMS:
+            return _trend(check, samples, baseline, current, look, note)
+        return _best(check, counts, samples, look, note)
     except IncomparableError as error:
         return _Trial(check, *counts, note=str(error))
 
@@ -150,23 +181,27 @@ def _samples(check: Check, baseline: Profile, current: Profile) -> tuple[Samples
     return Samples(before, after), f"; new categories: {shown}{more}" if new else ""
 
 
-def _best(
-    check: Check,
-    counts: tuple[int, int],
-    samples: Samples,
-    looks: LookState,
-    recent: dict[str, RecentWindows],
-    note: str,
-) -> _Trial:
+def _trend(check: Check, samples: Samples, baseline: Profile, current: Profile, look: _Look, note: str) -> _Trial:
+    stream = look.streams.get(check.feature)
+    if stream is None:
+        newest = mean_of_window(samples, baseline, current)
+        stream = look.state.with_mean(check.feature, baseline.present, baseline.mean, newest)
+        look.streams[check.feature] = stream
+    found, windows = compare_stream(check, stream)
+    count = sum(mean.count for mean in stream.means[-windows:])
+    return _Trial(check, baseline.present, count, found, found.p_value, _is_beyond(check, found), windows, note)
+
+
+def _best(check: Check, counts: tuple[int, int], samples: Samples, look: _Look, note: str) -> _Trial:
     """Compare the newest window, and the latest ones taken together; keep what speaks most."""
     newest = compare(check, samples)
     trials = [(1, newest, counts[1])]
-    seen = 1
+    seen, looks = 1, look.state
     if check.statistic not in _OF_ONE_WINDOW and max(looks.lookbacks, default=1) > 1:
         compact = _compact(samples)
         key = f"{check.feature} (missing)" if check.statistic is Statistic.MISSING_SHARE else check.feature
         windows = looks.with_window(key, compact.baseline, compact.current)
-        recent[key] = windows
+        look.recent[key] = windows
         seen = len(windows.windows)
         for several in looks.weights(seen):
             if several > 1:

@@ -12,7 +12,7 @@ several. Each look shares its part among those: a half for the newest window, th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,8 @@ from hallmark.drift.statistics.arrays import Integers
 
 HOURS_OF_A_YEAR = 8760
 MOST_LOOKBACK = 64
+MOST_MEANS = 128
+"""Windows of a stream that are kept: a change that is older is not found any more."""
 
 
 class RecentWindows(BaseModel):
@@ -40,6 +42,30 @@ class RecentWindows(BaseModel):
         return np.asarray(np.sum(np.array(self.windows[-windows:], dtype=np.int64), axis=0), dtype=np.int64)
 
 
+class WindowMean(BaseModel):
+    """Where the mean of a window lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score: float
+    """Of the evidence that it is above the baseline's: standard normal while nothing has changed."""
+    shift: float
+    """Less the baseline's, in deviations of a value of the baseline."""
+    count: int
+    """Values of the window."""
+
+
+class MeanStream(BaseModel):
+    """Means of the latest windows; they count as long as the baseline is the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline_count: int
+    baseline_mean: float
+    means: tuple[WindowMean, ...]
+    """Newest last."""
+
+
 class LookState(BaseModel):
     """How often a monitor has looked, how often it will, and what it saw last. A value: JSON by ``model_dump``.
 
@@ -55,6 +81,9 @@ class LookState(BaseModel):
     """How many of the latest windows are taken together: each of these; ``(1,)`` for the newest only."""
     looks: int = Field(default=0, ge=0)
     recent: dict[str, RecentWindows] = {}
+    """Of each feature whose windows are taken together."""
+    streams: dict[str, MeanStream] = {}
+    """Of each feature that is watched for trends."""
 
     def weights(self, seen: int) -> Mapping[int, float]:
         """Share of each number of windows in what a look may spend, when ``seen`` windows are there."""
@@ -72,6 +101,16 @@ class LookState(BaseModel):
         kept = max(1, min(max(self.lookbacks, default=1), MOST_LOOKBACK))
         return RecentWindows(baseline=counts, windows=(*before, tuple(current.tolist()))[-kept:])
 
-    def after(self, recent: Iterable[tuple[str, RecentWindows]]) -> LookState:
+    def with_mean(self, feature: str, baseline_count: int, baseline_mean: float, newest: WindowMean) -> MeanStream:
+        """Return the stream of a feature with this window; of another baseline, this one alone."""
+        known = self.streams.get(feature)
+        is_same = known is not None and (known.baseline_count, known.baseline_mean) == (baseline_count, baseline_mean)
+        before = known.means if known is not None and is_same else ()
+        return MeanStream(
+            baseline_count=baseline_count, baseline_mean=baseline_mean, means=(*before, newest)[-MOST_MEANS:]
+        )
+
+    def after(self, recent: Mapping[str, RecentWindows], streams: Mapping[str, MeanStream]) -> LookState:
         """Return the state after a look."""
-        return self.model_copy(update={"looks": self.looks + 1, "recent": {**self.recent, **dict(recent)}})
+        seen = {"recent": {**self.recent, **recent}, "streams": {**self.streams, **streams}}
+        return self.model_copy(update={"looks": self.looks + 1, **seen})

@@ -1,0 +1,203 @@
+"""Do two sets of embeddings come from the same distribution? Rows are texts, columns are what a model gave.
+
+Two answers, without any permutation, so that p-values reach as far as a year of looks asks: kernel distance with a
+studentised statistic, and a classifier that tries to tell baseline from window.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hallmark.drift.statistics.arrays import Anything, Floats, Integers
+from hallmark.errors import InvalidInputError
+from hallmark.statistics.distributions import normal_cdf
+
+MOST_ROWS = 2_000
+"""Rows of either side that the kernel distance looks at; more are thinned evenly."""
+MOST_CLASSIFIED = 20_000
+_LEAST_ROWS = 8
+_NEWTON_STEPS = 25
+_PERMUTATIONS = 999
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class EmbeddingDistance:
+    """What was found.
+
+    Args:
+        value: Kernel distance (MMD, from 0), or area under the curve (0.5: cannot be told apart, 1: always).
+        low: Lower end of the interval of 95 %.
+        high: Upper end.
+        p_value: Chance of such a value where nothing has changed.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+def maximum_mean_discrepancy(
+    baseline: Anything, current: Anything, *, permutations: int | None = None, seed: int = 0
+) -> EmbeddingDistance:
+    """Maximum mean discrepancy with a Gaussian kernel as wide as the median distance of all rows.
+
+    The value is the square root of the unbiased estimate (Gretton et al., A kernel two-sample test, JMLR 13, 2012,
+    lemma 6; 0 where that is negative): from 0 to 1.41. The p-value is that of the cross-statistic, in which each half
+    of the rows judges the other, normal for every dimension (Shekhar, Kim and Ramdas, A permutation-free kernel
+    two-sample test, NeurIPS 2022), or of permutations if they are asked for.
+
+    Args:
+        baseline: Shape ``(m, k)``, at least 8 rows.
+        current: Shape ``(n, k)``, at least 8 rows.
+        permutations: How many, e.g. 999: p is then at least one over one more than that.
+        seed: Of the permutations.
+
+    Raises:
+        InvalidInputError: They are no tables of finite numbers of equal width, or have too few rows.
+    """
+    one, other = _tables(baseline, current, MOST_ROWS)
+    m, n = len(one), len(other)
+    kernel = _gaussian(np.concatenate([one, other]))
+    square = _unbiased(kernel, np.arange(m + n) < m)
+    halves = _cross_statistic(kernel, m, n)
+    spread = _Z95 * halves[1]
+    low, value, high = (math.sqrt(max(0.0, part)) for part in (square - spread, square, square + spread))
+    if permutations is None:
+        return EmbeddingDistance(value, low, high, normal_cdf(-halves[0] / halves[1]) if halves[1] > 0 else 1.0)
+    random = np.random.default_rng(seed)
+    sides = np.arange(m + n) < m
+    larger = sum(_unbiased(kernel, random.permutation(sides)) >= square * (1 - 1e-12) for _ in range(permutations))
+    return EmbeddingDistance(value, low, high, (1 + larger) / (1 + permutations))
+
+
+def domain_classifier(baseline: Anything, current: Anything, *, seed: int = 0) -> EmbeddingDistance:
+    """How well a logistic regression tells window from baseline: area under the curve on rows that it has not seen.
+
+    Each half of the rows is judged by what was fitted to the other half, with as much shrinkage as there are columns
+    for a row. The p-value is twice the smaller one of two rank tests (Mann and Whitney, 1947), each on one half.
+
+    Args:
+        baseline: Shape ``(m, k)``, at least 8 rows.
+        current: Shape ``(n, k)``, at least 8 rows.
+        seed: Of the halves.
+
+    Raises:
+        InvalidInputError: They are no tables of finite numbers of equal width, or have too few rows.
+    """
+    one, other = _tables(baseline, current, MOST_CLASSIFIED)
+    random = np.random.default_rng(seed)
+    rows = np.concatenate([one, other])
+    labels = np.concatenate([np.zeros(len(one)), np.ones(len(other))])
+    halves = np.concatenate([random.permutation(len(one)) % 2, random.permutation(len(other)) % 2])
+    areas, chances, errors = [], [], []
+    for half in (0, 1):
+        fitted = _logistic(rows[halves != half], labels[halves != half])
+        area, chance, error = _rank_test(fitted(rows[halves == half]), labels[halves == half])
+        areas.append(area)
+        chances.append(chance)
+        errors.append(error)
+    value = float(np.mean(areas))
+    spread = _Z95 * math.hypot(*errors) / 2
+    return EmbeddingDistance(value, max(0.0, value - spread), min(1.0, value + spread), min(1.0, 2 * min(chances)))
+
+
+def _tables(baseline: Anything, current: Anything, most: int) -> tuple[Floats, Floats]:
+    found = []
+    for name, rows in (("baseline", baseline), ("current", current)):
+        try:
+            table = np.asarray(rows, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(name, type(rows).__name__, "give a table of numbers, a row per text") from error
+        if table.ndim != 2 or len(table) < _LEAST_ROWS or not table.shape[1]:  # noqa: PLR2004 - rows and columns
+            raise InvalidInputError(name, table.shape, f"give at least {_LEAST_ROWS} rows of the same length")
+        if not np.isfinite(table).all():
+            place = int(np.argwhere(~np.isfinite(table))[0][0])
+            raise InvalidInputError(f"{name}[{place}]", "NaN or infinite", "leave out texts without an embedding")
+        thinned = np.linspace(0, len(table) - 1, min(len(table), most)).round().astype(np.int64)
+        found.append(table[thinned])
+    if found[0].shape[1] != found[1].shape[1]:
+        remedy = f"embed the window with the baseline's model: {found[0].shape[1]} columns"
+        raise InvalidInputError("current", found[1].shape, remedy)
+    return found[0], found[1]
+
+
+def _gaussian(rows: Floats) -> Floats:
+    norms = np.sum(rows**2, axis=1)
+    squares = np.maximum(norms[:, None] + norms[None, :] - 2 * rows @ rows.T, 0.0)
+    middle = float(np.median(squares[np.triu_indices(len(rows), 1)]))
+    return np.asarray(np.exp(-squares / (middle or 1.0)))
+
+
+def _unbiased(kernel: Floats, first: Anything) -> float:
+    m, n = int(first.sum()), int((~first).sum())
+    weights = first.astype(np.float64)
+    across = kernel @ weights
+    diagonal = float(np.trace(kernel)) / len(kernel)  # 1 for a Gaussian kernel
+    within_one = float(weights @ across) - m * diagonal
+    both = float((1 - weights) @ across)
+    within_other = float(kernel.sum()) - 2 * both - float(weights @ across) - n * diagonal
+    return within_one / (m * (m - 1)) + within_other / (n * (n - 1)) - 2 * both / (m * n)
+
+
+def _cross_statistic(kernel: Floats, m: int, n: int) -> tuple[float, float]:
+    """Product of the mean embeddings' differences in two halves, and its standard error, given the second half."""
+    ones, others = np.arange(m), m + np.arange(n)
+    first, second = (ones[::2], others[::2]), (ones[1::2], others[1::2])
+    witness = kernel[:, second[0]].mean(axis=1) - kernel[:, second[1]].mean(axis=1)
+    for_one, for_other = witness[first[0]], witness[first[1]]
+    variance = for_one.var(ddof=1) / len(for_one) + for_other.var(ddof=1) / len(for_other)
+    return float(for_one.mean() - for_other.mean()), math.sqrt(float(variance))
+
+
+class _Fitted:
+    """Scores rows by a linear function of standardised columns."""
+
+    def __init__(self, centre: Floats, scale: Floats, weights: Floats) -> None:
+        self._centre, self._scale, self._weights = centre, scale, weights
+
+    def __call__(self, rows: Floats) -> Floats:
+        return np.asarray((rows - self._centre) / self._scale @ self._weights)
+
+
+def _logistic(rows: Floats, labels: Floats) -> _Fitted:
+    """Fit a ridge logistic regression by Newton's steps; classes weigh the same whatever their sizes."""
+    centre, scale = rows.mean(axis=0), rows.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    table = np.column_stack([(rows - centre) / scale, np.ones(len(rows))])
+    importance = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+    ridge = np.full(table.shape[1], 1.0 + rows.shape[1])
+    ridge[-1] = 1e-6
+    weights = np.zeros(table.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        chances = 1 / (1 + np.exp(-np.clip(table @ weights, -30, 30)))
+        slope = table.T @ (importance * (chances - labels)) + ridge * weights
+        curvature = (table * (importance * chances * (1 - chances))[:, None]).T @ table + np.diag(ridge)
+        step = np.linalg.solve(curvature, slope)
+        weights -= step
+        if float(np.abs(step).max()) < 1e-6:  # noqa: PLR2004 - in standard deviations of a column
+            break
+    return _Fitted(centre, scale, weights[:-1])
+
+
+def _rank_test(scores: Floats, labels: Floats) -> tuple[float, float, float]:
+    """Area under the curve, one-sided p-value of "no better than chance", standard error of the area (Hanley, 1982)."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    sizes: Integers = np.diff(starts, append=len(scores))
+    ranks = np.empty(len(scores))
+    ranks[order] = np.repeat(starts + (sizes + 1) / 2, sizes)
+    n = int(labels.sum())
+    m, total = len(labels) - n, len(labels)
+    area = (float(ranks[labels == 1].sum()) - n * (n + 1) / 2) / (m * n)
+    ties = float((sizes.astype(np.float64) ** 3 - sizes).sum()) / (total * (total - 1))
+    spread = math.sqrt(max(0.0, (total + 1 - ties) / (12 * m * n)))
+    chance = normal_cdf(-(area - 0.5) / spread) if spread > 0 else 1.0
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = (area * (1 - area) + (n - 1) * (q1 - area**2) + (m - 1) * (q2 - area**2)) / (m * n)
+    return area, chance, math.sqrt(max(0.0, variance))

@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from infra.constructs.functions import PythonFunction
-from infra.constructs.queues import MAXIMUM_RECEIVES, WorkQueue
+from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.review_functions import ReviewFunctions, every
 from infra.constructs.schedules import ScheduleRole
 
@@ -21,11 +21,15 @@ class FeedbackIntake(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, functions: ReviewFunctions) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions
+        # Its own, so that what lies in it can be sent back to the one queue that it came from.
+        self.dead_letters = DeadLetterQueue(
+            self, "DeadLetters", key=functions.storage.key, alarms=functions.storage.alarms
+        )
         self.queue = WorkQueue(
             self,
             "Messages",
             key=functions.storage.key,
-            dead_letters=functions.dead_letters,
+            dead_letters=self.dead_letters,
             function_timeout=_RECEIVE_TIMEOUT,
         )
         self.receiving = self._add_receiving()
@@ -34,7 +38,7 @@ class FeedbackIntake(Construct):
         self._add_schedules()
 
     def _add_receiving(self) -> PythonFunction:
-        storage, dead_letters = self._functions.storage, self._functions.dead_letters
+        storage, dead_letters = self._functions.storage, self.dead_letters
         receiving = self._functions.make(
             self,
             "ReceiveFeedback",

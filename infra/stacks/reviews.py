@@ -61,6 +61,7 @@ class ReviewsStack(cdk.Stack):
             "ReviewsTableName": storage.table.table_name,
             "ReviewsBucketName": storage.bucket.bucket_name,
             "DeadLetterQueueUrlReviews": dead_letters.queue.queue_url,
+            "DeadLetterQueueUrlFeedback": intake.dead_letters.queue.queue_url,
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

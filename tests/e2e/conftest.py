@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("HallmarkLineage", "HallmarkEvaluation", "HallmarkReviews")
-QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews")
+QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews", "Feedback")
 POLL_SECONDS = 0.1
 
 
@@ -52,6 +52,10 @@ class Deployed:
     def ask_evaluations(self, ask: str, **question: Any) -> dict[str, Any]:
         """Ask the deployed query function of evaluations, likewise."""
         return self._ask("QueryEvaluationsFunctionName", {"ask": ask, **question})
+
+    def call(self, output: str, question: dict[str, Any]) -> dict[str, Any]:
+        """Ask the deployed function that an output names."""
+        return self._ask(output, question)
 
     def _ask(self, function: str, question: dict[str, Any]) -> dict[str, Any]:
         answer = self.client("lambda").invoke(

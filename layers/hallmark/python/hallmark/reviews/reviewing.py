@@ -135,6 +135,7 @@ class Reviewing:
     ) -> Review:
         now = self.now()
         start, end = window or (now - settings.window, now)
+        end = min(end, now)
         where, outputs = reader.read(settings.source, start, end)
         population = 0
         subject = _subject_of(settings, self.place)

@@ -9,6 +9,7 @@ import aws_cdk as cdk
 
 from hallmark.policy.models import Policy
 from infra.assets import Platform
+from infra.stacks.alerts import AlertsStack
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
 from infra.stacks.lineage import LineageStack
@@ -22,6 +23,7 @@ class Hallmark(NamedTuple):
     evaluation: EvaluationStack
     gates: GatesStack
     reviews: ReviewsStack
+    alerts: AlertsStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -53,5 +55,14 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         evaluation=evaluation.storage,
         query_evaluations=evaluation.query,
     )
+    alerts = AlertsStack(
+        app,
+        "HallmarkAlerts",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        query_lineage=lineage.query,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts)

@@ -32,6 +32,7 @@ class LineageStack(cdk.Stack):
         questions = self.questions = LineageQuestions(
             self, "Questions", storage=storage, layers=layers, policy=policy.lineage
         )
+        self.query = questions.query
         dead_letters: dict[str, DeadLetterQueue] = {
             "Recording": recording.dead_letters,
             "Reconciliation": reconciliation.dead_letters,

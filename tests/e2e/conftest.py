@@ -24,8 +24,8 @@ from tests.patience import PATIENCE_SECONDS
 Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("HallmarkLineage", "HallmarkEvaluation", "HallmarkReviews")
-QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews", "Feedback")
+STACKS = ("HallmarkLineage", "HallmarkEvaluation", "HallmarkReviews", "HallmarkAlerts")
+QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews", "Feedback", "Alerts", "AlertLooks")
 POLL_SECONDS = 0.1
 
 

@@ -91,6 +91,15 @@ STATEMENTS = {
         *("ListProduction", "ReadProduction"),
     ],
     "export_feedback": ["WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"],
+    "route_alerts": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "WakeLooks", "UseAlerts", "Publish", "UseKey"),
+    ],
+    "tick_alerts": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "WakeLooks", "SendNotifications", "UseAlerts"),
+        *("FindAlerts", "Publish", "AskLineage", "UseKey"),
+    ],
+    "query_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "UseKey"],
+    "act_on_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
 }
 

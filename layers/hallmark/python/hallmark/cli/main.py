@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
+from hallmark.cli.alerts import alerts
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.feedback import feedback
 from hallmark.cli.pictures.mermaid import draw_mermaid
@@ -373,6 +374,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 app.add_typer(evaluations)
+app.add_typer(alerts, name="alerts")
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 

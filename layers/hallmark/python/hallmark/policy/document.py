@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from hallmark.alerts.checking import check_alerts
 from hallmark.errors import HallmarkError, InvalidInputError
 from hallmark.evaluation.jobs.evaluation_metrics import human_metric
 from hallmark.evaluation.judging import judge_metric, read_rubric
@@ -41,6 +42,7 @@ def read_policy(path: Path) -> Policy:
     try:
         policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
+        check_alerts(policy.alerts)
         check_gates(policy, _measured(policy.evaluation, path.parent / "policy" / "rubrics"))
         _check_reviews(policy)
     except InvalidInputError as error:

@@ -1,0 +1,205 @@
+"""What the alert engine needs of AWS: queues that wake it, queues of channels, the bus, lineage."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hallmark.alerts.conditions import Context
+from hallmark.alerts.engine import Engine
+from hallmark.alerts.notifications import CHANNEL_KINDS, ChannelKind, NamedNode, Notification, UpstreamChange
+from hallmark.alerts.settings import AlertsPolicy
+from hallmark.aws.alert_table import DynamoAlerts
+from hallmark.aws.clients import client
+from hallmark.aws.eventbridge import EventPublisher
+from hallmark.aws.failures import calling
+from hallmark.errors import UnavailableError
+from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import (
+    Answer,
+    DiffAnswer,
+    DiffQuestion,
+    Direction,
+    ImpactAnswer,
+    ImpactQuestion,
+    Question,
+    ShowAnswer,
+    ShowQuestion,
+    TraceAnswer,
+    TraceQuestion,
+    read_answer,
+)
+from hallmark.runtime.observability import logger
+from hallmark.runtime.settings import Settings
+
+_LONGEST_DELAY = timedelta(minutes=15)
+"""SQS delays a message for so long at most (SQS API reference, SendMessage)."""
+RECENTLY = timedelta(days=7)
+"""How far back a change upstream may be the cause."""
+_AFFECTED = (NodeKind.ENDPOINT, NodeKind.MODEL_PACKAGE, NodeKind.MODEL, NodeKind.CUSTOM_MODEL)
+_SHOWN = 5
+_TRACED = 300
+_OWNER_TAGS = ("owner", "owners", "team")
+_PACKAGE_VERSION = re.compile(r"(?P<group>arn:aws[a-z-]*:sagemaker:.*:model-package/[^/]+)/(?P<version>\d+)")
+
+
+class AlertingSettings(Settings):
+    """What each function of alerts is told by its deployment."""
+
+    alerts_table_name: str
+    event_bus_name: str
+    look_queue_url: str
+    query_lineage_function_name: str = ""
+    email_queue_url: str = ""
+    slack_queue_url: str = ""
+    amazon_q_queue_url: str = ""
+    pagerduty_queue_url: str = ""
+
+    def queue_url(self, kind: ChannelKind) -> str:
+        """Return the queue of a channel; empty where the function sends nothing."""
+        return str(getattr(self, f"{kind}_queue_url"))
+
+
+class QueueClock:
+    """Delayed messages, to the second; what is further away, or whose message got lost, is found by the sweep."""
+
+    def __init__(self, queue_url: str, client: Any) -> None:
+        self._queue_url = queue_url
+        self._client = client
+
+    def wake(self, group: str, at: datetime) -> None:
+        """See to it that a group is looked at."""
+        delay = at - datetime.now(UTC)
+        if delay > _LONGEST_DELAY:
+            return
+        with calling("waking the look at a group"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=json.dumps({"group": group}),
+                DelaySeconds=max(0, math.ceil(delay.total_seconds())),
+            )
+
+
+class ChannelQueues:
+    """The queues of the channels."""
+
+    def __init__(self, urls: Mapping[ChannelKind, str], client: Any) -> None:
+        self._urls = urls
+        self._client = client
+
+    def send(self, notification: Notification) -> None:
+        """Hand a notification to its channel."""
+        with calling(f"handing a notification to {notification.channel}"):
+            self._client.send_message(
+                QueueUrl=self._urls[notification.channel], MessageBody=notification.model_dump_json()
+            )
+
+
+class AskedLineage:
+    """Lineage, by its query function."""
+
+    def __init__(self, function: str, client: Any) -> None:
+        self._function = function
+        self._client = client
+
+    def context_of(self, subject: str, since: datetime) -> Context:
+        """Return what depends on a subject, what changed upstream shortly before, and who made it."""
+        shown = self._ask(ShowQuestion(node=subject))
+        if not isinstance(shown, ShowAnswer):
+            return Context()
+        impact = self._ask(ImpactQuestion(node=shown.node.key, node_budget=_TRACED))
+        affected = _affected(impact) if isinstance(impact, ImpactAnswer) else ()
+        count = (
+            sum(each.count for each in impact.affected if each.kind in _AFFECTED)
+            if isinstance(impact, ImpactAnswer)
+            else 0
+        )
+        trace = self._ask(TraceQuestion(node=shown.node.key, direction=Direction.UP, node_budget=_TRACED))
+        traced = trace if isinstance(trace, TraceAnswer) else None
+        return Context(
+            affected=affected,
+            affected_count=count,
+            changes=(*self._versions_apart(subject), *_recent(traced, since))[:_SHOWN],
+            owners=_owners(shown, traced),
+        )
+
+    def _versions_apart(self, subject: str) -> tuple[UpstreamChange, ...]:
+        """Return what differs from the version before, for a version of a model package."""
+        found = _PACKAGE_VERSION.fullmatch(subject)
+        if found is None or int(found["version"]) <= 1:
+            return ()
+        before = f"{found['group']}/{int(found['version']) - 1}"
+        answer = self._ask(DiffQuestion(left=before, right=subject))
+        if not isinstance(answer, DiffAnswer):
+            return ()
+        told = [each for each in answer.differences if each.section != "metrics"]
+        return tuple(
+            UpstreamChange(what=f"{each.section} {each.field}: {_short(each.left)} became {_short(each.right)}")
+            for each in told[:_SHOWN]
+        )
+
+    def _ask(self, question: Question) -> Answer:
+        with calling("asking lineage"):
+            answer = self._client.invoke(FunctionName=self._function, Payload=question.model_dump_json().encode())
+        document = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise UnavailableError(f"asking lineage: {document.get('errorMessage', document)}")
+        return read_answer(document)
+
+
+def make_engine(settings: AlertingSettings, policy: AlertsPolicy) -> Engine:
+    """Return the engine with AWS behind it."""
+    function = settings.query_lineage_function_name
+    return Engine(
+        policy=policy,
+        store=DynamoAlerts(settings.alerts_table_name, client("dynamodb")),
+        clock=QueueClock(settings.look_queue_url, client("sqs")),
+        outlet=ChannelQueues({kind: settings.queue_url(kind) for kind in CHANNEL_KINDS}, client("sqs")),
+        announcer=EventPublisher(client("events")),
+        bus_name=settings.event_bus_name,
+        lineage=AskedLineage(function, client("lambda")) if function else None,
+        warn=logger.warning,
+    )
+
+
+def _affected(answer: ImpactAnswer) -> tuple[NamedNode, ...]:
+    found = [node for kind in _AFFECTED for each in answer.affected if each.kind is kind for node in each.nodes]
+    return tuple(
+        NamedNode(node=node.key, kind=node.kind.value, label=node.label) for node in found if not node.deleted
+    )[:_SHOWN]
+
+
+def _recent(trace: TraceAnswer | None, since: datetime) -> tuple[UpstreamChange, ...]:
+    if trace is None:
+        return ()
+    news = [
+        (node.at, node)
+        for node in trace.nodes
+        if node.depth
+        and node.at is not None
+        and since - RECENTLY <= node.at <= since
+        and node.kind is not NodeKind.USER
+    ]
+    return tuple(
+        UpstreamChange(what=f"{node.kind.value.replace('-', ' ')} {node.label}", node=node.key, at=at)
+        for at, node in sorted(news, key=lambda each: each[0], reverse=True)[:_SHOWN]
+    )
+
+
+def _owners(shown: ShowAnswer, trace: TraceAnswer | None) -> tuple[str, ...]:
+    tags = shown.attributes.get("tags")
+    named = [str(tags[tag]) for tag in _OWNER_TAGS if tag in tags] if isinstance(tags, Mapping) else []
+    near = [node.label.rpartition("/")[2] for node in (trace.nodes if trace else ()) if node.kind is NodeKind.USER]
+    return tuple(dict.fromkeys((*named, *near)))[:_SHOWN]
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= _VALUE else f"{text[:_VALUE]}…"
+
+
+_VALUE = 60

@@ -13,10 +13,10 @@ from hallmark.events.drift import MonitorReported, WindowTold
 from hallmark.events.records import LineageNode, LineageSection
 from hallmark.events.reviews import REVIEW_COMPLETED, REVIEW_NOTED, REVIEW_REQUESTED, REVIEW_SCORE_LOW
 from hallmark.lineage.translation.records import draft_record
-from hallmark.reviews.outputs import Output
+from hallmark.reviews.outputs import Drawn, Output
 from hallmark.reviews.requests import grant, wishes_of
 from hallmark.reviews.reviewing import Reviewing
-from hallmark.reviews.tasks import Review, ReviewStatus
+from hallmark.reviews.tasks import Review, ReviewStatus, draw_digest, make_tasks
 from tests.component.reviews.conftest import (
     BUCKET,
     NOON,
@@ -55,8 +55,18 @@ def test_a_review_is_asked_for_once_however_often_its_message_comes(
     assert again == review
     assert other.name != review.name
     assert (review.tasks, review.population, review.subject) == (4, 20, VADER_ARN)
-    assert len(reviewing.store.tasks(review.name)) == 4
+    assert len(reviewing.store.tasks(review)) == 4
     assert {event.review for event in bus.of(REVIEW_REQUESTED)} == {review.node, other.node}
+
+
+def test_of_two_samples_that_are_drawn_at_the_same_time_one_counts_whole(reviewing: Reviewing, review: Review) -> None:
+    other = [Drawn(output, "", 1.0) for output in OUTPUTS[:3]]
+    tasks = make_tasks(other, review.settings)
+    late = review.model_copy(update={"tasks": len(tasks), "draw": draw_digest(tasks)})
+
+    assert reviewing.store.add_review(late, tasks) is False
+    assert reviewing.store.find_review(review.name).review == review
+    assert len(reviewing.store.tasks(review)) == review.tasks
 
 
 def test_a_review_that_could_not_be_told_of_is_told_of_when_the_message_comes_again(

@@ -146,3 +146,45 @@ ANSWER = Answer(
     latency_ms=1,
     answered_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
+
+
+@pytest.mark.parametrize("name", ["hallmark.yaml", "local/policy.yaml"])
+def test_the_repositorys_own_policies_can_be_read(name: str) -> None:
+    assert read_policy(ROOT / name).reviews.programs
+
+
+REVIEW = """
+evaluation:
+  models: {nova: {model_id: amazon.nova-lite-v1:0}}
+  datasets: {questions: {location: s3://some-bucket/questions.jsonl}}
+  suites:
+    answers: {model_variants: [nova], champion: nova, datasets: [questions], scorers: [token_f1]}
+reviews:
+  programs:
+    answers:
+      source: {kind: evaluation, suite: SUITE, variant: VARIANT}
+      sample: {by: STRATA}
+"""
+
+
+@pytest.mark.parametrize(
+    ("suite", "variant", "strata", "field", "remedy"),
+    [
+        ("other", "nova", "group", "reviews.programs.answers.source.suite", "name a suite"),
+        ("answers", "titan", "group", "reviews.programs.answers.source.variant", "nova"),
+        ("answers", "nova", "operation", "reviews.programs.answers.sample.by", "difficulty"),
+    ],
+)
+def test_a_review_of_answers_that_no_suite_gives_is_told_with_its_line(
+    tmp_path: Path, suite: str, variant: str, strata: str, field: str, remedy: str
+) -> None:
+    text = REVIEW.replace("SUITE", suite).replace("VARIANT", variant).replace("STRATA", strata)
+    path = tmp_path / "hallmark.yaml"
+    path.write_text(text)
+
+    with pytest.raises(PolicyError) as error:
+        read_policy(path)
+
+    line = 10 if "source" in field else 11
+    assert str(error.value).startswith(f"{path}:{line}: {field} is ")
+    assert remedy in str(error.value)

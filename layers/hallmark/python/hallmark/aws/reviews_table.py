@@ -169,7 +169,10 @@ class DynamoReviews:
         """Keep a review whole: its tasks first, so that it is there with all of them or not at all."""
         partition = {"S": _partition(review.name)}
         self._items.write(
-            [{"pk": partition, "sk": {"S": f"TASK#{task.id}"}, "body": {"S": task.model_dump_json()}} for task in tasks]
+            [
+                {"pk": partition, "sk": {"S": f"TASK#{review.draw}#{task.id}"}, "body": {"S": task.model_dump_json()}}
+                for task in tasks
+            ]
         )
         return self._items.put_new(
             {
@@ -196,9 +199,10 @@ class DynamoReviews:
         """Return those that are ended and told of, or those that are not; the latest first."""
         return [_kept(item) for item in self._items.listed(_ENDED if ended else _OPEN, limit, newest_first=True)]
 
-    def tasks(self, name: str) -> list[Task]:
+    def tasks(self, review: Review) -> list[Task]:
         """Return the tasks of a review, in their order."""
-        return [Task.model_validate_json(item["body"]["S"]) for item in self._items.query(_partition(name), "TASK#")]
+        items = self._items.query(_partition(review.name), f"TASK#{review.draw}#")
+        return [Task.model_validate_json(item["body"]["S"]) for item in items]
 
     def scores(self, name: str) -> list[Score]:
         """Return all scores of a review, with what was changed since."""

@@ -45,7 +45,7 @@ class ReviewStore(Protocol):
         """Return those that are ended and told of, or those that are not; the latest first."""
         ...
 
-    def tasks(self, name: str) -> list[Task]:
+    def tasks(self, review: Review) -> list[Task]:
         """Return the tasks of a review, in their order."""
         ...
 

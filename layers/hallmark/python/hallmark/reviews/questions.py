@@ -242,7 +242,7 @@ class ReviewDesk:
                         if score.task == task.id
                     ],
                 }
-                for task in self.reviewing.store.tasks(name)
+                for task in self.reviewing.store.tasks(kept.review)
             ],
         }
 
@@ -267,7 +267,7 @@ class ReviewDesk:
     def _waiting(self, kept: KeptReview, person: str) -> int:
         scores = self.reviewing.store.scores(kept.review.name)
         mine = {score.task for score in scores if person_key(score.by) == person_key(person)}
-        tasks: list[Task] = self.reviewing.store.tasks(kept.review.name)
+        tasks: list[Task] = self.reviewing.store.tasks(kept.review)
         return sum(task.id not in mine and may_rate(person, task) for task in tasks)
 
 

@@ -30,6 +30,7 @@ from hallmark.reviews.tasks import (
     ReviewStatus,
     Score,
     Task,
+    draw_digest,
     is_complete,
     latest_scores,
     make_tasks,
@@ -165,6 +166,7 @@ class Reviewing:
             source=where,
             population=population,
             tasks=len(tasks),
+            draw=draw_digest(tasks),
             requested_at=now,
             expires_at=now + settings.expires,
         )
@@ -182,7 +184,7 @@ class Reviewing:
                 continue
             scores = latest_scores(self.store.scores(each.review.name))
             mine = {score.task for score in scores if person_key(score.by) == person_key(person)}
-            for task in self.store.tasks(each.review.name):
+            for task in self.store.tasks(each.review):
                 given = sum(score.task == task.id for score in scores)
                 if task.id not in mine and may_rate(person, task) and given < each.review.settings.per_item:
                     return each, task
@@ -203,7 +205,7 @@ class Reviewing:
             raise InvalidInputError("review", review, f"it is {kept.status.value}: scores are no longer taken")
         if not person:
             raise InvalidInputError("by", person, "say who rates: call with credentials of your own")
-        found = self._task(review, task)
+        found = self._task(kept.review, task)
         if not may_rate(person, found):
             remedy = f"it is for {', '.join(found.reviewers)}: `hallmark review next` shows what is for you"
             raise InvalidInputError("by", person, remedy)
@@ -230,10 +232,10 @@ class Reviewing:
         self.end_if_due(kept)
         return score
 
-    def _task(self, review: str, task: str) -> Task:
+    def _task(self, review: Review, task: str) -> Task:
         found = next((each for each in self.store.tasks(review) if each.id == task), None)
         if found is None:
-            raise NotFoundError(f"{review} has no task {task!r}: `hallmark review show {review}` lists them")
+            raise NotFoundError(f"{review.name} has no task {task!r}: `hallmark review show {review.name}` lists them")
         return found
 
     # --- ending -------------------------------------------------------------------------------------------------------
@@ -269,7 +271,7 @@ class Reviewing:
 
     def _end(self, kept: KeptReview, status: ReviewStatus, at: datetime) -> KeptReview:
         name = kept.review.name
-        outcome = judge_review(self.store.tasks(name), self.store.scores(name), kept.review.settings)
+        outcome = judge_review(self.store.tasks(kept.review), self.store.scores(name), kept.review.settings)
         self.store.end(name, status, at, outcome)
         return self._tell(self.store.find_review(name))
 
@@ -286,7 +288,7 @@ class Reviewing:
         return kept
 
     def _rows(self, review: Review) -> Iterator[dict[str, object]]:
-        tasks = {task.id: task for task in self.store.tasks(review.name)}
+        tasks = {task.id: task for task in self.store.tasks(review)}
         for score in latest_scores(self.store.scores(review.name)):
             task = tasks[score.task]
             yield {

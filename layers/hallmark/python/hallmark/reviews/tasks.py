@@ -49,6 +49,8 @@ class Review(_Value):
     """Where the outputs were read."""
     population: int
     tasks: int
+    draw: str
+    """Digest of its sample: of two functions that draw at the same time, one sample counts, whole."""
     requested_at: datetime
     expires_at: datetime
 
@@ -199,6 +201,11 @@ def make_tasks(drawn: Sequence[Drawn], settings: ReviewProgram) -> list[Task]:
             )
         )
     return tasks
+
+
+def draw_digest(tasks: Sequence[Task]) -> str:
+    """Return what tells one sample from another."""
+    return sha256("\n".join(task.model_dump_json() for task in tasks).encode()).hexdigest()[:12]
 
 
 def _turn(people: Sequence[str], place: int, step: int, wanted: int) -> tuple[str, ...]:

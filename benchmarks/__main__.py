@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.comparison import run as comparison
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
+from benchmarks.sealing import run as sealing
 from benchmarks.statistics import run as statistics
 from benchmarks.suites import run as suites
 from benchmarks.throughput import run as throughput
@@ -21,6 +22,7 @@ from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "lineage": (recording, traversal, throughput),
+    "ledger": (sealing,),
     "evaluation": (statistics, comparison, scoring, suites),
 }
 

@@ -12,6 +12,7 @@ from infra.assets import Platform
 from infra.stacks.alerts import AlertsStack
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
+from infra.stacks.ledger import LedgerStack
 from infra.stacks.lineage import LineageStack
 from infra.stacks.reviews import ReviewsStack
 
@@ -24,6 +25,7 @@ class Hallmark(NamedTuple):
     gates: GatesStack
     reviews: ReviewsStack
     alerts: AlertsStack
+    ledger: LedgerStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -64,5 +66,6 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         query_lineage=lineage.query,
     )
+    ledger = LedgerStack(app, "HallmarkLedger", policy=policy, platform=platform, shared=lineage.storage)
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews, alerts)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger)

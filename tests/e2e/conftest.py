@@ -24,8 +24,6 @@ from tests.patience import PATIENCE_SECONDS
 Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("HallmarkLineage", "HallmarkEvaluation", "HallmarkReviews", "HallmarkAlerts")
-QUEUES = ("Recording", "Reconciliation", "Mirror", "Evaluation", "Reviews", "Feedback", "Alerts", "AlertLooks")
 POLL_SECONDS = 0.1
 
 
@@ -85,6 +83,10 @@ class Deployed:
             if not messages:
                 return found
 
+    def _queues(self) -> list[str]:
+        prefix = "DeadLetterQueueUrl"
+        return [name.removeprefix(prefix) for name in self.outputs if name.startswith(prefix)]
+
     def eventually(self, look: Callable[[], Found | None], *, seconds: float = PATIENCE_SECONDS) -> Found:
         """Return what ``look`` finds as soon as it finds something."""
         deadline = time.monotonic() + seconds
@@ -93,7 +95,7 @@ class Deployed:
             if found:
                 return found
             if time.monotonic() > deadline:
-                waiting = {name: self.dead_letters(name) for name in QUEUES}
+                waiting = {name: self.dead_letters(name) for name in self._queues()}
                 raise AssertionError(
                     f"not found within {seconds} s; dead letters: {json.dumps(waiting, default=str)[:3000]}"
                 )
@@ -128,7 +130,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with LocalCloud(CloudSettings()) as cloud:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": str(policy)})
-        outputs = {name: value for stack in STACKS for name, value in done.outputs[stack].items()}
+        outputs = {name: value for outputs in done.outputs.values() for name, value in outputs.items()}
         permissions = Permissions()
         with permissions.recorded():
             yield Deployed(cloud, outputs, permissions)

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hallmark.aws.deployed import Redriven, Waiting
+from hallmark.aws.ledger_reading import log_reader
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.ledger.tiles import Read
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import Answer, Direction, NodeSummary, Question, TraceAnswer, TracedEdge, TracedNode
 
@@ -56,6 +58,12 @@ class CannedService:
 
     def caller(self) -> str:
         return "arn:aws:iam::111122223333:user/rater-1"
+
+    def output_of(self, output: str, stack: str) -> str:
+        return output.lower()
+
+    def read_log(self, place: str) -> Read:
+        return log_reader(place, lambda: None)
 
     def backfill(self, since: datetime | None) -> None:
         self.backfills.append(since)

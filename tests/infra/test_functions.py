@@ -101,6 +101,12 @@ STATEMENTS = {
     "query_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "UseKey"],
     "act_on_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
+    "seal_ledger": [
+        *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),
+        *("TellMissing", "UseIndex", "UseSigningKeys", "SendDeadLetters", "UseKey"),
+    ],
+    "query_ledger": ["WriteOwnLog", "LogGetObject", "TellMissing", "UseIndex", "UseSigningKeys", "UseKey"],
+    "rebuild_lineage": ["WriteOwnLog", "LogGetObject", "TellMissing", "CompareFacts", "RecordFacts", "UseKey"],
 }
 
 

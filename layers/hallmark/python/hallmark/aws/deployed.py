@@ -25,8 +25,10 @@ from botocore.exceptions import (
 from botocore.session import Session
 
 from hallmark.aws.failures import describe_error, error_code
+from hallmark.aws.ledger_reading import log_reader
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.ledger.tiles import Read
 from hallmark.lineage.questions import Answer, Question, read_answer
 
 DEFAULT_STACK = "HallmarkLineage"
@@ -206,6 +208,14 @@ class Deployed:
         if output not in self._found_outputs:
             self._found_outputs |= self._outputs_with(output, stack)
         return self._found_outputs[output]
+
+    def read_log(self, place: str) -> Read:
+        """Return what reads the files of a ledger in ``s3://bucket/prefix``, or in a folder.
+
+        Raises:
+            HallmarkError: There is no such folder.
+        """
+        return log_reader(place, lambda: self._client("s3"))
 
     def _invoke(self, name: str, function: str, payload: str) -> Any:
         answer = self._call("lambda", "invoke", FunctionName=function, Payload=payload.encode())

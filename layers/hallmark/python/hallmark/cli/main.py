@@ -18,6 +18,7 @@ from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.feedback import feedback
+from hallmark.cli.ledger import ledger
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
@@ -377,6 +378,7 @@ app.add_typer(evaluations)
 app.add_typer(alerts, name="alerts")
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
+app.add_typer(ledger, name="ledger")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rich.console import Console
 from hallmark.aws.deployed import Redriven, Waiting
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.ledger.tiles import Read
 from hallmark.lineage.questions import Answer, Question
 
 FAILED = 1
@@ -45,6 +46,14 @@ class LineageService(Protocol):
 
     def caller(self) -> str:
         """Return the ARN of whoever calls."""
+        ...
+
+    def output_of(self, output: str, stack: str) -> str:
+        """Return an output of any of Hallmark's stacks."""
+        ...
+
+    def read_log(self, place: str) -> Read:
+        """Return what reads the files of a ledger."""
         ...
 
     def redrive(self) -> list[Redriven]:

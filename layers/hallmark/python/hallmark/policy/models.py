@@ -13,6 +13,7 @@ from hallmark.drift.settings import DriftPolicy
 from hallmark.durations import Duration
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.gates.settings import GatesPolicy
+from hallmark.ledger.settings import LedgerPolicy
 from hallmark.reviews.settings import ReviewsPolicy
 
 
@@ -107,3 +108,4 @@ class Policy(_Section):
     drift: DriftPolicy = DriftPolicy()
     reviews: ReviewsPolicy = ReviewsPolicy()
     alerts: AlertsPolicy = AlertsPolicy()
+    ledger: LedgerPolicy = LedgerPolicy()

@@ -1,0 +1,58 @@
+"""Reading a log from wherever a copy of it lies, and checking signatures: what an auditor needs, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from hallmark.aws.ledger_files import S3LogFiles
+from hallmark.errors import HallmarkError
+from hallmark.ledger.notes import ED25519, VerifierKey
+from hallmark.ledger.tiles import Read
+
+
+class Ed25519Signatures:
+    """Checks signatures by Ed25519."""
+
+    def verify(self, key: VerifierKey, message: bytes, signature: bytes) -> bool:
+        """Tell whether a key made a signature.
+
+        Raises:
+            HallmarkError: The key is of another type.
+        """
+        if key.kind != ED25519:
+            raise HallmarkError(f"the key {key.name} is of type {key.kind}: only Ed25519 ({ED25519}) is checked here")
+        try:
+            Ed25519PublicKey.from_public_bytes(key.key).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def log_reader(place: str, s3: Callable[[], Any]) -> Read:
+    """Return what reads the files of a log: from ``s3://bucket/prefix``, or from a folder.
+
+    Args:
+        place: Where they are.
+        s3: Makes the client of S3, where they are there.
+
+    Raises:
+        HallmarkError: There is no such folder.
+    """
+    if place.startswith("s3://"):
+        bucket, _, prefix = place.removeprefix("s3://").partition("/")
+        prefix = prefix.rstrip("/")
+        return S3LogFiles(bucket, s3(), f"{prefix}/" if prefix else "").read
+    folder = Path(place)
+    if not folder.is_dir():
+        raise HallmarkError(f"{place} is no folder: name one with a copy of the log, or s3://bucket/prefix")
+
+    def read(path: str) -> bytes | None:
+        file = folder / path
+        return file.read_bytes() if file.is_file() else None
+
+    return read

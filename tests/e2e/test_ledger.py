@@ -1,0 +1,95 @@
+"""What is recorded is sealed by itself, can be proved, and makes the lineage table anew."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from hallmark.aws.ledger_files import S3LogFiles
+from hallmark.aws.ledger_reading import Ed25519Signatures
+from hallmark.ledger.merkle import hash_leaf, verify_inclusion
+from hallmark.ledger.notes import read_verifier_key, verify_checkpoint
+from hallmark.ledger.verifying import verify_log
+from tests.e2e.test_lineage_of_events import training_event
+
+pytestmark = pytest.mark.e2e
+
+
+def ask(deployed: Any, **question: Any) -> dict[str, Any]:
+    return deployed._ask("QueryLedgerFunctionName", question)  # type: ignore[no-any-return]
+
+
+def fact_of(deployed: Any, name: str) -> str | None:
+    """Return the id of the newest fact about a training job."""
+    pages = (
+        deployed.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=deployed.outputs["LineageTableName"],
+            FilterExpression="sk = :fact AND contains(body, :name)",
+            ExpressionAttributeValues={":fact": {"S": "FACT"}, ":name": {"S": f"training-job/{name}"}},
+        )
+    )
+    found = [item["pk"]["S"].removeprefix("FACT#") for page in pages for item in page["Items"]]
+    return found[0] if found else None
+
+
+@pytest.fixture(scope="module")
+def sealed(deployed: Any) -> str:
+    """Record a job, and return the id of its fact once the log has it."""
+    deployed.cloud.emit([training_event("sealed")])
+    fact = deployed.eventually(lambda: fact_of(deployed, "sealed"))
+    sealing = deployed.client("lambda")
+    # The stream gathers for as long as policy says; a sweep seals at once.
+    sealing.invoke(FunctionName=deployed.outputs["SealLedgerFunctionName"], Payload=b'{"sweep": true}')
+    return str(fact)
+
+
+def test_a_fact_is_in_the_log_and_its_proof_leads_to_the_signed_root(deployed: Any, sealed: str) -> None:
+    said = ask(deployed, ask="proof", entry=sealed)
+    checkpoint = verify_checkpoint(said["checkpoint"], [read_verifier_key(said["keys"][0])], Ed25519Signatures())
+    proof = [b64decode(value) for value in said["proof"]]
+
+    verify_inclusion(said["entry"], checkpoint.size, hash_leaf(b64decode(said["content"])), proof, checkpoint.root)
+    assert "training-job/sealed" in said["body"]["subject"]["id"]
+
+
+def test_the_whole_log_verifies_and_a_changed_byte_does_not(deployed: Any, sealed: str) -> None:
+    files = S3LogFiles(deployed.outputs["LedgerBucketName"], deployed.client("s3"))
+    keys = [read_verifier_key(ask(deployed, ask="status")["keys"][0])]
+    cache: dict[str, bytes | None] = {}
+
+    def read(path: str) -> bytes | None:
+        return cache.setdefault(path, files.read(path))
+
+    assert verify_log(read, keys, Ed25519Signatures()).is_whole
+    path = next(path for path in cache if path.startswith("tile/entries/"))
+    cache[path] = (cache[path] or b"").replace(b"Completed", b"completed", 1).replace(b"kind", b"Kind", 1)
+    assert [damage.path for damage in verify_log(read, keys, Ed25519Signatures()).damages] == [path]
+
+
+def test_sealing_the_same_facts_again_adds_nothing(deployed: Any, sealed: str) -> None:
+    place = ask(deployed, ask="proof", entry=sealed)["entry"]
+    deployed.client("lambda").invoke(
+        FunctionName=deployed.outputs["SealLedgerFunctionName"], Payload=b'{"sweep": true, "full": true}'
+    )
+
+    assert ask(deployed, ask="proof", entry=sealed)["entry"] == place
+
+
+def test_a_lost_lineage_table_is_made_anew_from_the_log_byte_for_byte(deployed: Any, sealed: str) -> None:
+    table, name = deployed.client("dynamodb"), deployed.outputs["LineageTableName"]
+    key = {"pk": {"S": f"FACT#{sealed}"}, "sk": {"S": "FACT"}}
+    before = table.get_item(TableName=name, Key=key)["Item"]
+    start = ask(deployed, ask="proof", entry=sealed)["entry"]
+    table.delete_item(TableName=name, Key=key)
+
+    def rebuild(mode: str) -> dict[str, Any]:
+        stretch = {"mode": mode, "start": start, "count": 1}
+        return deployed._ask("RebuildLineageFunctionName", stretch)  # type: ignore[no-any-return]
+
+    assert rebuild("check")["different"] == [{"entry": start, "id": sealed}]
+    assert rebuild("write") == {"size": rebuild("check")["size"], "looked_at": 1, "different": [], "written": 1}
+    assert table.get_item(TableName=name, Key=key)["Item"] == before

@@ -46,7 +46,15 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         platform=platform,
         shared=lineage.storage,
     )
-    gates = GatesStack(app, "HallmarkGates", shared=lineage.storage)
+    gates = GatesStack(
+        app,
+        "HallmarkGates",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        query_lineage=lineage.questions.query.function,
+    )
     reviews = ReviewsStack(
         app,
         "HallmarkReviews",

@@ -249,8 +249,9 @@ class LocalCloud:
 
 def _sagemaker_service() -> SageMakerPort:
     from local.sagemaker.service import SageMakerService  # noqa: PLC0415 - botocore's model of SageMaker takes long to read
+    from local.sagemaker.telemetry import send_to_cloudwatch  # noqa: PLC0415 - as above
 
-    return SageMakerService()
+    return SageMakerService(send_telemetry=send_to_cloudwatch)
 
 
 def _bedrock_service() -> BedrockPort:

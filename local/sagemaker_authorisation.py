@@ -82,6 +82,25 @@ def resource_arns(
     return found or ["*"]
 
 
+def condition_keys(operation: str, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the condition keys of SageMaker's own that a request carries, for the operations of the model registry.
+
+    Args:
+        operation: E.g. ``UpdateModelPackage``.
+        parameters: The request's body.
+    """
+    if operation not in {"CreateModelPackage", "UpdateModelPackage"}:
+        return {}
+    life_cycle = parameters.get("ModelLifeCycle")
+    life_cycle = life_cycle if isinstance(life_cycle, dict) else {}
+    told = {
+        "sagemaker:ModelApprovalStatus": parameters.get("ModelApprovalStatus"),
+        "sagemaker:ModelLifeCycle:stage": life_cycle.get("Stage"),
+        "sagemaker:ModelLifeCycle:stageStatus": life_cycle.get("StageStatus"),
+    }
+    return {key: value for key, value in told.items() if isinstance(value, str)}
+
+
 def _pairs_of_noun(operation: str) -> tuple[tuple[str, str], ...]:
     if _ON_ALL_RESOURCES.match(operation):
         return ()

@@ -8,9 +8,12 @@ from typing import Any
 
 import aws_cdk as cdk
 import yaml
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -101,10 +104,9 @@ class Workflow(Construct):
             tracing_configuration=sfn.CfnStateMachine.TracingConfigurationProperty(enabled=False),
         )
         self.machine.node.add_dependency(permissions)
-        if distributed:
-            # MaxConcurrency may be a JSONata expression (Step Functions developer guide, Map state); cfn-lint's schema
-            # knows numbers only.
-            self.machine.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3601"]}})
+        # MaxConcurrency and TimeoutSeconds may be JSONata expressions (Step Functions developer guide, Map and Task
+        # states); cfn-lint's schema knows numbers only.
+        self.machine.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3601"]}})
         if distributed:
             self._allow_children()
 
@@ -112,6 +114,38 @@ class Workflow(Construct):
     def arn(self) -> str:
         """ARN of the state machine."""
         return self.machine.ref
+
+    def allow_continuing(self) -> None:
+        """Let the workflow start an execution of itself, which goes on where the history of one would be too long."""
+        iam.Policy(
+            self,
+            "ContinuingPermissions",
+            statements=[
+                iam.PolicyStatement(sid="ContinueElsewhere", actions=["states:StartExecution"], resources=[self.arn])
+            ],
+        ).attach_to_role(self.role)
+
+    def alarm_on_failure(self, alarms: sns.ITopic, description: str) -> None:
+        """Say on a topic that an execution failed or ran out of time: what it should have done was not done."""
+        dimensions = {"StateMachineArn": self.arn}
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
+            alarm = cloudwatch.Alarm(
+                self,
+                metric,
+                alarm_description=description,
+                metric=cloudwatch.Metric(
+                    namespace="AWS/States",
+                    metric_name=metric,
+                    dimensions_map=dimensions,
+                    period=cdk.Duration.minutes(1),
+                    statistic="Sum",
+                ),
+                threshold=1,
+                evaluation_periods=1,
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            )
+            alarm.add_alarm_action(actions.SnsAction(alarms))
 
     def _allow_children(self) -> None:
         # Step Functions developer guide, "IAM policies for using Distributed Map states".

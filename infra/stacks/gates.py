@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from hallmark.policy.models import Policy
+from infra.assets import Platform
+from infra.constructs.functions import Layers
+from infra.constructs.gate_actions import GateActions
+from infra.constructs.gate_functions import GateFunctions
 from infra.constructs.gate_storage import GateStorage
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.policy_layer import PolicyLayer
+from infra.constructs.training_watch import TrainingWatch
 
 
 class GatesStack(cdk.Stack):
     """Judges models by the gates of ``hallmark.yaml``."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, shared: LineageStorage) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        policy: Policy,
+        policy_folder: Path,
+        platform: Platform,
+        shared: LineageStorage,
+        query_lineage: lambda_.IFunction,
+    ) -> None:
         super().__init__(
             scope, construct_id, description="Hallmark: which model may move on", termination_protection=False
         )
         storage = self.storage = GateStorage(self, "Storage", shared=shared)
+        functions = GateFunctions(
+            layers=Layers(self, "Layers", platform=platform),
+            policy=PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version,
+            storage=storage,
+        )
+        actions = GateActions(
+            self, "Actions", functions=functions, policy=policy, query_lineage=query_lineage, platform=platform
+        )
+        watch = TrainingWatch(self, "Watch", functions=functions)
         self._output("GateTableName", storage.table.table_name)
+        self._output("DecidePromotionFunctionName", actions.decide.function.function_name)
+        self._output("DeadLetterQueueUrlActions", actions.dead_letters.queue.queue_url)
+        self._output("DeadLetterQueueUrlWatch", watch.dead_letters.queue.queue_url)
 
     def _output(self, name: str, value: str) -> None:
         cdk.CfnOutput(self, name, value=value)

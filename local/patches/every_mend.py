@@ -15,6 +15,7 @@ from local.patches import (
     event_targets,
     failed_invocations,
     lambda_functions,
+    log_streams,
     object_checksums,
     object_encryption,
     sagemaker_service,
@@ -52,6 +53,7 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
     step_functions.apply()
     schedules.apply()
     dead_letter_sources.apply()
+    log_streams.apply()
     unimplemented_operations.apply()
     stand_ins.apply()
     sagemaker_service.apply(sagemaker)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ministack.core import iam_actions, router
 
 from local.envelopes import partition_of
 from local.patches import stand_ins
 from local.patches.stand_ins import Answer, Request, StandIn
-from local.sagemaker_authorisation import resource_arns
+from local.sagemaker_authorisation import condition_keys, resource_arns
 from local.sagemaker_port import SageMakerPort
 
 _SERVICE = "sagemaker"
@@ -33,7 +34,7 @@ def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
     async def respond(request: Request) -> Answer:
         return await asyncio.to_thread(_answer, sagemaker, request, request.caller_arn)
 
-    stand_ins.install(_SERVICE, StandIn(respond, _action, _resources))
+    stand_ins.install(_SERVICE, StandIn(respond, _action, _resources, conditions=_conditions))
 
 
 def _answer(sagemaker: Callable[[], SageMakerPort], request: Request, caller_arn: str) -> Answer:
@@ -57,11 +58,20 @@ def _operation(request: Request) -> str:
     return request.headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
 
 
-def _resources(request: Request) -> list[str]:
+def _conditions(action: str, body: bytes) -> Mapping[str, str]:
+    return condition_keys(action.partition(":")[2], _parameters(body) or {})
+
+
+def _parameters(body: bytes) -> dict[str, Any] | None:
     try:
-        parameters = json.loads(request.body or b"{}")
+        parameters = json.loads(body or b"{}")
     except ValueError:
-        return ["*"]
-    if not isinstance(parameters, dict):
+        return None
+    return parameters if isinstance(parameters, dict) else None
+
+
+def _resources(request: Request) -> list[str]:
+    parameters = _parameters(request.body)
+    if parameters is None:
         return ["*"]
     return resource_arns(_operation(request), parameters, request.account, request.region, partition_of(request.region))

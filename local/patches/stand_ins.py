@@ -58,12 +58,14 @@ class StandIn:
             types.
         passed_role: ARN of the role that the request hands to the service, for which the caller needs ``iam:PassRole``;
             ``None`` for no role.
+        conditions: The service's own condition keys that a request carries, by action and body.
     """
 
     respond: Callable[[Request], Awaitable[Answer]]
     action: Callable[[Request], str | None]
     resources: Callable[[Request], list[str]]
     passed_role: Callable[[Request], str | None] = lambda _request: None
+    conditions: Callable[[str, bytes], Mapping[str, str]] = lambda _action, _body: {}
 
 
 _stand_ins: dict[str, StandIn] = {}
@@ -90,6 +92,7 @@ def apply() -> None:
         ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
         _with_resources,
     )
+    replace_function(iam_actions, "request_tag_context", ("service", "iam_action", "body", "params"), _with_conditions)
 
 
 def install(service: str, stand_in: StandIn) -> None:
@@ -142,6 +145,15 @@ def _with_resources(original: Any) -> Any:
     return extract_resource_arn
 
 
+def _with_conditions(original: Any) -> Any:
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> Any:
+        stand_in = _stand_ins.get(service)
+        found = original(service, iam_action, body, params)
+        return found if stand_in is None else {**found, **stand_in.conditions(iam_action, body)}
+
+    return request_tag_context
+
+
 def _deny_further(service: str, stand_in: StandIn, request: Request) -> Answer | None:
     """Check what MiniStack's own dispatch has not: the resources after the first, and the role handed over."""
     action, role = stand_in.action(request), stand_in.passed_role(request)
@@ -152,7 +164,9 @@ def _deny_further(service: str, stand_in: StandIn, request: Request) -> Answer |
         wanted.append(("iam:PassRole", role))
     key = router.extract_access_key_id(request.headers, request.query) if wanted else ""
     for needed, arn in wanted:
-        context = {"iam:passedtoservice": f"{service}.amazonaws.com"} if arn == role else None
+        context: dict[str, Any] = dict(stand_in.conditions(action, request.body))
+        if arn == role:
+            context["iam:passedtoservice"] = f"{service}.amazonaws.com"
         denied = iam_evaluator.enforce(key, needed, service, request.region, resource_arn=arn, service_context=context)
         if denied is not None:
             answer: Answer = iam_actions.access_denied_response(

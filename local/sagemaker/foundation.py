@@ -13,6 +13,7 @@ from local.sagemaker.images import ImageRegistry
 from local.sagemaker.jobs import JobPool
 from local.sagemaker.resources import Resource, ResourceStore, tags_of
 from local.sagemaker.settings import SageMakerSettings
+from local.sagemaker.telemetry import SendTelemetry, send_nothing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -41,6 +42,7 @@ class Foundation:
         s3: S3 clients by Region and account.
         role_environment: The variables through which a container reaches AWS as its role.
         settings: Settings of the stand-in.
+        send_telemetry: Where what running jobs say goes.
     """
 
     model: ServiceModel
@@ -50,6 +52,7 @@ class Foundation:
     s3: S3Clients
     role_environment: RoleEnvironment
     settings: SageMakerSettings
+    send_telemetry: SendTelemetry = send_nothing
 
     def described_members(self, operation: str, parameters: Mapping[str, Any]) -> Description:
         """Return those parameters of a Create request that the Describe ``operation`` echoes."""

@@ -37,6 +37,7 @@ from local.sagemaker.s3_files import StagingError
 from local.sagemaker.settings import SageMakerSettings
 from local.sagemaker.shapes import parse_request, serialise
 from local.sagemaker.tags import Tagging
+from local.sagemaker.telemetry import SendTelemetry, send_nothing
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
@@ -75,6 +76,7 @@ class SageMakerService:
         ecr: EcrClients = ecr_client,
         publish: Publish = publish_event,
         environment_of_role: RoleEnvironment = role_environment,
+        send_telemetry: SendTelemetry = send_nothing,
     ) -> None:
         settings = settings or SageMakerSettings()
         store = ResourceStore()
@@ -86,6 +88,7 @@ class SageMakerService:
             s3=s3,
             role_environment=environment_of_role,
             settings=settings,
+            send_telemetry=send_telemetry,
         )
         self.listeners: list[Listener] = store.listeners
         self.reset_hooks: list[Callable[[], None]] = []

@@ -31,6 +31,7 @@ from local.sagemaker.s3_files import (
     upload_bytes,
     upload_folder,
 )
+from local.sagemaker.telemetry import Telemetry
 
 KIND = "training-job"
 TERMINAL = {"Completed", "Failed", "Stopped"}
@@ -161,7 +162,8 @@ class TrainingJobs:
         command = training.prepare()
         self._advance(job, "Training", TrainingStartTime=utc_now())
         limit = job.description["StoppingCondition"]["MaxRuntimeInSeconds"]
-        outcome = run.run_container(command, training.read_line, limit)
+        with training.telemetry:
+            outcome = run.run_container(command, training.read_line, limit)
         metrics = {"FinalMetricDataList": training.final_metrics()} if training.final_metrics() else {}
         if outcome.ending is Ending.EXITED and outcome.exit_code:
             training.keep_output()
@@ -219,6 +221,7 @@ class _Training:
         description = self.job.description
         definitions = description.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
         self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        self.telemetry = Telemetry(self.job, self.foundation.send_telemetry)
         self._script = script_mode.find_script(
             description.get("HyperParameters", {}), description.get("Environment", {})
         )
@@ -250,6 +253,7 @@ class _Training:
     def read_line(self, line: str) -> None:
         """Look for metrics in a line of the log (API reference, MetricDefinition: the first group is the value)."""
         self.last_lines.append(line)
+        self.telemetry.add_line(line)
         for name, pattern in self._patterns:
             for match in pattern.finditer(line):
                 try:
@@ -257,7 +261,9 @@ class _Training:
                 except (TypeError, ValueError):
                     continue
                 if math.isfinite(value):
-                    self.metrics[name] = (value, utc_now())
+                    at = utc_now()
+                    self.metrics[name] = (value, at)
+                    self.telemetry.add_value(name, value, at)
 
     def final_metrics(self) -> list[Description]:
         """Return the last value of each metric."""

@@ -10,6 +10,7 @@ from typing import Any
 from hallmark.aws.deployed import Redriven, Waiting
 from hallmark.aws.ledger_reading import log_reader
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import Answer, Direction, NodeSummary, Question, TraceAnswer, TracedEdge, TracedNode
@@ -40,6 +41,8 @@ class CannedService:
         self._redriven = redriven or []
         self.asked: list[Question] = []
         self.backfills: list[datetime | None] = []
+        self.decided: list[DecisionRequest] = []
+        self.decisions: Callable[[DecisionRequest], dict[str, Any]] | None = None
 
     def ask(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -64,6 +67,11 @@ class CannedService:
 
     def read_log(self, place: str) -> Read:
         return log_reader(place, lambda: None)
+
+    def decide(self, request: DecisionRequest) -> dict[str, Any]:
+        self.decided.append(request)
+        assert self.decisions is not None
+        return self.decisions(request)
 
     def backfill(self, since: datetime | None) -> None:
         self.backfills.append(since)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 WRITE = (
     "import os, boto3; "
@@ -19,13 +22,13 @@ def bucket(cloud: Any, workbench: Any) -> str:
     return name
 
 
-def start_training(cloud: Any, name: str, role: str, bucket: str) -> str:
+def start_training(cloud: Any, name: str, role: str, bucket: str, *, script: str = WRITE) -> str:
     answer = cloud.client("sagemaker").create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={
             "TrainingImage": f"{cloud.account}.dkr.ecr.{cloud.region}.amazonaws.com/training:1",
             "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["python", "-c", WRITE],
+            "ContainerEntrypoint": ["python", "-c", script],
             "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=(.*?);"}],
         },
         Environment={"BUCKET": bucket},
@@ -101,3 +104,88 @@ def test_what_the_lineage_api_made_is_found_again(cloud: Any, workbench: Any) ->
     made = sagemaker.create_artifact(ArtifactType="DataSet", Source={"SourceUri": uri})["ArtifactArn"]
 
     assert [found["ArtifactArn"] for found in sagemaker.list_artifacts(SourceUri=uri)["ArtifactSummaries"]] == [made]
+
+
+TALK = "[print(f'accuracy={value};', flush=True) for value in (0.1, 0.2, 0.3, 0.4, 'nan')]"
+
+
+def test_the_metrics_and_the_log_of_a_training_job_are_in_cloudwatch(cloud: Any, workbench: Any, bucket: str) -> None:
+    name, other = workbench.name("talk"), workbench.name("other")
+    for each in (name, other):
+        start_training(cloud, each, workbench.role(("s3:PutObject", f"arn:aws:s3:::{bucket}/*")), bucket, script=TALK)
+    started = wait_for(cloud, workbench, name)["TrainingStartTime"]
+    wait_for(cloud, workbench, other)
+
+    answer = cloud.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "m0",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "/aws/sagemaker/TrainingJobs",
+                        "MetricName": "accuracy",
+                        "Dimensions": [{"Name": "TrainingJobName", "Value": name}],
+                    },
+                    "Period": 3600,
+                    "Stat": "SampleCount",
+                },
+            }
+        ],
+        StartTime=started - timedelta(hours=1),
+        EndTime=started + timedelta(hours=1),
+    )
+    lines = cloud.client("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/", filterPattern="?nan ?NaN"
+    )["events"]
+
+    # CloudWatch takes no NaN (API reference, MetricDatum): the log alone tells of it.
+    assert sum(answer["MetricDataResults"][0]["Values"]) == 4
+    assert [line["message"] for line in lines] == ["accuracy=nan;"]
+    assert all(line["logStreamName"].startswith(f"{name}/algo-1-") for line in lines)
+
+
+def test_a_role_may_move_a_package_only_to_the_stage_that_its_condition_names(cloud: Any, workbench: Any) -> None:
+    sagemaker, group = cloud.client("sagemaker"), workbench.name("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    image = f"{cloud.account}.dkr.ecr.{cloud.region}.amazonaws.com/serving:1"
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName=group, InferenceSpecification={"Containers": [{"Image": image}]}
+    )["ModelPackageArn"]
+    role = workbench.role()
+    statement = {
+        "Effect": "Allow",
+        "Action": "sagemaker:UpdateModelPackage",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"sagemaker:ModelLifeCycle:stage": "Staging"}},
+    }
+    cloud.client("iam").put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="moves",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": cloud.account}, "Action": "sts:AssumeRole"}],
+    }
+    cloud.client("iam").update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=json.dumps(trust))
+    session = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    mine = boto3.client(
+        "sagemaker",
+        region_name=cloud.region,
+        endpoint_url=cloud.endpoint,
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+
+    def move(stage: str) -> None:
+        mine.update_model_package(
+            ModelPackageArn=package, ModelLifeCycle={"Stage": stage, "StageStatus": "PendingApproval"}
+        )
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        move("Production")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        mine.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
+    move("Staging")
+    assert sagemaker.describe_model_package(ModelPackageName=package)["ModelLifeCycle"]["Stage"] == "Staging"

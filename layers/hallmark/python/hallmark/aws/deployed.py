@@ -24,15 +24,19 @@ from botocore.exceptions import (
 )
 from botocore.session import Session
 
+from hallmark.aws.caller_proof import prove_caller
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.aws.ledger_reading import log_reader
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
 from hallmark.lineage.questions import Answer, Question, read_answer
 
 DEFAULT_STACK = "HallmarkLineage"
 _EVALUATION_STACK = "HallmarkEvaluation"
+_GATES_STACK = "HallmarkGates"
+_DECIDE_PROMOTION = "DecidePromotionFunctionName"
 _QUERY_EVALUATIONS = "QueryEvaluationsFunctionName"
 _QUERY_FUNCTION = "QueryLineageFunctionName"
 _SWEEPS = "ReconciliationQueueUrl"
@@ -190,6 +194,18 @@ class Deployed:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", output.removesuffix("FunctionName")).lower()
         answer: dict[str, Any] = self._invoke(name, self.output_of(output, stack), json.dumps(payload))
         return answer
+
+    def decide(self, request: DecisionRequest) -> dict[str, Any]:
+        """Ask the function that takes people's decisions, with the proof of who asks.
+
+        Raises:
+            QuestionError: It refuses; the message says why.
+            DeploymentError: It could not be reached, or is not deployed.
+        """
+        message = request.model_dump(mode="json")
+        with _reaching("sts"):
+            proof = prove_caller(message, self._client("sts"), self._session.get_credentials())
+        return self.call(_DECIDE_PROMOTION, _GATES_STACK, {"message": message, "proof": proof})
 
     def caller(self) -> str:
         """Return the ARN of whoever calls.

@@ -18,6 +18,7 @@ from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.feedback import feedback
+from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.ledger import ledger
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
@@ -376,6 +377,7 @@ def _time(text: str | None) -> datetime | None:
 
 app.add_typer(evaluations)
 app.add_typer(alerts, name="alerts")
+app.add_typer(gate_actions, name="gate", help="Quality gates: what people decide about models.")
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(ledger, name="ledger")

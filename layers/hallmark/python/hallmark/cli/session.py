@@ -15,6 +15,7 @@ from rich.console import Console
 from hallmark.aws.deployed import Redriven, Waiting
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
+from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
 from hallmark.lineage.questions import Answer, Question
 
@@ -42,6 +43,10 @@ class LineageService(Protocol):
 
     def call(self, output: str, stack: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke a function of any of Hallmark's stacks, by the output that names it."""
+        ...
+
+    def decide(self, request: DecisionRequest) -> dict[str, Any]:
+        """Send a person's decision to the function ``decide_promotion``, with the proof of who decides."""
         ...
 
     def caller(self) -> str:

@@ -22,6 +22,13 @@ ENDPOINT_ROLLED_BACK = "EndpointRolledBack"
 ROLLBACK_FAILED = "RollbackFailed"
 TRAINING_HALTED = "TrainingHalted"
 
+STAGE_WAITING = "PendingApproval"
+"""Status of a model that came to a stage whose gate has not judged it yet, in SageMaker's own word (developer guide,
+model-registry-staging-construct)."""
+REGISTRY_APPROVED = "Approved"
+REGISTRY_REJECTED = "Rejected"
+"""Statuses of a model package (API reference, ModelApprovalStatus)."""
+
 Outcome = Literal["passed", "failed", "inconclusive"]
 
 

@@ -1,0 +1,31 @@
+"""CloudWatch Logs: ``FilterLogEvents`` reads the streams that ``logStreamNamePrefix`` names, and no others.
+
+MiniStack ignores the prefix and answers with the lines of every stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import cloudwatch_logs
+
+from local.patches.replacement import replace_function
+
+
+def apply() -> None:
+    """Mend it; a second time changes nothing."""
+    replace_function(cloudwatch_logs, "_filter_log_events", ("data",), _by_prefix)
+
+
+def _by_prefix(original: Any) -> Any:
+    def filter_log_events(data: Mapping[str, Any]) -> Any:
+        prefix = data.get("logStreamNamePrefix")
+        if prefix is None or data.get("logStreamNames"):
+            return original(data)
+        group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data), {})
+        names = [name for name in group.get("streams", {}) if name.startswith(prefix)]
+        # No stream has the name of none: with an empty list, all would be read.
+        return original({**data, "logStreamNames": names or [""]})
+
+    return filter_log_events

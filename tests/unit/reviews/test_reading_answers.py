@@ -96,3 +96,24 @@ def test_long_texts_are_cut_and_say_so() -> None:
     assert len(shortened("x" * (SHOWN_CHARACTERS + 1))) == SHOWN_CHARACTERS
     assert shortened("x" * (SHOWN_CHARACTERS + 1)).endswith("(cut)")
     assert shortened("short") == "short"
+
+
+@pytest.mark.parametrize("wanted", ["id-1", 'odd "id" / 1'])
+def test_only_the_wanted_records_are_read_out_of_many(wanted: str) -> None:
+    def record(request_id: str) -> str:
+        text = 'say {"requestId": "id-1"}'
+        body = {"messages": [{"role": "user", "content": [{"text": text}]}]}
+        return json.dumps(
+            {
+                "schemaType": "ModelInvocationLog",
+                "requestId": request_id,
+                "modelId": "m",
+                "input": {"inputBodyJson": body},
+            }
+        )
+
+    content = "\n".join(record(request_id) for request_id in ("id-0", wanted, "id-2"))
+
+    assert wanted in {found.id for found in read_invocation_logs(content, {wanted})}
+    assert [found.id for found in read_invocation_logs(content, {"id-2"})] == ["id-2"]
+    assert list(read_invocation_logs(content, {"id-9"})) == []

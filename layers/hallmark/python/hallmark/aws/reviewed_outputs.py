@@ -236,11 +236,11 @@ class S3Answers:
         known = min((at for at in looked if at is not None), default=None) if None not in looked else None
         for location in self._policy.logs:
             for file in _since(self._files.logs(location, start, self._now), known):
-                outputs = read_invocation_logs(self._files.text(file))
+                outputs = read_invocation_logs(self._files.text(file), wanted)
                 self._take(outputs, wanted, found, file, endpoint=None)
         for endpoint, location in self._policy.captures.items():
             for file in _since(self._files.captures(location, endpoint, start, self._now), known):
-                outputs = read_captures(self._files.text(file), endpoint)
+                outputs = read_captures(self._files.text(file), endpoint, wanted)
                 self._take(outputs, wanted, found, file, endpoint=endpoint)
         return found
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -46,13 +47,17 @@ def shortened(text: str) -> str:
 # --- Bedrock's invocation log ------------------------------------------------------------------------------------
 
 
-def read_invocation_logs(content: str) -> Iterator[Output]:
+def read_invocation_logs(content: str, only: Collection[str] | None = None) -> Iterator[Output]:
     """Yield the answers of a file of Bedrock's model invocation log; what is no answer is left out.
 
     Records have ``schemaType`` ``ModelInvocationLog`` (Bedrock user guide, model-invocation-logging). Bodies above
     100 KB lie in objects of their own; such a record has neither text.
+
+    Args:
+        content: JSON lines.
+        only: Ids of the requests that are wanted; lines of others are not even parsed.
     """
-    for record in _json_lines(content):
+    for record in _json_lines(content, only):
         request_id, model = record.get("requestId"), record.get("modelId")
         if record.get("schemaType") == "ModelInvocationLog" and isinstance(request_id, str) and isinstance(model, str):
             yield _logged(record, request_id, model)
@@ -126,7 +131,7 @@ def _plain(body: Any) -> str:
 # --- SageMaker's data capture ------------------------------------------------------------------------------------
 
 
-def read_captures(content: str, endpoint: str) -> Iterator[Output]:
+def read_captures(content: str, endpoint: str, only: Collection[str] | None = None) -> Iterator[Output]:
     """Yield the answers of a file of data capture; what is no capture is left out.
 
     A record is known by ``inferenceId`` where the caller gave one (InvokeEndpoint), and by ``eventId`` else (SageMaker
@@ -135,8 +140,9 @@ def read_captures(content: str, endpoint: str) -> Iterator[Output]:
     Args:
         content: JSON lines.
         endpoint: The endpoint's name.
+        only: Ids of the requests that are wanted; lines of others are not even parsed.
     """
-    for record in _json_lines(content):
+    for record in _json_lines(content, only):
         data, about = record.get("captureData"), record.get("eventMetadata")
         if not isinstance(data, Mapping) or not isinstance(about, Mapping) or "eventId" not in about:
             continue
@@ -165,8 +171,18 @@ def _captured(part: Any) -> str:
     return text
 
 
-def _json_lines(content: str) -> Iterator[dict[str, Any]]:
+_ID = re.compile(r'"(?:requestId|inferenceId|eventId)"\s*:\s*"([^"]*)"')
+
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._:@+=, -]+")
+
+
+def _json_lines(content: str, only: Collection[str] | None) -> Iterator[dict[str, Any]]:
+    # JSON may spell other letters in several ways: where one of the ids has such a letter, every line is parsed.
+    is_looked_at_first = only is not None and all(_PLAIN_ID.fullmatch(each) for each in only)
     for line in content.splitlines():
+        if only is not None and is_looked_at_first and not any(found in only for found in _ID.findall(line)):
+            continue
         try:
             record = json.loads(line)
         except ValueError:

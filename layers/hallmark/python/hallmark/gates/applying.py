@@ -1,0 +1,132 @@
+"""Applying a gate: look for evidence, ask for what is missing, and judge once it is there or the wait is over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from hallmark.gates.criteria import DriftCriterion, LineageCriterion, metric_of
+from hallmark.gates.evidence import Evidence
+from hallmark.gates.judging import judge
+from hallmark.gates.ports import Announcer, Lineage, Registry, Reports, RunFound, Subject, VerdictStore
+from hallmark.gates.requests import GateRequest, known_gate
+from hallmark.gates.settings import Gate, GatesPolicy
+from hallmark.gates.verdicts import RequestState, Verdict, verdict_of
+
+_ASKING_LOOK = 1
+"""A run that the same event has started is seen by then, and is not asked for a second time."""
+
+
+class Ports(NamedTuple):
+    """All that a gate needs of what lies elsewhere."""
+
+    registry: Registry
+    reports: Reports
+    lineage: Lineage
+    verdicts: VerdictStore
+    announcer: Announcer
+
+
+class Applied(NamedTuple):
+    """What came of one look."""
+
+    verdict: Verdict | None
+    waits_for: tuple[str, ...] = ()
+
+
+def apply_gate(
+    request: GateRequest, policy: GatesPolicy, ports: Ports, *, look: int, looks: int, now: datetime
+) -> Applied:
+    """Look once; judge where all evidence is there, or this was the last look.
+
+    Args:
+        request: What is asked.
+        policy: The gates.
+        ports: What lies elsewhere.
+        look: Number of this look, from 0.
+        looks: How many there are.
+        now: When.
+
+    Raises:
+        InvalidInputError: There is no such gate.
+        UnavailableError: Something did not answer.
+    """
+    known = ports.verdicts.find(request)
+    if known is not None:
+        # It was kept, and perhaps not told.
+        ports.announcer.tell(known)
+        return Applied(known)
+    gate = policy.gates[known_gate(policy, request.gate, "gate")]
+    subject = ports.registry.describe(request.model)
+    runs = {suite: ports.reports.of_suite(suite, subject) for suite in gate.suites}
+    awaited = _awaited(runs, gate, subject, now)
+    if awaited and look < looks - 1:
+        if look == _ASKING_LOOK:
+            for suite in awaited:
+                if not runs[suite].is_running:
+                    ports.announcer.request_evaluation(suite, subject, f"{request.digest}:{suite}")
+        waits = f"evidence of {', '.join(awaited)}"
+        ports.verdicts.note(_state(request, "waiting", now, reason=waits))
+        return Applied(None, awaited)
+    evidence = gather(gate, subject, runs, ports)
+    verdict = ports.verdicts.add(verdict_of(request, gate, evidence, judge(gate, evidence, now), now))
+    ports.announcer.tell(verdict)
+    return Applied(verdict)
+
+
+def give_up(request: GateRequest, ports: Ports, reason: str, now: datetime) -> None:
+    """Keep that a request could not be decided, and why."""
+    ports.verdicts.note(_state(request, "failed", now, reason=reason))
+
+
+def _state(request: GateRequest, status: str, now: datetime, *, reason: str) -> RequestState:
+    return RequestState.model_validate(
+        {
+            "request": request.digest,
+            "status": status,
+            "gate": request.gate,
+            "model": request.model,
+            "reason": reason,
+            "since": now,
+        }
+    )
+
+
+def _awaited(runs: dict[str, RunFound], gate: Gate, subject: Subject, now: datetime) -> tuple[str, ...]:
+    """Return the suites whose evidence is missing or stale and may still come."""
+    awaited = []
+    for suite, found in runs.items():
+        stale = False
+        if found.source is not None and found.source.completed_at is not None and gate.max_evidence_age is not None:
+            stale = now - found.source.completed_at > gate.max_evidence_age
+        can_come = found.is_running or bool(subject.model_id)
+        if (found.source is None or stale) and can_come:
+            awaited.append(suite)
+    return tuple(awaited)
+
+
+def gather(gate: Gate, subject: Subject, runs: dict[str, RunFound], ports: Ports) -> Evidence:
+    """Put together what is known of a model; only what the criteria ask for is looked up."""
+    sources = [found.source for found in runs.values() if found.source is not None]
+    problems = list(subject.problems)
+    asked = list(gate.asked.values())
+    if subject.package and any(metric_of(each) is not None for each in asked):
+        package, unread = ports.reports.of_package(subject)
+        problems += unread
+        if package is not None:
+            sources.append(package)
+    origins = [each for each in asked if isinstance(each, LineageCriterion)]
+    watches = any(isinstance(each, DriftCriterion) for each in asked)
+    with_tags = any(each.approved is not None or each.forbidden is not None for each in origins)
+    return Evidence(
+        model=subject.model,
+        model_name=subject.name,
+        group=subject.group,
+        package=subject.package,
+        endpoint=subject.endpoint,
+        sources=tuple(sources),
+        missing_suites={suite: found.reason for suite, found in runs.items() if found.source is None},
+        lineage=ports.lineage.provenance(subject, with_tags=with_tags) if origins else None,
+        monitors=ports.lineage.monitors(subject) if watches else None,
+        problems=tuple(problems),
+    )

@@ -88,8 +88,9 @@ class Workflow(Construct):
             self,
             "Machine",
             role_arn=self.role.role_arn,
-            definition_string=json.dumps(definition),
-            definition_substitutions=dict(substitutions),
+            # In China and GovCloud the integrations have other ARNs, too.
+            definition_string=json.dumps(definition).replace("arn:aws:states:::", "arn:${Partition}:states:::"),
+            definition_substitutions={"Partition": cdk.Aws.PARTITION, **substitutions},
             logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
                 level="ERROR",
                 include_execution_data=False,

@@ -69,6 +69,25 @@ class Deployed:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs[table], **filtered)
         return [item for page in pages for item in page["Items"]]
 
+    def queue_url(self, name: str) -> str:
+        """Return the URL of the one queue whose name contains this."""
+        pages = self.client("sqs").get_paginator("list_queues").paginate()
+        (found,) = [url for page in pages for url in page.get("QueueUrls", []) if name in url.rpartition("/")[2]]
+        return str(found)
+
+    def await_recording(self) -> None:
+        """Wait until every event of SageMaker so far is in the graph, or among the dead letters."""
+        events: Any = self.cloud.sagemaker()
+        assert events.events.flush(PATIENCE_SECONDS)
+        url = self.queue_url("RecordingEvents")
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+        def is_empty() -> bool:
+            depths = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            return all(int(depths[name]) == 0 for name in names)
+
+        self.eventually(is_empty)
+
     def dead_letters(self, name: str = "Recording") -> list[dict[str, Any]]:
         """Return what waits in a dead-letter queue, with its attributes; it is taken out."""
         found: list[dict[str, Any]] = []

@@ -31,6 +31,7 @@ def shipped(deployed: Any) -> Any:
         for version, batches in ((1, 2), (2, 3)):
             workflow.ship(version, workflow.upload_raw(batches))
         await_record(deployed.cloud, deployed.outputs)
+        deployed.await_recording()
     finally:
         os.environ.clear()
         os.environ.update(before)

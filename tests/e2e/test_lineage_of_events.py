@@ -104,12 +104,7 @@ def test_a_repeated_event_adds_no_fact(deployed: Any) -> None:
 
 
 def test_bad_input_ends_in_the_dead_letters_with_the_reason_and_harms_nothing_else(deployed: Any) -> None:
-    queue = next(
-        url
-        for page in deployed.client("sqs").get_paginator("list_queues").paginate()
-        for url in page["QueueUrls"]
-        if "RecordingEvents" in url.rpartition("/")[2]
-    )
+    queue = deployed.queue_url("RecordingEvents")
     good = training_event("beside-the-bad")
     bad = {
         "not JSON": "{broken",

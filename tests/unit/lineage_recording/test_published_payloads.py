@@ -112,3 +112,17 @@ def test_any_missing_or_null_section_but_the_arn_is_tolerated(data: st.DataObjec
     raw["time"] = "2026-01-01T00:00:00Z"
 
     assert record_event(raw, surroundings()).new
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-eusc", "eusc-de-east-1")]
+)
+@pytest.mark.parametrize("name", sorted(EVENTS))
+def test_a_payload_of_another_partition_names_nothing_in_the_usual_one(name: str, partition: str, region: str) -> None:
+    text = json.dumps(EVENTS[name]).replace("arn:aws:", f"arn:{partition}:").replace(EVENTS[name]["region"], region)
+    text = text.replace(".amazonaws.com/", ".amazonaws.com.cn/" if partition == "aws-cn" else ".amazonaws.com/")
+
+    recording = record_event(json.loads(text), surroundings())
+
+    assert recording.fact.subject.id.startswith(f"arn:{partition}:")
+    assert "arn:aws:" not in recording.fact.model_dump_json()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.alerting import run as alerting
 from benchmarks.comparison import run as comparison
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
@@ -21,6 +22,7 @@ from benchmarks.throughput import run as throughput
 from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
+    "alerts": (alerting,),
     "lineage": (recording, traversal, throughput),
     "ledger": (sealing,),
     "evaluation": (statistics, comparison, scoring, suites),

@@ -1,0 +1,250 @@
+"""What people hear of a year of hourly windows, and of a storm of violations, beside one message for each bad event.
+
+The year and the storm go through the engine with its state in memory; the storm goes once more through the deployed app
+(``STORM`` in the environment chooses its size there, 0 leaves it out). Each run also looks whether anything was lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hallmark.alerts.rules import observe_event
+from hallmark.alerts.settings import AlertsPolicy
+from hallmark.aws.alert_table import DynamoAlerts
+from local.cloud import LocalCloud
+from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
+from local.settings import CloudSettings
+from tests.fakes.memory_alerts import World
+from tests.unit.alerts.events_of_others import drifted, verdict
+
+ROOT = Path(__file__).parents[2]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MONITORS = 5
+HOURS = 8_760
+STORM = 10_000
+BATCH = 100
+"""Events that one invocation gets (infra/constructs/alert_engine.py)."""
+POLICY = AlertsPolicy.model_validate(
+    {"receivers": {"operations": {"email": {}}}, "route": {"receiver": "operations", "group_by": ["name", "subject"]}}
+)
+
+
+def run() -> Iterator[dict[str, Any]]:
+    """Live through the year and the storms."""
+    yield from _year()
+    yield from _storm()
+    deployed = int(os.environ.get("STORM", str(STORM)))
+    if deployed:
+        yield from _deployed_storm(deployed)
+
+
+def _line(
+    name: str, ours: float, peer: float | None, unit: str, *, met: bool | None, goal: str | None
+) -> dict[str, Any]:
+    ratio = round(ours / peer, 4) if peer else None
+    return {
+        "area": "alerts",
+        "name": name,
+        "ours": ours,
+        "peer": peer,
+        "unit": unit,
+        "ratio": ratio,
+        "goal": goal,
+        "met": met,
+    }
+
+
+# --- a year -----------------------------------------------------------------------------------------------------------
+
+
+def _windows(seed: int) -> list[bool]:
+    """Return for each hour whether a monitor found drift: episodes of hours to days with quiet windows in them."""
+    chance, found = random.Random(seed), [False] * HOURS
+    hour = 0
+    while hour < HOURS:
+        if chance.random() < 1 / 300:
+            length = chance.randint(4, 72)
+            for place in range(hour, min(hour + length, HOURS)):
+                found[place] = chance.random() < 0.9
+            hour += length
+        else:
+            found[hour] = chance.random() < 1 / 500
+            hour += 1
+    return found
+
+
+def _year() -> Iterator[dict[str, Any]]:
+    world, windows = World(POLICY), [_windows(seed) for seed in range(MONITORS)]
+    begun = time.process_time()
+    for hour in range(HOURS):
+        at = START + hour * HOUR
+        events = [drifted(found[hour], at=at, monitor=f"monitor-{place}") for place, found in enumerate(windows)]
+        world.engine.receive([seen for event in events for seen in observe_event(event, POLICY)], at)
+        for minute in range(1, 60, 5):
+            world.tick(at + minute * MINUTE)
+    cpu = time.process_time() - begun
+    bad = sum(sum(found) for found in windows)
+    lost, stale = _misses(world, windows)
+    yield _line(
+        f"notifications of {MONITORS} monitors over a year of hourly windows",
+        len(world.sent),
+        bad,
+        "notifications (peer: one message for each drifted window)",
+        met=len(world.sent) < bad,
+        goal="fewer",
+    )
+    yield _line("drifted windows of that year of which nobody was told", lost, None, "windows", met=lost == 0, goal="0")
+    yield _line("quiet times in which people still believed in drift", stale, None, "times", met=stale == 0, goal="0")
+    count = MONITORS * HOURS
+    yield _line(
+        "CPU for a window of that year, telling included", round(cpu / count * 1e6), None, "µs", met=None, goal=None
+    )
+
+
+def _misses(world: World, windows: Sequence[Sequence[bool]]) -> tuple[int, int]:
+    """Return how many drifted windows nobody was told of, and how often people believed in one that was long over."""
+    known: Mapping[str, list[tuple[datetime, bool]]] = defaultdict(list)
+    for notification in world.sent:
+        for alert in notification.alerts:
+            known[alert.labels["monitor"]].append((notification.created_at, alert.status == "firing"))
+    lost = stale = 0
+    for place, found in enumerate(windows):
+        told = known[f"monitor-{place}"]
+        times = [at for at, _ in told]
+        for hour, is_bad in enumerate(found):
+            at = START + hour * HOUR
+            index = bisect_right(times, at + 10 * MINUTE) - 1
+            believed = index >= 0 and told[index][1]
+            lost += is_bad and not believed
+            stale += believed and hour > 1 and not any(found[hour - 2 : hour + 1])
+    return lost, stale
+
+
+# --- a storm ----------------------------------------------------------------------------------------------------------
+
+
+def _violations(count: int, at: datetime) -> list[dict[str, Any]]:
+    """Return as many failed gates of a hundred models, within a minute."""
+    return [
+        verdict(
+            "failed",
+            at=at + place * (MINUTE / count),
+            gate=f"gate-{place // 100}",
+            model_name=f"model-{place % 100}",
+            model=f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/model-{place % 100}/1",
+        )
+        for place in range(count)
+    ]
+
+
+def _storm() -> Iterator[dict[str, Any]]:
+    for name, events in (
+        ("different violations of 100 models", _violations(STORM, START)),
+        ("repeats of one violation", _violations(1, START) * STORM),
+    ):
+        world = World(POLICY)
+        begun = time.process_time()
+        for place in range(0, len(events), BATCH):
+            at = START + MINUTE * place / len(events)
+            seen = [each for event in events[place : place + BATCH] for each in observe_event(event, POLICY)]
+            world.engine.receive(seen, at)
+            world.tick(at)
+        for minute in range(1, 12, 5):
+            world.tick(START + minute * MINUTE)
+        cpu = time.process_time() - begun
+        distinct = len({seen.fingerprint for event in events for seen in observe_event(event, POLICY)})
+        latest = {each.group: each.firing for each in world.sent}
+        lost = distinct - sum(latest.values())
+        yield _line(
+            f"notifications of {STORM:,} {name} within a minute",
+            len(world.sent),
+            STORM,
+            "notifications (peer: one message for each violation)",
+            met=len(world.sent) <= 2 * len(latest),
+            goal="at most two for each group: at its wait's end, and for what came after",
+        )
+        yield _line(
+            f"of these, violations that no notification counts ({name})",
+            lost,
+            None,
+            "violations",
+            met=lost == 0,
+            goal="0",
+        )
+        yield _line(f"CPU for a violation ({name})", round(cpu / STORM * 1e6), None, "µs", met=None, goal=None)
+
+
+def _deployed_storm(count: int) -> Iterator[dict[str, Any]]:
+    with LocalCloud(CloudSettings()) as cloud:
+        address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
+        outputs: dict[str, str] = {}
+        for stack in deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT}).outputs.values():
+            outputs |= stack
+        table = DynamoAlerts(outputs["AlertsTableName"], cloud.client("dynamodb"))
+        begun, bus = time.monotonic(), cloud.client("events")
+        events = _violations(count, datetime.now(UTC))
+        for place in range(0, count, 10):
+            bus.put_events(Entries=[_entry(event, outputs["EventBusName"]) for event in events[place : place + 10]])
+        sent = time.monotonic() - begun
+        kept = _until(lambda: len(table.open_records(count + 1)) >= count, seconds=900)
+        took = time.monotonic() - begun
+        groups = _groups_of(table, count)
+        _until(lambda: all(_is_told(table, group) for group in groups), seconds=120)
+        states = [found.value for group in groups if (found := table.group(group)) is not None]
+        notifications = sum(state.sequence for state in states)
+        counted = {name for state in states for told in state.told.values() for name in told.firing}
+        yield _line(
+            f"notifications of {count:,} different violations through the deployed app on the local cloud",
+            notifications,
+            count,
+            "notifications (peer: one message for each violation)",
+            met=kept and notifications < count,
+            goal="fewer",
+        )
+        lost = count - len(counted)
+        yield _line("of these, violations that nobody was told of", lost, None, "violations", met=lost == 0, goal="0")
+        yield _line(
+            "seconds from the first of these violations until all were kept",
+            round(took, 1),
+            round(sent, 1),
+            "s (peer: publishing them alone)",
+            met=None,
+            goal=None,
+        )
+
+
+def _entry(event: Mapping[str, Any], bus: str) -> dict[str, Any]:
+    return {
+        "EventBusName": bus,
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+    }
+
+
+def _groups_of(table: DynamoAlerts, count: int) -> list[str]:
+    return list(table.due_groups(datetime.now(UTC) + 24 * HOUR, count))
+
+
+def _is_told(table: DynamoAlerts, group: str) -> bool:
+    found = table.group(group)
+    return found is not None and found.value.sequence > 0 and not found.value.outbox
+
+
+def _until(holds: Any, *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True

@@ -1,0 +1,148 @@
+"""The same contract on DynamoDB (moto) and on the store in memory that the tests of the engine use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hallmark.alerts.conditions import AlertRecord, observe, record_of
+from hallmark.alerts.engine import Engine
+from hallmark.alerts.grouping import GroupState, open_group
+from hallmark.alerts.ports import AlertStore
+from hallmark.alerts.routing import GroupKey, Routes
+from hallmark.alerts.silences import make_silence
+from hallmark.aws.alert_table import INHIBITORS_INDEX, LISTS_INDEX, DynamoAlerts
+from infra.constructs import alert_storage
+from tests.fakes.memory_alerts import MemoryAlerts, World
+from tests.unit.alerts.observed import HOUR, MINUTE, NOON, policy_of, seen
+
+TABLE = "alerts"
+
+
+def create_table(client: Any) -> None:
+    """Create it as the stack does."""
+    names = ("pk", "sk", "list", "list_at", "inhibits")
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": order, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index, partition, order in ((LISTS_INDEX, "list", "list_at"), (INHIBITORS_INDEX, "inhibits", "pk"))
+        ],
+    )
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> AlertStore:
+    if request.param == "memory":
+        return MemoryAlerts()
+    client = request.getfixturevalue("dynamodb")
+    create_table(client)
+    return DynamoAlerts(TABLE, client)
+
+
+def record(place: int = 0) -> AlertRecord:
+    look = seen(True, labels={"monitor": f"m{place}"})
+    return observe(record_of(look), [look])
+
+
+def group(place: int = 0, at: datetime = NOON) -> GroupState:
+    key = GroupKey("root", "mail", (("name", f"n{place}"),))
+    return open_group(key, Routes(policy_of()).root, at)
+
+
+def test_the_indexes_have_the_names_that_the_stack_gives_them() -> None:
+    assert (LISTS_INDEX, INHIBITORS_INDEX) == (alert_storage.LISTS_INDEX, alert_storage.INHIBITORS_INDEX)
+
+
+def test_of_two_who_write_the_same_revision_the_first_one_wins(store: AlertStore) -> None:
+    def save(revision: int) -> bool:
+        return store.save_record(record(), revision, open_since=NOON, inhibits=False)
+
+    assert [save(0), save(0), save(1), save(1)] == [True, False, True, False]
+    kept = store.records([record().fingerprint, "unknown"])
+    assert list(kept.values()) == [(record(), 2)]
+
+
+def test_open_alerts_are_listed_the_latest_first_until_they_end(store: AlertStore) -> None:
+    for place in range(6):
+        store.save_record(record(place), 0, open_since=NOON + place * MINUTE, inhibits=place == 0)
+    store.save_record(record(5), 1, open_since=None, inhibits=False)
+
+    assert [each.labels["monitor"] for each in store.open_records(3)] == ["m4", "m3", "m2"]
+    assert [labels["monitor"] for labels in store.inhibitors()] == ["m0"]
+    store.save_record(record(0), 1, open_since=None, inhibits=False)
+    assert list(store.inhibitors()) == []
+
+
+def test_a_group_is_due_at_its_time_and_while_something_waits_to_be_sent(store: AlertStore) -> None:
+    early, late = group(0), group(1, NOON + HOUR)
+    assert store.save_group(early, 0)
+    assert store.save_group(late, 0)
+    assert not store.save_group(late, 0)
+
+    assert store.group(early.id) == (early, 1)
+    assert store.group("0" * 16) is None
+    assert store.due_groups(NOON, 10) == []
+    assert store.due_groups(NOON + MINUTE, 10) == [early.id]
+    assert store.due_groups(NOON + 2 * HOUR, 1) == [early.id]
+    store.save_group(early.model_copy(update={"due_at": None}), 1)
+    assert store.due_groups(NOON + 2 * HOUR, 10) == [late.id]
+
+
+def test_members_join_once_and_leave(store: AlertStore) -> None:
+    names = [f"{place:016x}" for place in range(60)]
+    store.join([("a", name) for name in [*names, names[0]]])
+    store.join([("b", names[0])])
+    store.leave("a", names[:30])
+
+    assert list(store.members("a")) == names[30:]
+    assert list(store.members("b")) == names[:1]
+    assert list(store.members("c")) == []
+
+
+def test_silences_are_kept_and_replaced_by_their_id(store: AlertStore) -> None:
+    silence = make_silence({"name": ("x",)}, "ada", "why", NOON, HOUR)
+    store.save_silence(silence)
+    store.save_silence(silence.model_copy(update={"ends_at": NOON}))
+
+    assert [each.ends_at for each in store.silences()] == [NOON]
+
+
+def test_a_large_group_is_kept_whole(store: AlertStore) -> None:
+    told = {"mail": {"at": NOON, "firing": {f"{place:016x}": NOON for place in range(5000)}}}
+    large = GroupState.model_validate({**group().model_dump(), "told": told})
+
+    assert store.save_group(large, 0)
+    assert store.group(large.id) == (large, 1)
+
+
+def test_the_engine_tells_on_dynamodb_what_it_tells_in_memory(dynamodb: Any) -> None:
+    create_table(dynamodb)
+    memory, table = World(policy_of()), World(policy_of())
+    object.__setattr__(table.engine, "store", DynamoAlerts(TABLE, dynamodb))
+
+    def live(engine: Engine, due: Callable[[datetime], Any]) -> None:
+        for bad, minutes in ((True, 0), (True, 3), (False, 10), (True, 60)):
+            at = NOON + timedelta(minutes=minutes)
+            engine.receive([seen(bad, at, labels={"monitor": str(place)}) for place in range(30)], at)
+            for name in due(at + 6 * MINUTE):
+                engine.look(name, at + 6 * MINUTE)
+
+    live(memory.engine, lambda now: memory.store.due_groups(now, 10))
+    live(table.engine, lambda now: table.engine.store.due_groups(now, 10))
+
+    assert table.sent == memory.sent
+    assert [each.reason for each in memory.sent] == ["first", "resolved", "first"]

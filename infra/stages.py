@@ -10,6 +10,7 @@ import aws_cdk as cdk
 from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.stacks.alerts import AlertsStack
+from infra.stacks.drift import DriftStack
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
 from infra.stacks.ledger import LedgerStack
@@ -26,6 +27,7 @@ class Hallmark(NamedTuple):
     reviews: ReviewsStack
     alerts: AlertsStack
     ledger: LedgerStack
+    drift: DriftStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -75,5 +77,14 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         query_lineage=lineage.query,
     )
     ledger = LedgerStack(app, "HallmarkLedger", policy=policy, platform=platform, shared=lineage.storage)
+    drift = DriftStack(
+        app,
+        "HallmarkDrift",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        query_evaluations=evaluation.query,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift)

@@ -387,6 +387,17 @@ class Workflow:
                     "InitialVariantWeight": 1.0,
                 }
             ],
+            # What it is asked and answers is what monitors of drift look at.
+            DataCaptureConfig={
+                "EnableCapture": True,
+                "InitialSamplingPercentage": 100,
+                "DestinationS3Uri": f"s3://{self.bucket}/{PREFIX}/captured",
+                "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+                "CaptureContentTypeHeader": {
+                    "CsvContentTypes": ["text/csv"],
+                    "JsonContentTypes": ["application/json"],
+                },
+            },
             Tags=self._tags(),
         )
         live = self._sagemaker.list_endpoints(NameContains=ENDPOINT)["Endpoints"]

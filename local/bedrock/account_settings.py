@@ -1,4 +1,4 @@
-"""Tags, and the configuration of invocation logging; nothing is logged by it."""
+"""Tags of resources."""
 
 from __future__ import annotations
 
@@ -45,34 +45,3 @@ class Tagging:
         if resource is None:
             raise ServiceError("ResourceNotFoundException", f"{arn} does not exist.")
         return resource
-
-
-class InvocationLogging:
-    """The one configuration of an account in a Region."""
-
-    def __init__(self) -> None:
-        self._configurations: dict[tuple[str, str], Document] = {}
-
-    def operations(self) -> dict[str, Operation]:
-        """Return the operations by name."""
-        return {
-            "PutModelInvocationLoggingConfiguration": self._put,
-            "GetModelInvocationLoggingConfiguration": self._get,
-            "DeleteModelInvocationLoggingConfiguration": self._delete,
-        }
-
-    def clear(self) -> None:
-        """Forget every configuration."""
-        self._configurations.clear()
-
-    def _put(self, call: Call) -> Document:
-        self._configurations[call.account, call.region] = call.parameters["loggingConfig"]
-        return {}
-
-    def _get(self, call: Call) -> Document:
-        found = self._configurations.get((call.account, call.region))
-        return {"loggingConfig": found} if found else {}
-
-    def _delete(self, call: Call) -> Document:
-        self._configurations.pop((call.account, call.region), None)
-        return {}

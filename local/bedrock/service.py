@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from local.bedrock.account_settings import InvocationLogging, Tagging
+from local.bedrock.account_settings import Tagging
 from local.bedrock.batch_jobs import BatchJobs
 from local.bedrock.catalogue import Catalogue
 from local.bedrock.clients import MayInvoke, Publish, S3OfRole, may_invoke, publish_event, role_s3_client
@@ -20,10 +20,12 @@ from local.bedrock.foundation import Foundation
 from local.bedrock.foundation_models import FoundationModels
 from local.bedrock.human_evaluation import Workers
 from local.bedrock.inference import Inference
+from local.bedrock.invocation_logging import InvocationLogging, LogClients
 from local.bedrock.rest import CONTROL_PLANE, RUNTIME, RestApi, rest_api
 from local.bedrock.runtime import Runtime
 from local.bedrock.settings import BedrockSettings
 from local.envelopes import partition_of
+from local.sagemaker.clients import s3_client
 from local.sagemaker.jobs import JobPool
 from local.sagemaker.resources import ResourceStore
 
@@ -38,6 +40,7 @@ class BedrockService:
         inference: Asks models.
         foundation: What the jobs stand on.
         events: Publishes what happens to jobs.
+        logging: Logs calls of models where the account asks for it.
         workers: The people who rate answers: whoever plays them.
         operations: What answers each operation, by service.
     """
@@ -49,6 +52,7 @@ class BedrockService:
         s3: S3OfRole = role_s3_client,
         may_invoke: MayInvoke = may_invoke,
         publish: Publish = publish_event,
+        logs: LogClients = s3_client,
     ) -> None:
         self._settings = settings or BedrockSettings()
         self.faults = Faults()
@@ -66,7 +70,7 @@ class BedrockService:
             settings=self._settings,
         )
         self.workers = Workers()
-        self._logging = InvocationLogging()
+        self.logging = InvocationLogging(logs, self._settings.log_seconds)
         control = (
             FoundationModels(self.inference.catalogue),
             EvaluationJobs(self.foundation, self.workers),
@@ -74,7 +78,7 @@ class BedrockService:
             Customization(self.foundation),
             Deployments(self.foundation),
             Tagging(self.foundation),
-            self._logging,
+            self.logging,
         )
         self.operations: dict[str, dict[str, Operation]] = {
             RUNTIME: runtime.operations(),
@@ -101,6 +105,7 @@ class BedrockService:
             Status, headers and body, and the seconds to let pass before they are sent.
         """
         api = rest_api(service)
+        call = None
         try:
             name, in_path = self._find(api, service, request)
             call = Call(
@@ -113,7 +118,11 @@ class BedrockService:
             )
             answer = self.operations[service][name](call)
         except ServiceError as error:
+            if call is not None and service == RUNTIME:
+                self.logging.log(call, error)
             return api.write_error(error), 0.0
+        if service == RUNTIME:
+            self.logging.log(call, answer)
         if not isinstance(answer, Answer):
             return api.write(name, answer), 0.0
         if answer.stream:
@@ -124,13 +133,14 @@ class BedrockService:
         """Forget every resource, fault and count, and end every running job."""
         self.foundation.pool.end_all()
         self.foundation.clear()
-        self._logging.clear()
+        self.logging.clear()
         self.faults.clear()
         self.workers.clear()
         self.inference.catalogue.clear()
 
     def close(self) -> None:
         """End every running job and every thread."""
+        self.logging.flush()
         self.foundation.pool.close()
         self.events.close()
         self._executor.shutdown(wait=False, cancel_futures=True)

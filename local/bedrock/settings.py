@@ -22,6 +22,7 @@ class BedrockSettings:
         openai_api_key: Its key; empty for none (``HALLMARK_OPENAI_API_KEY``).
         parallel_requests: Requests that are answered at the same time.
         stop_grace_seconds: Time that a reset waits for running jobs.
+        log_seconds: How long invocation logs are gathered before they are written.
         state_seconds: Time that a state of a job without work in it stays visible.
     """
 
@@ -29,4 +30,5 @@ class BedrockSettings:
     openai_api_key: str = field(default_factory=lambda: os.environ.get("HALLMARK_OPENAI_API_KEY", ""))
     parallel_requests: int = 64
     stop_grace_seconds: float = 5.0
+    log_seconds: float = 0.5
     state_seconds: float = 0.02

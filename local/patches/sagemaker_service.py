@@ -1,12 +1,14 @@
 """SageMaker's API behind the emulator's port; MiniStack has none.
 
-Each operation is authorised under IAM as ``sagemaker:<operation>`` on the resources that it names.
+Each operation is authorised under IAM as ``sagemaker:<operation>`` on the resources that it names. The runtime API
+(``InvokeEndpoint``) has another host and is signed for the same service.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,13 +22,14 @@ from local.sagemaker_port import SageMakerPort
 
 _SERVICE = "sagemaker"
 _TARGET_PREFIX = "SageMaker."
+_INVOCATION = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 
 
 def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
     """Route SageMaker's requests to what ``sagemaker`` gives; :func:`stand_ins.apply` comes before."""
     router.SERVICE_PATTERNS[_SERVICE] = {
         "target_prefixes": [_TARGET_PREFIX],
-        "host_patterns": [r"api\.sagemaker\."],
+        "host_patterns": [r"api\.sagemaker\.", r"runtime\.sagemaker\."],
         "credential_scope": _SERVICE,
     }
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
@@ -54,7 +57,15 @@ def _action(request: Request) -> str | None:
     return f"{_SERVICE}:{operation}" if operation else None
 
 
+def _invoked(request: Request) -> str | None:
+    """Return the name of the endpoint that a request to the runtime API invokes."""
+    match = _INVOCATION.fullmatch(request.path)
+    return match["endpoint"] if match else None
+
+
 def _operation(request: Request) -> str:
+    if _invoked(request) is not None:
+        return "InvokeEndpoint"
     return request.headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
 
 
@@ -71,7 +82,11 @@ def _parameters(body: bytes) -> dict[str, Any] | None:
 
 
 def _resources(request: Request) -> list[str]:
+    invoked, partition = _invoked(request), partition_of(request.region)
+    if invoked is not None:
+        # ARNs of endpoints are in lower case (service authorization reference, condition keys and resources).
+        return [f"arn:{partition}:sagemaker:{request.region}:{request.account}:endpoint/{invoked.lower()}"]
     parameters = _parameters(request.body)
     if parameters is None:
         return ["*"]
-    return resource_arns(_operation(request), parameters, request.account, request.region, partition_of(request.region))
+    return resource_arns(_operation(request), parameters, request.account, request.region, partition)

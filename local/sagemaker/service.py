@@ -24,6 +24,8 @@ from local.sagemaker.feature_groups import FeatureGroups
 from local.sagemaker.foundation import Foundation, RoleEnvironment, S3Clients
 from local.sagemaker.generic_jobs import GenericJobs
 from local.sagemaker.images import EcrClients, ImageRegistry
+from local.sagemaker.invocations import PATH as INVOCATION_PATH
+from local.sagemaker.invocations import Invocations
 from local.sagemaker.jobs import JobPool
 from local.sagemaker.labeling import LabelingJobs
 from local.sagemaker.model_cards import ModelCards
@@ -66,6 +68,7 @@ class SageMakerService:
         listeners: Called with each change of a resource, in the thread that makes it.
         reset_hooks: Called by :meth:`reset`.
         foundation: What the parts stand on.
+        invocations: What answers the runtime API, ``InvokeEndpoint``.
     """
 
     def __init__(
@@ -100,6 +103,8 @@ class SageMakerService:
         models = Models(self.foundation, registry)
         transform = TransformJobs(self.foundation, models)
         configs = EndpointConfigs(self.foundation, models)
+        self.invocations = Invocations(self.foundation, models)
+        self.listeners.append(self.invocations.hear)
         parts = (
             training,
             processing,
@@ -137,13 +142,16 @@ class SageMakerService:
 
         Args:
             method: HTTP method; the API knows ``POST`` alone.
-            path: Path of the URL; the API knows ``/`` alone.
+            path: Path of the URL: ``/``, or that of the runtime API, which is signed for the same service.
             headers: With names in any case.
             body: JSON text.
             account: Twelve digits.
             region: Region of the endpoint.
             caller_arn: Who signed.
         """
+        if method == "POST" and INVOCATION_PATH.fullmatch(path):
+            named = {name.lower(): value for name, value in headers.items()}
+            return self.invocations.handle(path, named, body, account=account, region=region)
         request_id = str(uuid.uuid4())
         try:
             target = {name.lower(): value for name, value in headers.items()}.get(_TARGET, "")
@@ -169,6 +177,7 @@ class SageMakerService:
     def reset(self) -> None:
         """Forget every resource, end every running job, and remove their folders."""
         self.foundation.pool.end_all()
+        self.invocations.forget()
         self.events.discard()
         self.foundation.store.clear()
         for hook in self.reset_hooks:
@@ -177,6 +186,7 @@ class SageMakerService:
 
     def close(self) -> None:
         """End every running job and every thread."""
+        self.invocations.capture.flush()
         self.foundation.pool.close()
         self.events.close()
         shutil.rmtree(self.foundation.settings.scratch, ignore_errors=True)

@@ -50,6 +50,7 @@ class SageMakerSettings:
         parallel_jobs: Container processes that run at the same time.
         stop_grace_seconds: Time between SIGTERM and SIGKILL (120 s: API reference, StopTrainingJob).
         state_seconds: Time that a state without work in it stays visible.
+        capture_seconds: How long captured data is gathered before it is written.
         mount_folder: Show containers their folder at ``/opt/ml`` where the machine allows it; otherwise, or with
             ``False``, ``/opt/ml`` is replaced in entrypoint, arguments and variables.
         container_environment: What every container process starts with.
@@ -60,6 +61,7 @@ class SageMakerSettings:
     parallel_jobs: int = 2
     stop_grace_seconds: float = 120.0
     state_seconds: float = 0.02
+    capture_seconds: float = 0.5
     mount_folder: bool = True
     container_environment: Mapping[str, str] = field(default_factory=_inherited_environment)
     quirks: EventQuirks = field(default_factory=EventQuirks)

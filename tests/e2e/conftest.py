@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import boto3
 import pytest
 import yaml
 
+from examples.wine_cultivars.workflow import Workflow
 from local.bedrock.published_corpora import json_lines, sentiment_cases
 from local.cloud import LocalCloud
+from local.demo import await_record, make_role
 from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
 from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
@@ -54,6 +58,10 @@ class Deployed:
     def call(self, output: str, question: dict[str, Any]) -> dict[str, Any]:
         """Ask the deployed function that an output names."""
         return self._ask(output, question)
+
+    def ask_monitors(self, ask: str, **question: Any) -> dict[str, Any]:
+        """Ask the deployed query function of monitors, likewise."""
+        return self._ask("QueryDriftFunctionName", {"ask": ask, **question})
 
     def _ask(self, function: str, question: dict[str, Any]) -> dict[str, Any]:
         answer = self.client("lambda").invoke(
@@ -153,6 +161,29 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         permissions = Permissions()
         with permissions.recorded():
             yield Deployed(cloud, outputs, permissions)
+
+
+@pytest.fixture(scope="package")
+def shipped(deployed: Any) -> Any:
+    """Ship two versions of the example, the second with more data."""
+    variables = deployed.cloud.environment()
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        session = boto3.session.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=deployed.cloud.region,
+        )
+        workflow = Workflow(make_role(deployed.cloud), say=lambda _line: None, session=session)
+        for version, batches in ((1, 2), (2, 3)):
+            workflow.ship(version, workflow.upload_raw(batches))
+        await_record(deployed.cloud, deployed.outputs)
+        deployed.await_recording()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return deployed
 
 
 VADER = "hallmark.vader-sentiment-v1:0"

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
-import boto3
 import pytest
 
-from examples.wine_cultivars.workflow import ENDPOINT, GROUP, Workflow
-from local.demo import await_record, make_role
+from examples.wine_cultivars.workflow import ENDPOINT, GROUP
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def shipped(deployed: Any) -> Any:
-    """Ship two versions of the example, the second with more data."""
-    variables = deployed.cloud.environment()
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        session = boto3.session.Session(
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-            region_name=deployed.cloud.region,
-        )
-        workflow = Workflow(make_role(deployed.cloud), say=lambda _line: None, session=session)
-        for version, batches in ((1, 2), (2, 3)):
-            workflow.ship(version, workflow.upload_raw(batches))
-        await_record(deployed.cloud, deployed.outputs)
-        deployed.await_recording()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    return deployed
 
 
 def raw_data(deployed: Any) -> str:

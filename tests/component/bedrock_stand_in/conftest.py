@@ -135,6 +135,7 @@ def bedrock() -> Iterator[Bedrock]:
             s3=lambda _role, _jobs, region, _account: moto.client("s3", region),
             may_invoke=lambda role, _model, _region, _account: not role.endswith("/powerless"),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
+            logs=lambda region, _account: boto3.client("s3", region_name=region),
         )
         yield Bedrock(service, published)
         service.close()

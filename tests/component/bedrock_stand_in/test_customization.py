@@ -182,7 +182,7 @@ def test_tags_follow_the_model(bedrock: Any) -> None:
 
 def test_invocation_logging_is_off_until_configured(bedrock: Any) -> None:
     assert "loggingConfig" not in bedrock.control.get_model_invocation_logging_configuration()
-    config = {"s3Config": {"bucketName": "logs", "keyPrefix": "bedrock"}, "textDataDeliveryEnabled": True}
+    config = {"s3Config": {"bucketName": bedrock.bucket, "keyPrefix": "bedrock"}, "textDataDeliveryEnabled": True}
     bedrock.control.put_model_invocation_logging_configuration(loggingConfig=config)
     assert bedrock.control.get_model_invocation_logging_configuration()["loggingConfig"] == config
     bedrock.control.delete_model_invocation_logging_configuration()

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, error_code
+from hallmark.errors import NotFoundError
 
 
 class Workflow:
@@ -32,6 +33,25 @@ class Workflow:
                 return False
             raise
         return True
+
+    def outcome(self, name: str) -> dict[str, Any]:
+        """Return how an execution stands: ``status``; then its ``output``, or ``error`` and ``cause``.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            UnavailableError: Step Functions did not answer.
+        """
+        arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            with calling(f"looking at {name}"):
+                found = self._client.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error_code(error) == "ExecutionDoesNotExist":
+                raise NotFoundError(f"there is no execution {name}") from error
+            raise
+        told: dict[str, Any] = {"status": found["status"]}
+        told |= {key: found[key] for key in ("error", "cause") if found.get(key)}
+        return {**told, "output": json.loads(found["output"])} if found.get("output") else told
 
 
 _GONE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})

@@ -20,6 +20,7 @@ from hallmark.cli.evaluations import evaluations
 from hallmark.cli.feedback import feedback
 from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.ledger import ledger
+from hallmark.cli.monitors import monitors
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
@@ -381,6 +382,7 @@ app.add_typer(gate_actions, name="gate", help="Quality gates: what people decide
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(ledger, name="ledger")
+app.add_typer(monitors, name="monitors")
 
 
 if __name__ == "__main__":

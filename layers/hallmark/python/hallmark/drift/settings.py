@@ -113,7 +113,7 @@ def _check_selector(value: str) -> str:
     return value
 
 
-TextTrait = Literal["length", "tokens", "language", "refusal", "toxicity", "embedding"]
+TextTrait = Literal["length", "tokens", "language", "is_refusal", "toxicity"]
 
 
 class Feature(_Section):
@@ -124,7 +124,7 @@ class Feature(_Section):
     """Where it stands in a record: ``$.input[0]`` is the first column of CSV (docs/drift.md, records of a source)."""
     column: str | None = None
     """Column or field of a fixed baseline's dataset; the feature's own name where it is None."""
-    traits: tuple[TextTrait, ...] = ("length", "tokens", "language", "refusal")
+    traits: tuple[TextTrait, ...] = ("length", "tokens", "language", "is_refusal")
     """What is derived of a text: a feature each, ``<name>.<trait>``."""
 
 
@@ -158,63 +158,62 @@ Baseline = Annotated[FixedBaseline | DeploymentBaseline | RollingBaseline, Field
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 Statistic = Literal[
-    "js",
+    "jensen_shannon",
     "psi",
-    "ks",
     "chi_square",
+    "kolmogorov_smirnov",
     "wasserstein",
-    "mmd",
     "p95_ratio",
+    "mean_increase",
+    "mean_decrease",
     "rate_increase",
+    "rate_decrease",
     "score_floor",
-    "page_hinkley",
+    "missing_share",
     "cusum",
+    "page_hinkley",
     "adwin",
 ]
+"""``hallmark/drift/statistics/checks.py`` says what each measures, and has the same names: a test compares them.
+Those on embeddings are left out: monitors keep profiles of values, and no vectors."""
 
-DEFAULT_THRESHOLDS: dict[str, float] = {
-    "js": 0.1,
-    "psi": 0.2,
-    "p95_ratio": 2.0,
-    "rate_increase": 0.05,
-    "score_floor": 0.85,
+ANY_KIND: frozenset[str] = frozenset({"jensen_shannon", "psi", "chi_square", "missing_share"})
+"""Statistics that judge categories as well as numbers."""
+HAS_READING: frozenset[str] = frozenset(
+    {"mean_increase", "mean_decrease", "rate_increase", "rate_decrease", "missing_share"}
+)
+"""Statistics of which a change is read in points, or as a part of the baseline's value."""
+TRAIT_KINDS: dict[TextTrait, Literal["numeric", "categorical"]] = {
+    "length": "numeric",
+    "tokens": "numeric",
+    "language": "categorical",
+    "is_refusal": "numeric",
+    "toxicity": "numeric",
 }
-"""Of the field; the other statistics are judged by their error rate alone unless a threshold is set."""
-
-_KINDS: dict[str, frozenset[str]] = {
-    "chi_square": frozenset({"categorical"}),
-    "ks": frozenset({"numeric"}),
-    "wasserstein": frozenset({"numeric"}),
-    "p95_ratio": frozenset({"numeric"}),
-    "rate_increase": frozenset({"numeric"}),
-    "score_floor": frozenset({"numeric"}),
-    "page_hinkley": frozenset({"numeric"}),
-    "cusum": frozenset({"numeric"}),
-    "adwin": frozenset({"numeric"}),
-    "mmd": frozenset({"text"}),
-}
-"""Features that a statistic can judge; ``js`` and ``psi`` judge all."""
 
 
 class CheckSetting(_Section):
-    """A statistic on some features; ``js``, or ``{js: {threshold: 0.2}}``."""
+    """A statistic on some features; ``jensen_shannon``, or ``{jensen_shannon: {threshold: 0.2}}``."""
 
     statistic: Statistic
-    threshold: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Smallest change that matters; the field's default where it is None. An alarm needs this and evidence for it."""
-    relative: bool = False
-    """Of ``rate_increase``: the threshold is a share of the baseline's rate; else it is in points (0.05: 5 points)."""
+    reading: Literal["points", "relative"] = "points"
+    """Of an increase: 0.05 is five points of a share, or five percent of the baseline's value."""
+    demand: Literal["estimate", "bound"] = "estimate"
+    """What lies beyond the threshold in an alarm: the estimate, or the whole of its interval."""
     features: tuple[str, ...] = ()
     """Features that it judges; all that it can where there are none."""
 
-    @property
-    def effective_threshold(self) -> float | None:
-        """Return the threshold that holds."""
-        return self.threshold if self.threshold is not None else DEFAULT_THRESHOLDS.get(self.statistic)
+    @model_validator(mode="after")
+    def _reads_what_has_a_reading(self) -> Self:
+        if self.reading == "relative" and self.statistic not in HAS_READING:
+            raise ValueError(f"{self.statistic} has one meaning only: leave reading out")
+        return self
 
     def can_judge(self, kind: str) -> bool:
         """Tell whether it can judge a feature of this kind."""
-        return kind in _KINDS.get(self.statistic, {"numeric", "categorical", "text"})
+        return kind == "numeric" or self.statistic in ANY_KIND
 
 
 def _to_check(value: object) -> object:
@@ -284,6 +283,7 @@ def _to_action(value: object) -> object:
 
 # --- monitors ---------------------------------------------------------------------------------------------------------
 
+_YEAR = timedelta(days=365)
 _LEAST_EVERY = timedelta(minutes=1)
 _MOST_SLICES = 1000
 
@@ -300,6 +300,8 @@ class Monitor(_Section):
     features: dict[FeatureName, Feature] = Field(min_length=1, max_length=500)
     every: Duration = timedelta(hours=1)
     """How often it looks. What comes in between two looks is read once, and kept as a profile."""
+    scheduled: bool = True
+    """Whether it looks by itself; else only when somebody asks."""
     window: Duration | None = None
     """What one look covers: as many of these intervals as fit; one where it is None."""
     delay: Duration = timedelta(minutes=10)
@@ -307,9 +309,13 @@ class Monitor(_Section):
     least_values: int = Field(default=20, ge=1)
     """Records without which a window counts as empty."""
     baseline: Baseline = DeploymentBaseline()
-    checks: tuple[Annotated[CheckSetting, BeforeValidator(_to_check)], ...] = (CheckSetting(statistic="js"),)
+    checks: tuple[Annotated[CheckSetting, BeforeValidator(_to_check)], ...] = (
+        CheckSetting(statistic="jensen_shannon"),
+    )
     false_alarms: float = Field(default=0.01, gt=0, lt=1)
-    """Chance of any alarm in a whole sequence of looks at a subject that does not drift."""
+    """Chance of any alarm in ``looks`` looks at a subject that does not drift."""
+    looks: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Looks over which that chance is spread; a year of them where it is None, 1 for each look by itself."""
     clear_after: int = Field(default=2, ge=1, le=100)
     """Looks without drift after which it counts as over."""
     actions: tuple[Annotated[Action, BeforeValidator(_to_action)], ...] = (AlertAction(),)
@@ -319,6 +325,30 @@ class Monitor(_Section):
     def slices(self) -> int:
         """Return how many intervals a window has."""
         return max(1, round((self.window or self.every) / self.every))
+
+    @property
+    def horizon(self) -> int:
+        """Return over how many looks the chance of a false alarm is spread."""
+        return self.looks or max(1, round(_YEAR / self.every))
+
+    def profiled(self) -> dict[str, Literal["numeric", "categorical"]]:
+        """Return the features that a window has, and their kinds: a text has one for each trait."""
+        kinds: dict[str, Literal["numeric", "categorical"]] = {}
+        for name, feature in self.features.items():
+            if feature.kind == "text":
+                kinds |= {f"{name}.{trait}": TRAIT_KINDS[trait] for trait in feature.traits}
+            else:
+                kinds[name] = feature.kind
+        return kinds
+
+    def judged_by(self, check: CheckSetting) -> list[str]:
+        """Return the features that a check judges: those named (a text's name stands for its traits), or all it can."""
+        return [
+            name
+            for name, kind in self.profiled().items()
+            if check.can_judge(kind)
+            and (not check.features or name in check.features or name.partition(".")[0] in check.features)
+        ]
 
     @property
     def subject_name(self) -> str:
@@ -351,14 +381,18 @@ class Monitor(_Section):
 
     @model_validator(mode="after")
     def _judges_what_there_is(self) -> Self:
-        kinds = {name: feature.kind for name, feature in self.features.items()}
+        known = {*self.features, *self.profiled()}
         for check in self.checks:
-            unknown = [name for name in check.features if name not in kinds]
+            unknown = [name for name in check.features if name not in known]
             if unknown:
-                raise ValueError(f"{check.statistic} names the feature {unknown[0]}: there are {', '.join(kinds)}")
-            judged = check.features or tuple(kinds)
-            if not any(check.can_judge(kinds[name]) or kinds[name] == "text" for name in judged):
-                raise ValueError(f"{check.statistic} judges none of its features: they are of another kind")
+                raise ValueError(
+                    f"{check.statistic} names the feature {unknown[0]}: there are {', '.join(sorted(known))}"
+                )
+            if not self.judged_by(check):
+                raise ValueError(f"{check.statistic} judges none of its features: they are categories")
+        judged = [(check.statistic, name, check.reading) for check in self.checks for name in self.judged_by(check)]
+        if len(judged) != len(set(judged)):
+            raise ValueError("a statistic judges a feature twice: name the features of one of them")
         if isinstance(self.source, CloudWatchMetrics):
             for name, feature in self.features.items():
                 asked = read_selector(feature.select)[0]

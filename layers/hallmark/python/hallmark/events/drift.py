@@ -11,6 +11,7 @@ BASELINE_CAPTURED = "BaselineCaptured"
 DRIFT_DETECTED = "DriftDetected"
 DRIFT_CLEARED = "DriftCleared"
 MONITOR_FAILED = "MonitorFailed"
+MONITOR_RECOVERED = "MonitorRecovered"
 RETRAINING_STARTED = "RetrainingStarted"
 RETRAINING_SKIPPED = "RetrainingSkipped"
 
@@ -85,6 +86,16 @@ class MonitorFailed(Published):
     window: WindowTold | None = None
     reason: str
     failed_at: datetime
+    owners: list[str] = []
+
+
+class MonitorRecovered(Published):
+    """A monitor that had failed looks again."""
+
+    monitor: str
+    subject: str
+    subject_name: str
+    recovered_at: datetime
     owners: list[str] = []
 
 

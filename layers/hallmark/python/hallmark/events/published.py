@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 SOURCE = "hallmark"
 LINEAGE_RECORDED = "LineageRecorded"
 RECONCILIATION_COMPLETED = "ReconciliationCompleted"
+EVALUATION_REQUESTED = "EvaluationRequested"
 EVALUATION_COMPLETED = "EvaluationCompleted"
 EVALUATION_FAILED = "EvaluationFailed"
 
@@ -114,6 +115,17 @@ class EvaluationCompleted(Published):
     report: str
     """URI of the report's folder."""
     owners: list[str] = []
+
+
+class EvaluationRequested(Published):
+    """Something asks for a run of a suite. ``request_id`` makes a repeat the same request."""
+
+    suite: str
+    request_id: str
+    source: str = ""
+    """What caused it: an ARN, or the id of a node."""
+    models: list[str] = []
+    """Variants to evaluate; all of the suite where there are none."""
 
 
 class EvaluationFailed(Published):

@@ -17,6 +17,7 @@ from hallmark.evaluation.scorers.registry import embed_source, measured_by, vali
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.policy.gates import check_gates
 from hallmark.policy.models import Policy
+from hallmark.policy.monitors import check_monitors
 
 
 class PolicyError(HallmarkError):
@@ -43,7 +44,9 @@ def read_policy(path: Path) -> Policy:
         policy = _with_sources(Policy.model_validate({} if content is None else content), path.parent)
         validate_scorers(policy.evaluation)
         check_alerts(policy.alerts)
-        check_gates(policy, _measured(policy.evaluation, path.parent / "policy" / "rubrics"))
+        measured = _measured(policy.evaluation, path.parent / "policy" / "rubrics")
+        check_gates(policy, measured)
+        check_monitors(policy, measured)
         _check_reviews(policy)
     except InvalidInputError as error:
         raise PolicyError(f"{path}:{_line(root, _steps(error.field))}: {error}") from None

@@ -1,0 +1,235 @@
+"""The report of a look, as values; its id comes from what it was made of, so that a repeat makes the same one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from hallmark.drift.profiling import PartProfile
+from hallmark.drift.settings import Monitor
+from hallmark.drift.statistics.checks import Check, Demand, Finding, Reading, Statistic
+from hallmark.drift.statistics.judging import judge
+from hallmark.drift.statistics.looks import LookState
+from hallmark.drift.windows import Interval
+from hallmark.events.records import own_id
+
+_DIGEST_LENGTH = 12
+_BARS = 24
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bars(_Value):
+    """Shares of baseline and window over the same bars, for a picture."""
+
+    labels: tuple[str, ...]
+    baseline: tuple[float, ...]
+    current: tuple[float, ...]
+
+
+class ReportedFinding(_Value):
+    """What a check found; as ``Finding``."""
+
+    feature: str
+    statistic: str
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    threshold: float
+    baseline_value: float | None
+    change_fraction: float | None
+    p_value: float | None
+    adjusted_p: float | None
+    is_drifted: bool
+    baseline_count: int
+    current_count: int
+    why: str
+    is_conclusive: bool = True
+    windows: int = 1
+
+
+class DriftReport(_Value):
+    """What a look at a window found."""
+
+    report: str
+    """Id of its node: ``hallmark:drift-report/…``."""
+    monitor: str
+    description: str = ""
+    subject: str
+    subject_name: str
+    source: str
+    start: datetime
+    end: datetime
+    records: int
+    broken: dict[str, int] = {}
+    baseline: str
+    """Id of the baseline's node."""
+    baseline_records: int
+    findings: tuple[ReportedFinding, ...]
+    """Of each check; the drifted ones first."""
+    bars: dict[str, Bars] = {}
+    horizon: int
+    false_alarms: float
+
+    @property
+    def is_drifted(self) -> bool:
+        """Tell whether any check has drifted."""
+        return any(finding.is_drifted for finding in self.findings)
+
+    @property
+    def drifted(self) -> tuple[ReportedFinding, ...]:
+        """Return the findings that are drift."""
+        return tuple(finding for finding in self.findings if finding.is_drifted)
+
+    @property
+    def summary(self) -> str:
+        """Return what was found, in one sentence."""
+        if not self.is_drifted:
+            checked = sum(finding.is_conclusive for finding in self.findings)
+            return f"{self.monitor}: no drift of {self.subject_name} in {self.records:,} records ({checked} checks)"
+        features = list(dict.fromkeys(finding.feature for finding in self.drifted))
+        shown = ", ".join(features[:3]) + (f" and {len(features) - 3} more" if len(features) > 3 else "")  # noqa: PLR2004
+        first = self.drifted[0]
+        return (
+            f"{self.monitor}: {self.subject_name} has drifted in {shown}; {first.statistic} of {first.feature} "
+            f"is {first.why}"
+        )
+
+
+def checks_of(monitor: Monitor) -> list[Check]:
+    """Return what is judged: each check of each of its features."""
+    return [
+        Check(
+            feature=feature,
+            statistic=Statistic(check.statistic),
+            threshold=check.threshold,
+            alpha=monitor.false_alarms,
+            reading=Reading(check.reading),
+            demand=Demand(check.demand),
+        )
+        for check in monitor.checks
+        for feature in monitor.judged_by(check)
+    ]
+
+
+def make_report(
+    name: str,
+    monitor: Monitor,
+    subject: str,
+    window: Interval,
+    current: PartProfile,
+    baseline_id: str,
+    baseline: PartProfile,
+    looks: LookState | None,
+) -> tuple[DriftReport, LookState]:
+    """Judge a window.
+
+    Args:
+        name: Of the monitor.
+        monitor: Its settings.
+        subject: ARN or id of what is watched.
+        window: Which part of time.
+        current: What it is like.
+        baseline_id: Node of the baseline.
+        baseline: What that is like.
+        looks: What the look before remembered; None at the first one at this baseline.
+
+    Returns:
+        The report, and what the next look remembers.
+    """
+    checks = checks_of(monitor)
+    state = looks if looks is not None else LookState(horizon=monitor.horizon)
+    before, now = baseline.profiles(), current.profiles()
+    findings, state_after = judge(before, now, checks, state)
+    told = sorted(map(_reported, findings), key=lambda finding: (not finding.is_drifted, _chance(finding)))
+    made_of = {
+        "monitor": name,
+        "subject": subject,
+        "window": [window.start.isoformat(), window.end.isoformat()],
+        "current": current.model_dump(mode="json"),
+        "baseline": baseline_id,
+        "checks": [check.model_dump(mode="json") for check in checks],
+        "looks": state.model_dump(mode="json"),
+    }
+    report = DriftReport(
+        report=own_id("drift-report", f"{name}/{window.end:%Y%m%dT%H%MZ}-{digest_of(made_of)}"),
+        monitor=name,
+        description=monitor.description,
+        subject=subject,
+        subject_name=monitor.subject_name,
+        source=monitor.source.kind,
+        start=window.start,
+        end=window.end,
+        records=current.records,
+        broken=current.broken,
+        baseline=baseline_id,
+        baseline_records=baseline.records,
+        findings=tuple(told),
+        bars=_pictures(before, now, told),
+        horizon=state.horizon,
+        false_alarms=monitor.false_alarms,
+    )
+    return report, state_after
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """Return a short digest of a document's content."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _reported(finding: Finding) -> ReportedFinding:
+    return ReportedFinding(**{field: getattr(finding, field) for field in ReportedFinding.model_fields})
+
+
+def _chance(finding: ReportedFinding) -> float:
+    return 1.0 if finding.adjusted_p is None else finding.adjusted_p
+
+
+def _pictures(
+    before: Mapping[str, Any], now: Mapping[str, Any], findings: Sequence[ReportedFinding]
+) -> dict[str, Bars]:
+    """Return pictures of the features, the ones that changed most first; a page has room for so many."""
+    names = list(dict.fromkeys(finding.feature for finding in findings))[:_PICTURES]
+    return {name: bars_of(before[name], now[name]) for name in names if name in before and name in now}
+
+
+_PICTURES = 40
+
+
+def bars_of(before: Any, now: Any) -> Bars:
+    """Return the shares of two profiles over bars that suit both."""
+    if before.categories is not None and now.categories is not None:
+        counted = before.categories.counts, now.categories.counts
+        total = {name: counted[0].get(name, 0) + counted[1].get(name, 0) for part in counted for name in part}
+        labels = sorted(total, key=lambda name: (-total[name], name))[:_BARS]
+        shares = [
+            tuple(counts.get(label, 0) / max(1, profile.categories.total) for label in labels)
+            for counts, profile in zip(counted, (before, now), strict=True)
+        ]
+        return Bars(labels=tuple(labels), baseline=shares[0], current=shares[1])
+    return _numeric_bars(before.numbers, now.numbers)
+
+
+def _numeric_bars(before: Any, now: Any) -> Bars:
+    if before is None or now is None or not before.total or not now.total:
+        return Bars(labels=(), baseline=(), current=())
+    low = min(float(part.values[0]) for part in (before, now))
+    high = max(float(part.values[-1]) for part in (before, now))
+    width = (high - low) / _BARS
+    rows = []
+    for part in (before, now):
+        row = [0.0] * _BARS
+        for value, count in zip(part.values.tolist(), part.counts.tolist(), strict=True):
+            place = min(_BARS - 1, int((value - low) / width)) if width else 0
+            row[place] += count / part.total
+        rows.append(tuple(row))
+    return Bars(labels=tuple(f"{low + place * width:.4g}" for place in range(_BARS)), baseline=rows[0], current=rows[1])

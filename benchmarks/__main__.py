@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.alerting import run as alerting
 from benchmarks.comparison import run as comparison
+from benchmarks.drift import run as drift
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
 from benchmarks.sealing import run as sealing
@@ -26,6 +27,7 @@ AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "lineage": (recording, traversal, throughput),
     "ledger": (sealing,),
     "evaluation": (statistics, comparison, scoring, suites),
+    "drift": (drift,),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -332,6 +333,32 @@ def test_without_drift_alarms_are_as_rare_as_promised(shape: str, n: int) -> Non
         alarmed += any(found.is_drifted for found in findings)
 
     assert alarmed <= 14  # of 60 at 10 %: more has a chance of 1 in 2,000
+
+
+@pytest.mark.parametrize("statistic", NUMERIC)
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e308, -1e308, 1e307] * 20,
+        [5e-324, 1e-310, 0.0] * 20,
+        [1e16 + 2 * place for place in range(60)],
+        [1.0],
+        [0.0, 1.0] * 30,
+        [0.3] * 60,
+    ],
+)
+def test_strange_numbers_give_a_clear_finding_that_json_can_hold(statistic: Statistic, values: list[float]) -> None:
+    others = np.random.default_rng(14).normal(size=50).tolist()
+    for baseline, current in ((values, others), (others, values), (values, values)):
+        found = _find(_numbers(baseline), _numbers(current), statistic)
+
+        assert json.loads(json.dumps(asdict(found), allow_nan=False))["feature"] == "x"
+        assert found.is_conclusive or found.why
+        assert not (found.is_drifted and baseline is current and statistic is not Statistic.SCORE_FLOOR)
+
+
+def test_no_checks_give_no_findings() -> None:
+    assert judge({}, {}, [], LookState()) == ((), LookState(looks=1))
 
 
 def test_a_finding_fits_the_event_that_tells_of_it() -> None:

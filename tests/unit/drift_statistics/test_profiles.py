@@ -157,6 +157,11 @@ def test_what_is_no_number_is_refused(values: list[object]) -> None:
         Profile.of(values, Kind.NUMERIC)
 
 
+def test_categories_that_cannot_be_counted_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="write lists and the like as texts"):
+        Profile.of([["a"]], Kind.CATEGORICAL)
+
+
 def test_profiles_of_different_kinds_do_not_merge() -> None:
     numbers = Profile.of([1], Kind.NUMERIC)
 

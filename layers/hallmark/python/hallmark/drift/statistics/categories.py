@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hallmark.drift.statistics.arrays import Integers
+from hallmark.errors import InvalidInputError
 
 MOST_CATEGORIES = 1024
 MOST_NAME_LENGTH = 200
@@ -61,7 +62,12 @@ def count_categories(values: Iterable[object]) -> tuple[Categories, int, int]:
     """Return the counts, how many values were missing (None), and how many were NaN."""
     names: Counter[str] = Counter()
     missing = nan = 0
-    for value, times in Counter(values).items():
+    try:
+        counted = Counter(values)
+    except TypeError as error:
+        remedy = "give texts, numbers or truth values; write lists and the like as texts"
+        raise InvalidInputError("values", str(error), remedy) from error
+    for value, times in counted.items():
         if value is None:
             missing += times
         elif isinstance(value, float) and math.isnan(value):

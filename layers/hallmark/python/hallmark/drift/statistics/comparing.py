@@ -77,7 +77,11 @@ def compare(check: Check, samples: Samples) -> Comparison:
     Raises:
         IncomparableError: The statistic does not exist for these values.
     """
-    return _COMPARISONS[check.statistic](check, samples)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _COMPARISONS[check.statistic](check, samples)
+    if not all(map(math.isfinite, (*found.distance, found.p_value))):
+        raise IncomparableError("values are too large to be compared: watch their logarithm, or another unit")
+    return found
 
 
 def _binned(samples: Samples) -> tuple[Integers, Integers]:
@@ -178,12 +182,18 @@ def _missing_share(check: Check, samples: Samples) -> Comparison:
 
 
 def _read(check: Check, points: Distance, before: float, chance: float, after: float) -> Comparison:
-    change = (after - before) / abs(before) if before else None
+    change = _change(before, after)
     if check.reading is Reading.POINTS:
         return Comparison(points, chance, before, change)
     if not before:
         raise IncomparableError("the baseline's value is 0, of which nothing is a part: set reading to points")
     return Comparison(Distance(*(part / abs(before) for part in points)), chance, before, change)
+
+
+def _change(before: float, after: float) -> float | None:
+    """By which part of the baseline's value the window's differs; None where that is 0 or next to it."""
+    change = (after - before) / abs(before) if before else math.inf
+    return change if math.isfinite(change) else None
 
 
 def _score_floor(check: Check, samples: Samples) -> Comparison:
@@ -193,7 +203,7 @@ def _score_floor(check: Check, samples: Samples) -> Comparison:
     low, high = _wilson(after, count)
     chance = at_most_mean_p(after, count, check.limit)
     before = float(samples.numbers @ samples.baseline / samples.baseline.sum()) if samples.baseline.any() else None
-    change = (after - before) / before if before else None
+    change = _change(before, after) if before is not None else None
     return Comparison(Distance(after, low, high), chance, before, change)
 
 
@@ -280,9 +290,10 @@ def in_baseline_bins(samples: Samples) -> Samples:
         return samples
     places, bins = bins_of(samples.values, samples.baseline, BINS)
     baseline, current = binned(places, bins, samples.baseline), binned(places, bins, samples.current)
-    sums = np.bincount(places, weights=samples.values * samples.baseline, minlength=bins)
+    shares = samples.baseline / samples.baseline.sum()
+    sums = np.bincount(places, weights=samples.values * shares, minlength=bins)
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.where(baseline > 0, sums / baseline, np.nan)
+        values = np.where(baseline > 0, sums / np.bincount(places, weights=shares, minlength=bins), np.nan)
     return Samples(baseline, current, _filled(values))
 
 
@@ -291,8 +302,11 @@ def _filled(values: Floats) -> Floats:
     places = np.arange(len(values), dtype=np.float64)
     known = np.flatnonzero(~np.isnan(values))
     filled = np.interp(places, known, values[known])
-    step = float(np.diff(values[known]).mean()) if len(known) > 1 else 1.0
+    steps = max(1, len(known) - 1)
+    step = float(values[known[-1]] / steps - values[known[0]] / steps) or 1.0
     below, above = places < known[0], places > known[-1]
-    filled[below] = values[known[0]] - step * (known[0] - places[below])
-    filled[above] = values[known[-1]] + step * (places[above] - known[-1])
-    return filled
+    with np.errstate(over="ignore"):  # cut off below
+        filled[below] = values[known[0]] - step * (known[0] - places[below])
+        filled[above] = values[known[-1]] + step * (places[above] - known[-1])
+    largest = np.finfo(np.float64).max
+    return np.clip(filled, -largest, largest)

@@ -124,6 +124,7 @@ def larger_sum_p(values: Floats, baseline: Integers, current: Integers) -> float
     if len(values) == 2:  # noqa: PLR2004 - shares: Fisher's test
         high = int(np.argmax(values))
         return at_least_drawn_p(int(current[high]), drawn, int(pooled[high]), total)
+    values = values / float(np.abs(values).max())  # their unit does not matter, and squares stay finite
     centre = float(pooled @ values) / total
     scaled = values - centre
     spread = math.sqrt(float(pooled @ scaled**2) / total)

@@ -42,7 +42,10 @@ def mean_of_window(samples: Samples, baseline: Profile, current: Profile) -> Win
         score = max(0.0, -normal_quantile(max(rise, _SMALLEST_P))) if rise < 1 else 0.0
     else:
         score = min(0.0, normal_quantile(max(fall, _SMALLEST_P)))
-    return WindowMean(score=score, shift=(current.mean - baseline.mean) / baseline.deviation, count=current.present)
+    shift = (current.mean - baseline.mean) / baseline.deviation
+    if not math.isfinite(shift):
+        raise IncomparableError("values are too large to be compared: watch their logarithm, or another unit")
+    return WindowMean(score=score, shift=shift, count=current.present)
 
 
 def compare_stream(check: Check, stream: MeanStream) -> tuple[Comparison, int]:
@@ -76,7 +79,7 @@ def _page_hinkley(
 def _adwin(scores: Floats, shifts: Floats, counts: Floats, _half: Floats, _baseline: float) -> tuple[Comparison, int]:
     cut = adaptive_cut(scores, 1.0)
     if cut is None:
-        return Comparison(Distance(0.0, 0.0, math.inf), 1.0), 1
+        return Comparison(_mean(shifts[-1:], counts[-1:], 0.0), 1.0), 1
     before = float(np.average(shifts[: cut.at], weights=counts[: cut.at]))
     return Comparison(_mean(shifts[cut.at :], counts[cut.at :], before), cut.p_value), len(scores) - cut.at
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,13 @@ class ByCloud(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return next((folder for folder in SHARES_A_CLOUD if Path(file).is_relative_to(folder)), file)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        """Begin with the folders that take longest, so that no process ends alone with one of them."""
+        for folder in reversed(SHARES_A_CLOUD):
+            if folder in self.workqueue:
+                self.workqueue.move_to_end(folder, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,10 +1,12 @@
-"""CloudWatch Logs: ``FilterLogEvents`` reads the streams that ``logStreamNamePrefix`` names, and no others.
+"""CloudWatch Logs: FilterLogEvents reads the streams that ``logStreamNamePrefix`` names, and knows ``%expressions%``.
 
-MiniStack ignores the prefix and answers with the lines of every stream.
+MiniStack ignores the prefix and answers with the lines of every stream; it takes a regular expression for a plain word.
+Source: CloudWatch Logs API reference, FilterLogEvents; user guide, FilterAndPatternSyntax.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from local.patches.replacement import replace_function
 def apply() -> None:
     """Mend it; a second time changes nothing."""
     replace_function(cloudwatch_logs, "_filter_log_events", ("data",), _by_prefix)
+    replace_function(cloudwatch_logs, "_compile_filter_pattern", ("raw",), _by_expression)
 
 
 def _by_prefix(original: Any) -> Any:
@@ -29,3 +32,14 @@ def _by_prefix(original: Any) -> Any:
         return original({**data, "logStreamNames": names or [""]})
 
     return filter_log_events
+
+
+def _by_expression(original: Any) -> Any:
+    def compile_filter_pattern(raw: str) -> Any:
+        whole = re.fullmatch(r"%(.+)%", raw.strip())
+        if whole is None:
+            return original(raw)
+        expression = re.compile(whole[1])
+        return lambda message: expression.search(message) is not None
+
+    return compile_filter_pattern

@@ -16,8 +16,8 @@ NAMESPACE = "/aws/sagemaker/TrainingJobs"
 instances (SageMaker developer guide, monitoring-cloudwatch); the log group has the same name."""
 _MAXIMUM_POINTS = 2_000
 _LOG_EVENTS = 1_000
-_ODD = "?nan ?NaN ?NAN ?Nan ?inf ?Inf ?INF"
-"""Filter pattern of CloudWatch Logs: lines with any of these."""
+_ODD = "%[nN][aA][nN]|[iI][nN][fF]%"
+"""Filter pattern of CloudWatch Logs, a regular expression: anywhere in a line (user guide, FilterAndPatternSyntax)."""
 
 
 class TrainingJobs:

@@ -17,9 +17,9 @@ from hallmark.events.gates import APPROVAL_DECIDED, GATE_OVERRIDDEN
 from hallmark.gates.actions import approval_decided, gate_overridden
 from hallmark.gates.approvals import Rules, check_overridable, check_person, check_reason, decide
 from hallmark.gates.deciding import DecideRequest, ListRequest, OverrideRequest, read_request
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import gate_of, is_package
 from hallmark.gates.settings import GatesPolicy
+from hallmark.people import Person
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings

@@ -6,6 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
+from hallmark.aws.caller_proof import verify_caller
 from hallmark.aws.clients import client
 from hallmark.aws.failures import calling
 from hallmark.aws.feedback import make_learning, read_reviews_policy
@@ -59,8 +60,12 @@ def desk() -> ReviewDesk:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Answer one question; one that cannot be understood raises an error with field, value and remedy."""
-    question = read_question(event)
+    """Answer one question; what is done in a person's name must be signed by them (``{"message", "proof"}``)."""
+    message = event.get("message", event)
+    by = ""
+    if "proof" in event:
+        by = verify_caller(message, event["proof"], client("sts"), settings().account_id).arn
+    question = read_question(message, by)
     answer = desk().answer(question)
     logger.info("question answered", ask=question.ask)
     return answer

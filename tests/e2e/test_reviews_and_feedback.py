@@ -8,8 +8,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
 
+from hallmark.aws.caller_proof import prove_caller
 from local.bedrock.published_corpora import SENTIMENT_PROMPT, RatedText, rated_texts
 from tests.e2e.conftest import TWEETS, VADER
 from tests.e2e.evaluations import Evaluations
@@ -23,6 +25,34 @@ RATERS = ("rater-1", "rater-2", "rater-3")
 def reviews(deployed: Any, ask: str, **question: Any) -> dict[str, Any]:
     answer: dict[str, Any] = deployed.call("QueryReviewsFunctionName", {"ask": ask, **question})
     return answer
+
+
+class Raters:
+    """Users of the account who sign what they ask."""
+
+    def __init__(self, deployed: Any) -> None:
+        self._deployed = deployed
+        iam, cloud = deployed.client("iam"), deployed.cloud
+        self._clients: dict[str, tuple[Any, Any]] = {}
+        for name in RATERS:
+            iam.create_user(UserName=name)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            session = botocore.session.get_session()
+            session.set_credentials(key["AccessKeyId"], key["SecretAccessKey"])
+            sts = session.create_client("sts", region_name=cloud.region, endpoint_url=cloud.endpoint)
+            self._clients[name] = (sts, session.get_credentials())
+
+    def ask(self, name: str, ask: str, **question: Any) -> dict[str, Any]:
+        """Ask the deployed query function as one of them."""
+        message = {"ask": ask, **question}
+        proof = prove_caller(message, *self._clients[name])
+        answer: dict[str, Any] = self._deployed.call("QueryReviewsFunctionName", {"message": message, "proof": proof})
+        return answer
+
+
+@pytest.fixture(scope="module")
+def raters(deployed: Any) -> Raters:
+    return Raters(deployed)
 
 
 def asked_for(deployed: Any, name: str) -> dict[str, Any]:
@@ -54,27 +84,21 @@ def opinion(text: RatedText, rater: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def rated(deployed: Any, shared: Evaluations) -> dict[str, Any]:
+def rated(deployed: Any, shared: Evaluations, raters: Raters) -> dict[str, Any]:
     """Return a review of a suite's newest run that real raters have rated to its end."""
     shared.faults.clear()
     shared.completed(shared.start("sentiment"))
-    started = reviews(deployed, "start", program="tweets", request_id=str(uuid.uuid4()), by="rater-1")
+    started = raters.ask("rater-1", "start", program="tweets", request_id=str(uuid.uuid4()))
     review = asked_for(deployed, started["review"])
     for rater in RATERS:
         while True:
-            found = reviews(deployed, "next", by=rater, review=review["review"])
+            found = raters.ask(rater, "next", review=review["review"])
             task = found.get("task")
             if task is None:
                 break
             is_right = opinion(TEXTS[task["prompt"]], rater) == task["answer"].strip().lower()
-            reviews(
-                deployed,
-                "score",
-                review=review["review"],
-                task=task["id"],
-                score="up" if is_right else "down",
-                by=rater,
-            )
+            score = "up" if is_right else "down"
+            raters.ask(rater, "score", review=review["review"], task=task["id"], score=score)
     return reviews(deployed, "show", review=review["review"])
 
 
@@ -105,9 +129,14 @@ def test_the_scores_are_rows_in_the_bucket(deployed: Any, rated: dict[str, Any])
     assert {json.loads(row)["review"] for row in rows} == {rated["review"]}
 
 
-def test_a_score_of_a_review_that_has_ended_is_refused_with_the_reason(deployed: Any, rated: dict[str, Any]) -> None:
+def test_a_score_of_a_review_that_has_ended_and_one_in_nobodys_name_are_refused_with_the_reason(
+    deployed: Any, raters: Raters, rated: dict[str, Any]
+) -> None:
+    score = {"review": rated["review"], "task": "0001", "score": "up"}
     with pytest.raises(AssertionError, match="it is completed: scores are no longer taken"):
-        reviews(deployed, "score", review=rated["review"], task="0001", score="up", by="rater-1")
+        raters.ask("rater-1", "score", **score)
+    with pytest.raises(AssertionError, match="sign the question"):
+        reviews(deployed, "score", **score)
 
 
 class Production:
@@ -157,7 +186,9 @@ def production(deployed: Any, evaluations: Evaluations) -> Production:
     return Production(deployed, evaluations.bucket)
 
 
-def test_a_drift_report_that_asks_for_it_lets_people_rate_the_window(deployed: Any, production: Production) -> None:
+def test_a_drift_report_that_asks_for_it_lets_people_rate_the_window(
+    deployed: Any, production: Production, raters: Raters
+) -> None:
     for text in rated_texts("tweets")[100:108]:
         production.ask(text)
     production.deliver()
@@ -192,7 +223,7 @@ def test_a_drift_report_that_asks_for_it_lets_people_rate_the_window(deployed: A
     review = asked_for(deployed, "vader-in-production-")
     assert review["cause"] == report
     assert review["tasks"] == 6
-    reviews(deployed, "close", review=review["review"], by="rater-1")
+    raters.ask("rater-1", "close", review=review["review"])
     shown = node(deployed, f"hallmark:review/{review['review']}")
     assert report in " ".join(edge["source"] for edge in shown["upstream"])
 
@@ -243,9 +274,9 @@ def test_feedback_from_a_queue_that_says_nothing_is_a_dead_letter_and_in_a_call_
         deployed.call("ReceiveFeedbackFunctionName", {"request_id": "q", "score": 9})
 
 
-def test_a_note_is_kept_beside_a_node(deployed: Any, rated: dict[str, Any]) -> None:
+def test_a_note_is_kept_beside_a_node(deployed: Any, raters: Raters, rated: dict[str, Any]) -> None:
     about = f"hallmark:review/{rated['review']}"
-    noted = reviews(deployed, "note", kind="review", node=about, text="two raters misread irony", by="rater-3")
+    noted = raters.ask("rater-3", "note", kind="review", node=about, text="two raters misread irony")
 
     shown = node(deployed, noted["note"])
     assert shown["attributes"]["text"] == "two raters misread irony"

@@ -59,6 +59,9 @@ class CannedService:
         assert self._functions is not None
         return self._functions(output, payload)
 
+    def call_signed(self, output: str, stack: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        return self.call(output, stack, {"message": dict(message), "proof": "signed"})
+
     def caller(self) -> str:
         return "arn:aws:iam::111122223333:user/rater-1"
 

@@ -15,7 +15,9 @@ from typing import Any
 import botocore.session
 import pytest
 
-from hallmark.aws import clients
+from hallmark.aws import caller_proof, clients
+from hallmark.errors import InvalidInputError
+from hallmark.people import Person
 from hallmark.policy.deployment import write_policy_package
 from hallmark.policy.models import Policy
 from tests.component.reviews.conftest import BUCKET, LOGS, PLACE, TABLE, VADER
@@ -92,6 +94,17 @@ def call(
     clients._client.cache_clear()
 
 
+@pytest.fixture
+def signed(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what signs a message; the contract of signatures themselves is held in tests/contract."""
+
+    def verify(_message: Any, proof: Any, _client: Any, _account: str) -> Person:
+        return Person(arn=proof)
+
+    monkeypatch.setattr(caller_proof, "verify_caller", verify)
+    return lambda message: {"message": message, "proof": "arn:aws:iam::111122223333:user/rater-1"}
+
+
 def records(*bodies: str) -> dict[str, Any]:
     return {"Records": [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]}
 
@@ -103,19 +116,19 @@ def put_log(s3: Any, *request_ids: str) -> None:
     s3.put_object(Bucket=LOGS, Key=f"{folder}/a.json.gz", Body=gzip.compress(lines.encode()))
 
 
-def test_a_person_starts_a_review_and_rates_it_to_its_end(call: Any, s3: Any) -> None:
+def test_a_person_starts_a_review_and_rates_it_to_its_end(call: Any, signed: Any, s3: Any) -> None:
     invoke, wishes, letters = call
     put_log(s3, "q-1", "q-2", "q-3")
-    started = invoke("query_reviews", {"ask": "start", "program": "logged", "request_id": "mine", "by": "rater-1"})
+    started = invoke("query_reviews", signed({"ask": "start", "program": "logged", "request_id": "mine"}))
     (wish,) = wishes()
 
     assert invoke("request_reviews", records(wish["Body"], wish["Body"])) == {"batchItemFailures": []}
     (listed,) = invoke("query_reviews", {"ask": "list"})["reviews"]
     assert (listed["review"], listed["tasks"], listed["population"]) == (started["review"], 2, 3)
     for score in ("up", "down"):
-        task = invoke("query_reviews", {"ask": "next", "by": "rater-1"})["task"]
-        question = {"ask": "score", "review": started["review"], "task": task["id"], "score": score, "by": "rater-1"}
-        answer = invoke("query_reviews", question)
+        task = invoke("query_reviews", signed({"ask": "next"}))["task"]
+        question = {"ask": "score", "review": started["review"], "task": task["id"], "score": score}
+        answer = invoke("query_reviews", signed(question))
     assert answer["status"] == "completed"
     shown = invoke("query_reviews", {"ask": "show", "review": started["review"]})
     assert shown["outcome"]["mean"] == 0.5
@@ -150,3 +163,19 @@ def test_feedback_goes_its_way_through_all_its_functions(call: Any, s3: Any) -> 
     assert made["cases"] == 1
     (kept,) = invoke("query_reviews", {"ask": "feedback", "request_id": "q-1"})["feedback"]
     assert kept["dataset"] == made["dataset"]
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({"ask": "score", "review": "r", "task": "0001", "score": "up"}, "proof"),
+        ({"ask": "next", "by": "somebody"}, "by"),
+        ({"ask": "nothing"}, "the question"),
+    ],
+)
+def test_what_is_done_in_nobodys_name_is_refused(call: Any, event: dict[str, Any], field: str) -> None:
+    invoke, _, _ = call
+    with pytest.raises(InvalidInputError) as error:
+        invoke("query_reviews", event)
+
+    assert error.value.field == field

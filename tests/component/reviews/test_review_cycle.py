@@ -29,6 +29,8 @@ from tests.component.reviews.conftest import (
     RememberingBus,
 )
 
+R1, R2, R3 = (f"arn:aws:iam::111122223333:user/rater-{number}" for number in (1, 2, 3))
+R1_SIGNED_ON = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Raters_0123/rater-1"
 OUTPUTS = [
     Output(id=f"r{number}", model=VADER, prompt=f"text {number}", answer="positive", request_id=f"r{number}", at=NOON)
     for number in range(20)
@@ -41,7 +43,7 @@ def review(reviewing: Reviewing) -> Review:
 
 
 def rate_all(reviewing: Reviewing, review: Review, score: str = "up") -> None:
-    for person in ("rater-1", "rater-2", "rater-3"):
+    for person in (R1, R2, R3):
         while (found := reviewing.next_task(person, review.name)) is not None:
             reviewing.rate(review.name, found[1].id, person, score)
 
@@ -96,7 +98,7 @@ def test_each_person_is_shown_what_is_theirs_and_each_output_gets_its_raters(
     scores = reviewing.store.scores(review.name)
     assert len(scores) == 8
     assert len({(score.task, score.by) for score in scores}) == 8
-    assert reviewing.next_task("rater-1") is None
+    assert reviewing.next_task(R1) is None
     assert reviewing.next_task("a stranger", review.name) is None
 
 
@@ -117,7 +119,7 @@ def test_the_last_score_ends_the_review_and_says_so_with_its_lineage(
     rows = [json.loads(line) for line in s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines()]
     assert {row["score"] for row in rows} == {1.0}
     assert {row["request_id"] for row in rows} <= {output.id for output in OUTPUTS}
-    assert "rater-1" not in json.dumps(rows)
+    assert "rater" not in json.dumps(rows)
 
 
 def test_a_low_mean_is_told_with_its_bounds(reviewing: Reviewing, review: Review, bus: RememberingBus) -> None:
@@ -132,16 +134,18 @@ def test_a_low_mean_is_told_with_its_bounds(reviewing: Reviewing, review: Review
 def test_nobody_rates_twice_but_a_score_may_be_changed_and_the_first_one_is_kept(
     reviewing: Reviewing, review: Review
 ) -> None:
-    found = reviewing.next_task("rater-1", review.name)
+    found = reviewing.next_task(R1, review.name)
     assert found is not None
     task = found[1].id
-    reviewing.rate(review.name, task, "rater-1", "down", note="wrong language")
+    reviewing.rate(review.name, task, R1, "down", note="wrong language")
 
     with pytest.raises(InvalidInputError, match="--change"):
-        reviewing.rate(review.name, task, "rater-1", "up")
+        reviewing.rate(review.name, task, R1, "up")
     with pytest.raises(InvalidInputError, match="--change"):
-        reviewing.rate(review.name, task, "arn:aws:iam::111122223333:user/rater-1", "up")
-    reviewing.rate(review.name, task, "rater-1", "up", change=True)
+        reviewing.rate(
+            review.name, task, "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Raters_0123/rater-1", "up"
+        )
+    reviewing.rate(review.name, task, R1, "up", change=True)
 
     kept = [(score.revision, score.value, score.note) for score in reviewing.store.scores(review.name)]
     assert kept == [(0, 0.0, "wrong language"), (1, 1.0, "")]
@@ -152,7 +156,7 @@ def test_nobody_rates_twice_but_a_score_may_be_changed_and_the_first_one_is_kept
     [
         ("0001", "a stranger", "up", "review next"),
         ("0001", "", "up", "credentials"),
-        ("0001", "rater-1", "0.4", "up or down"),
+        ("0001", R1, "0.4", "up or down"),
     ],
 )
 def test_what_cannot_be_a_score_is_refused_with_the_remedy(
@@ -164,17 +168,17 @@ def test_what_cannot_be_a_score_is_refused_with_the_remedy(
 
 def test_an_unknown_task_and_an_unknown_review_are_said_to_be_unknown(reviewing: Reviewing, review: Review) -> None:
     with pytest.raises(NotFoundError, match="9999"):
-        reviewing.rate(review.name, "9999", "rater-1", "up")
+        reviewing.rate(review.name, "9999", R1, "up")
     with pytest.raises(NotFoundError, match="review list"):
-        reviewing.rate("no-such-review", "0001", "rater-1", "up")
+        reviewing.rate("no-such-review", "0001", R1, "up")
 
 
 def test_a_review_expires_with_the_scores_that_it_has(
     reviewing: Reviewing, review: Review, bus: RememberingBus, clock: Clock
 ) -> None:
-    found = reviewing.next_task("rater-2", review.name)
+    found = reviewing.next_task(R2, review.name)
     assert found is not None
-    reviewing.rate(review.name, found[1].id, "rater-2", "up")
+    reviewing.rate(review.name, found[1].id, R2, "up")
     assert reviewing.end_due() == []
     clock.advance(days=5)
 
@@ -184,7 +188,7 @@ def test_a_review_expires_with_the_scores_that_it_has(
     assert [event.status for event in bus.of(REVIEW_COMPLETED)] == ["expired"]
     assert reviewing.end_due() == []
     with pytest.raises(InvalidInputError, match="expired"):
-        reviewing.rate(review.name, "0001", "rater-1", "up")
+        reviewing.rate(review.name, "0001", R1, "up")
 
 
 def test_a_review_without_any_score_expires_as_unrated(
@@ -285,11 +289,11 @@ def test_a_message_that_asks_for_nothing_known_is_refused(reviewing: Reviewing, 
 
 def test_a_note_on_any_node_is_a_fact_beside_it(reviewing: Reviewing, bus: RememberingBus) -> None:
     node = LineageNode(kind="endpoint", id=PLACE.endpoint_arn("live"))
-    reviewing.write_note(node, "answers in French since noon", "rater-1")
+    reviewing.write_note(node, "answers in French since noon", R1)
     (noted,) = bus.of(REVIEW_NOTED)
     draft = draft_record(json.loads(noted.model_dump_json(by_alias=True)))
 
     assert draft.subject.id == noted.note
     assert noted.lineage.attributes["text"] == "answers in French since noon"
     with pytest.raises(InvalidInputError):
-        reviewing.write_note(node, "  ", "rater-1")
+        reviewing.write_note(node, "  ", R1)

@@ -16,7 +16,7 @@ from botocore.httpsession import URLLib3Session
 from hallmark.aws import caller_proof
 from hallmark.aws.caller_proof import prove_caller, verify_caller
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.gates.people import Person
+from hallmark.people import Person
 
 ACCOUNT = "111122223333"
 KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"

@@ -15,10 +15,10 @@ from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.errors import NotFoundError
 from hallmark.events.gates import QualityGateDecided
 from hallmark.gates.approvals import Approval, Rules, decide
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import order_of
 from hallmark.gates.settings import GatesPolicy
 from hallmark.gates.watching import Point
+from hallmark.people import Person
 from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE, verdict
 
 TABLE = "gates"

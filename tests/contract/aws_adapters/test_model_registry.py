@@ -12,8 +12,8 @@ from botocore.stub import Stubber
 
 from hallmark.aws.model_registry import ModelRegistry
 from hallmark.errors import UnavailableError
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import Order
+from hallmark.people import Person
 from tests.fakes.told_verdicts import NOON, PACKAGE
 
 EXECUTION = "arn:aws:sagemaker:eu-central-1:111122223333:pipeline/churn/execution/abcdefghijkl"

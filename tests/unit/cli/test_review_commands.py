@@ -98,7 +98,7 @@ def test_the_next_answer_is_shown_as_it_is_with_the_command_that_rates_it() -> N
 
     assert "[not markup]" in out
     assert "hallmark review score tweets-0123456789ab/0001 --score (1 to 5)" in out
-    assert service.called[0][1]["by"] == ME
+    assert service.called[0][1]["proof"] == "signed"
 
 
 def test_a_score_is_sent_in_the_callers_name() -> None:
@@ -107,14 +107,13 @@ def test_a_score_is_sent_in_the_callers_name() -> None:
 
     assert code == 0
     assert "hallmark review show tweets-1" in out
-    assert service.called[0][1] == {
+    assert service.called[0][1]["message"] == {
         "ask": "score",
         "review": "tweets-1",
         "task": "0002",
         "score": "up",
         "note": "fine",
         "change": False,
-        "by": ME,
     }
 
 
@@ -135,12 +134,11 @@ def test_a_note_goes_to_the_node_that_lineage_knows() -> None:
     )
 
     assert "hallmark:review/note-1" in out
-    assert service.called[0][1] == {
+    assert service.called[0][1]["message"] == {
         "ask": "note",
         "kind": "endpoint",
         "node": f"{ACCOUNT}:endpoint/live",
         "text": "odd",
-        "by": ME,
     }
 
 

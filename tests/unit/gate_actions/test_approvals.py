@@ -9,7 +9,7 @@ import pytest
 
 from hallmark.errors import InvalidInputError
 from hallmark.gates.approvals import Approval, Rules, approval_id, check_overridable, decide
-from hallmark.gates.people import Person
+from hallmark.people import Person
 from tests.fakes.told_verdicts import verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hallmark.errors import InvalidInputError
 from hallmark.events.gates import GateOverridden, JudgedCriterion
 from hallmark.gates.actions import gate_overridden, model_moved
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import (
     DESCRIPTION_CHARACTERS,
     Order,
@@ -24,6 +23,7 @@ from hallmark.gates.promoting import (
     rejection_reason,
 )
 from hallmark.gates.settings import GatesPolicy
+from hallmark.people import Person
 from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE, verdict
 
 PENDING = PackageState(status="Completed", approval="PendingManualApproval", stage="Staging", fingerprint="f")

@@ -62,7 +62,7 @@ scores = st.builds(
         task=task, by=by, revision=revision, value=value, fraction=value, at=NOON + timedelta(seconds=revision)
     ),
     st.sampled_from(["0001", "0002"]),
-    st.sampled_from(["rater-1", "rater-2", "arn:aws:iam::111122223333:user/rater-1"]),
+    st.sampled_from([f"arn:aws:iam::111122223333:user/rater-{number}" for number in (1, 2)]),
     st.integers(0, 3),
     st.sampled_from([0.0, 1.0]),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hallmark.errors import InvalidInputError
 from hallmark.reviews.outputs import Output, draw
 from hallmark.reviews.settings import ReviewProgram, ReviewSample
-from hallmark.reviews.tasks import is_reviewer, make_tasks, may_rate, person_key, read_score
+from hallmark.reviews.tasks import Task, make_tasks, may_rate, person_key, read_score
 
 SOURCE = {"kind": "evaluation", "suite": "answers", "variant": "nova"}
 
@@ -66,21 +66,21 @@ def test_reviewers_rate_alike_many_nobody_twice_and_every_pair_meets() -> None:
     assert {tuple(sorted(task.reviewers)) for task in tasks} == set(combinations(people, 2))
 
 
-def test_a_person_is_known_by_arn_and_by_its_last_part() -> None:
-    arn = "arn:aws:sts::111122223333:assumed-role/Reviewers/r1"
-
-    assert is_reviewer(arn, arn)
-    assert is_reviewer(arn, "r1")
-    assert not is_reviewer(arn, "r2")
-    assert person_key(arn) == person_key("r1")
+SSO = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Raters_0123/r1"
+SESSION = "arn:aws:sts::111122223333:assumed-role/Anything/r1"
+USER = "arn:aws:iam::111122223333:user/r1"
 
 
-def test_whoever_is_not_named_may_not_rate() -> None:
-    program = ReviewProgram.model_validate({"source": SOURCE, "reviewers": ["r1", "r2"], "per_item": 1})
-    first = make_tasks(draw(outputs(all=1), ReviewSample(size=1)), program)[0]
+def test_a_task_is_for_whom_the_policy_names_and_a_session_name_that_anybody_may_choose_proves_nothing() -> None:
+    def first(*reviewers: str) -> Task:
+        program = ReviewProgram.model_validate({"source": SOURCE, "reviewers": reviewers, "per_item": 1})
+        return make_tasks(draw(outputs(all=1), ReviewSample(size=1)), program)[0]
 
-    assert may_rate(first.reviewers[0], first)
-    assert not may_rate("somebody", first)
+    assert [may_rate(person, first("r1")) for person in (USER, SSO, SESSION)] == [True, True, False]
+    assert [may_rate(person, first(USER)) for person in (USER, SSO)] == [True, False]
+    assert may_rate(SESSION, first("arn:aws:sts::111122223333:assumed-role/Anything/*"))
+    assert may_rate(SESSION, first())
+    assert person_key(USER) == person_key(SSO) != person_key(SESSION)
 
 
 @pytest.mark.parametrize(

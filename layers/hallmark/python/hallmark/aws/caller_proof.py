@@ -18,7 +18,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import create_parser
 
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.gates.people import Person
+from hallmark.people import Person
 
 _QUESTION = b"Action=GetCallerIdentity&Version=2011-06-15"
 _TYPE = "application/x-www-form-urlencoded; charset=utf-8"

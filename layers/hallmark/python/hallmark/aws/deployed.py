@@ -202,10 +202,23 @@ class Deployed:
             QuestionError: It refuses; the message says why.
             DeploymentError: It could not be reached, or is not deployed.
         """
-        message = request.model_dump(mode="json")
+        return self.call_signed(_DECIDE_PROMOTION, _GATES_STACK, request.model_dump(mode="json"))
+
+    def call_signed(self, output: str, stack: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function with the proof of who calls (``hallmark/aws/caller_proof.py``).
+
+        Args:
+            output: The output that names the function.
+            stack: The stack that has it by default.
+            message: What the function is asked.
+
+        Raises:
+            QuestionError: It refuses; the message says why.
+            DeploymentError: It could not be reached, or is not deployed.
+        """
         with _reaching("sts"):
             proof = prove_caller(message, self._client("sts"), self._session.get_credentials())
-        return self.call(_DECIDE_PROMOTION, _GATES_STACK, {"message": message, "proof": proof})
+        return self.call(output, stack, {"message": dict(message), "proof": proof})
 
     def caller(self) -> str:
         """Return the ARN of whoever calls.

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import UnavailableError
 from hallmark.events.gates import REGISTRY_APPROVED, REGISTRY_REJECTED
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import DESCRIPTION_CHARACTERS, Order, PackageState
+from hallmark.people import Person
 
 _MISSING_CODES = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ValidationException"})
 """SageMaker says ValidationException for a missing package (``hallmark/aws/sagemaker.py``)."""

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from hallmark.cli.reviews import STACK, AsJson, ask_reviews, caller
+from hallmark.cli.reviews import STACK, AsJson, ask_reviews
 from hallmark.cli.session import guard, print_json
 from hallmark.reviews.questions import FeedbackQuestion, FeedbackStatusQuestion
 
@@ -45,7 +45,8 @@ def give(
     as_json: AsJson = False,
 ) -> None:
     """Say how good an answer was."""
-    said: dict[str, Any] = {"request_id": request_id, "by": caller(context), "comment": comment, "model": model}
+    by = guard(context, lambda service: service.caller())
+    said: dict[str, Any] = {"request_id": request_id, "by": by, "comment": comment, "model": model}
     said |= {"score": score, "correct": correct, "label": label}
     given = {name: value for name, value in said.items() if value not in (None, "")}
     answer = guard(context, lambda service: service.call("ReceiveFeedbackFunctionName", STACK, given))

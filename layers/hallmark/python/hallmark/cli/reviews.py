@@ -39,14 +39,13 @@ ReviewName = Annotated[str, typer.Argument(metavar="REVIEW", help="A review; `ha
 
 def ask_reviews(context: typer.Context, question: ReviewQuestion) -> dict[str, Any]:
     """Ask the function ``query_reviews``."""
-    payload = question.model_dump(mode="json")
-    answer: dict[str, Any] = guard(context, lambda service: service.call("QueryReviewsFunctionName", STACK, payload))
+    payload = question.model_dump(mode="json", exclude={"by"})
+    answer: dict[str, Any]
+    if "by" in type(question).model_fields:
+        answer = guard(context, lambda service: service.call_signed("QueryReviewsFunctionName", STACK, payload))
+    else:
+        answer = guard(context, lambda service: service.call("QueryReviewsFunctionName", STACK, payload))
     return answer
-
-
-def caller(context: typer.Context) -> str:
-    """Return the ARN of whoever calls."""
-    return str(guard(context, lambda service: service.caller()))
 
 
 @reviews.command("list")
@@ -116,7 +115,7 @@ def next_task(
     as_json: AsJson = False,
 ) -> None:
     """Show the next answer that waits for your score."""
-    answer = ask_reviews(context, NextQuestion(by=caller(context), review=review))
+    answer = ask_reviews(context, NextQuestion(review=review))
     if as_json:
         print_json(answer)
         return
@@ -149,7 +148,7 @@ def score(
         fail(context, f"{task!r} is no task: write REVIEW/NUMBER, as `hallmark review next` names it")
     answer = ask_reviews(
         context,
-        ScoreQuestion(review=review, task=number, score=given, note=note, change=change, by=caller(context)),
+        ScoreQuestion(review=review, task=number, score=given, note=note, change=change),
     )
     if as_json:
         print_json(answer)
@@ -163,7 +162,7 @@ def score(
 @reviews.command()
 def close(context: typer.Context, review: ReviewName, as_json: AsJson = False) -> None:
     """End a review with the scores that it has."""
-    answer = ask_reviews(context, CloseQuestion(review=review, by=caller(context)))
+    answer = ask_reviews(context, CloseQuestion(review=review))
     if as_json:
         print_json(answer)
     else:
@@ -179,7 +178,7 @@ def start(
 ) -> None:
     """Ask for a review now."""
     key = request_id or str(uuid.uuid4())
-    answer = ask_reviews(context, StartQuestion(program=program, request_id=key, by=caller(context)))
+    answer = ask_reviews(context, StartQuestion(program=program, request_id=key))
     if as_json:
         print_json(answer)
     else:
@@ -200,7 +199,7 @@ def note(
         raise typer.Exit(_NOT_TOLD)
     # A key names the birth of a resource too, which facts leave to the graph.
     identifier = shown.node.key.partition("@2")[0] if shown.node.key.startswith("arn:") else shown.node.key
-    question = NoteQuestion(kind=shown.node.kind.value, node=identifier, text=text, by=caller(context))
+    question = NoteQuestion(kind=shown.node.kind.value, node=identifier, text=text)
     answer = ask_reviews(context, question)
     if as_json:
         print_json(answer)

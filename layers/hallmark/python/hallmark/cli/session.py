@@ -49,6 +49,10 @@ class LineageService(Protocol):
         """Send a person's decision to the function ``decide_promotion``, with the proof of who decides."""
         ...
 
+    def call_signed(self, output: str, stack: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function with the proof of who calls."""
+        ...
+
     def caller(self) -> str:
         """Return the ARN of whoever calls."""
         ...

@@ -18,10 +18,10 @@ from hallmark.events.gates import (
 )
 from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
 from hallmark.gates.approvals import Approval
-from hallmark.gates.people import Person
 from hallmark.gates.promoting import Order, PackageState
 from hallmark.gates.rolling_back import RollbackOrder
 from hallmark.gates.watching import Curve, Finding, thin
+from hallmark.people import Person
 
 _KINDS = ("model-package", "custom-model", "endpoint-config", "endpoint", "training-job")
 _BEDROCK_WORDS = {"provisioned-model": "custom-model", "imported-model": "custom-model"}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hallmark.errors import InvalidInputError
 from hallmark.events.gates import QualityGateDecided
-from hallmark.gates.people import Person
+from hallmark.people import Person
 
 Decision = Literal["approved", "rejected"]
 State = Literal["pending", "approved", "rejected", "expired"]

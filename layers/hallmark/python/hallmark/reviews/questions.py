@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from hallmark.reviews.settings import EvaluationOutputs
 from hallmark.reviews.tasks import NOTE_LENGTH, Score, Task, latest_scores, may_rate, person_key
 
 Person = Annotated[str, Field(max_length=2048)]
-"""ARN of the caller."""
+"""ARN of whoever asks."""
 
 
 class _Value(BaseModel):
@@ -43,7 +43,7 @@ class NextQuestion(_Value):
     """The next output that waits for a person."""
 
     ask: Literal["next"] = "next"
-    by: Person
+    by: Person = ""
     review: str | None = None
 
 
@@ -56,7 +56,7 @@ class ScoreQuestion(_Value):
     score: str
     note: str = Field(default="", max_length=NOTE_LENGTH)
     change: bool = False
-    by: Person
+    by: Person = ""
 
 
 class CloseQuestion(_Value):
@@ -64,7 +64,7 @@ class CloseQuestion(_Value):
 
     ask: Literal["close"] = "close"
     review: str
-    by: Person
+    by: Person = ""
 
 
 class StartQuestion(_Value):
@@ -74,7 +74,7 @@ class StartQuestion(_Value):
     program: str
     request_id: str = Field(min_length=1, max_length=256)
     """The same again is the same review."""
-    by: Person
+    by: Person = ""
 
 
 class NoteQuestion(_Value):
@@ -84,7 +84,7 @@ class NoteQuestion(_Value):
     kind: str
     node: str = Field(min_length=1, max_length=2000)
     text: str = Field(min_length=1, max_length=NOTE_LENGTH)
-    by: Person
+    by: Person = ""
 
 
 class ProgramsQuestion(_Value):
@@ -122,12 +122,27 @@ ReviewQuestion = Annotated[
 _QUESTIONS: TypeAdapter[ReviewQuestion] = TypeAdapter(ReviewQuestion)
 
 
-def read_question(document: Any) -> ReviewQuestion:
+_PERSONAL = frozenset({"next", "score", "close", "start", "note"})
+"""What somebody does, so that it must be known who."""
+
+
+def read_question(document: Any, by: str = "") -> ReviewQuestion:
     """Read a question.
 
+    Args:
+        document: The question, without whoever asks.
+        by: ARN of whoever asks, as far as it is proven; empty where nobody signed the question.
+
     Raises:
-        InvalidInputError: It cannot be understood.
+        InvalidInputError: It cannot be understood, or does something in nobody's name.
     """
+    if isinstance(document, Mapping):
+        if "by" in document:
+            raise InvalidInputError("by", document["by"], "leave it out: who asks is told by the signature")
+        if document.get("ask") in _PERSONAL:
+            if not by:
+                raise InvalidInputError("proof", None, "sign the question: use the command line, or docs/reviews.md")
+            document = {**document, "by": by}
     try:
         return _QUESTIONS.validate_python(document)
     except ValidationError as error:

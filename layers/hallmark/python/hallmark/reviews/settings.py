@@ -106,7 +106,7 @@ class ReviewProgram(_Section):
     on_drift: bool = True
     """Whether a drift report of the same subject that asks for a review is answered with this program."""
     reviewers: tuple[Annotated[str, StringConstraints(min_length=1, max_length=2048)], ...] = ()
-    """ARNs, or the last part of one (a user's name, a session's name); anyone may rate where there are none."""
+    """ARNs (``*`` may be in them), or names of users or people of IAM Identity Center; none: anyone may rate."""
     per_item: int = Field(default=2, ge=1, le=20)
     """How many people rate each output."""
     scale: ScaleKind = ScaleKind.LIKERT

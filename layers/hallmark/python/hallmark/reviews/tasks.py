@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hallmark.errors import InvalidInputError
 from hallmark.events.records import own_id
+from hallmark.people import Person
 from hallmark.reviews.outputs import Drawn
 from hallmark.reviews.settings import Alarm, ReviewProgram, ScaleKind
 
@@ -152,23 +153,14 @@ def read_score(given: str, settings: ReviewProgram) -> tuple[float, float]:
     raise InvalidInputError("score", given, remedies[settings.scale])
 
 
-def is_reviewer(person: str, reviewer: str) -> bool:
-    """Tell whether a caller is whom the policy names: by ARN, or by its last part."""
-    return person == reviewer or _last(person) == reviewer
-
-
-def _last(person: str) -> str:
-    return person.rpartition("/")[2].rpartition(":")[2]
-
-
 def may_rate(person: str, task: Task) -> bool:
-    """Tell whether a task is for this person."""
-    return not task.reviewers or any(is_reviewer(person, reviewer) for reviewer in task.reviewers)
+    """Tell whether a task is for the person with this ARN."""
+    return not task.reviewers or Person(arn=person).is_among(task.reviewers)
 
 
 def person_key(person: str) -> str:
-    """Return what tells people apart: who comes by an ARN or by its last part is the same person."""
-    return sha256(_last(person).encode()).hexdigest()[:16]
+    """Return what tells people apart: a name that is theirs alone (``Person.name``), else the ARN."""
+    return sha256((Person(arn=person).name or person).encode()).hexdigest()[:16]
 
 
 def make_tasks(drawn: Sequence[Drawn], settings: ReviewProgram) -> list[Task]:

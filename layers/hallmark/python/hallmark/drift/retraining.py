@@ -24,6 +24,8 @@ class Started(BaseModel):
 
     report: str
     at: datetime
+    execution: str = ""
+    """ARN of what was started; empty as long as SageMaker has not said so."""
 
 
 class Ledger(BaseModel):
@@ -54,6 +56,14 @@ class Ledger(BaseModel):
         """Return the ledger with one more start; what counts no more is left out."""
         kept = [start for start in self.starts if at - start.at < max(_WEEK, cool_down)]
         return Ledger(starts=(*kept, Started(report=report, at=at)))
+
+    def with_execution(self, report: str, execution: str) -> Ledger:
+        """Return the ledger with what the start of a report has become."""
+        changed = (
+            start.model_copy(update={"execution": execution}) if start.report == report else start
+            for start in self.starts
+        )
+        return Ledger(starts=tuple(changed))
 
     def without(self, report: str) -> Ledger:
         """Return the ledger without the start of a report."""
@@ -99,7 +109,8 @@ def start_retraining(
 ) -> RetrainingStarted | RetrainingSkipped:
     """Start the pipeline where policy allows it.
 
-    The place is taken before SageMaker is asked: what dies between the two takes it up again, with the same token.
+    The place is taken before SageMaker is asked: what dies between the two takes it up again, with the same token. What
+    was started is remembered, too: SageMaker knows a token for a while only.
 
     Raises:
         UnavailableError: Another start came between, or SageMaker did not answer; try again.
@@ -117,11 +128,14 @@ def start_retraining(
     token = sha256(f"{order.report}\n{action.pipeline}".encode()).hexdigest()
     parameters = {**action.parameters, action.parameter: order.window}
     name = f"drift-{order.monitor}-{token[:8]}"
-    try:
-        execution = pipelines.start(action.pipeline, token, name, parameters)
-    except PipelineRefusedError as error:
-        ledgers.write(action.pipeline, ledger.without(order.report), version)
-        return _skipped(order, action, str(error), now)
+    execution = start.execution
+    if not execution:
+        try:
+            execution = pipelines.start(action.pipeline, token, name, parameters)
+        except PipelineRefusedError as error:
+            ledgers.write(action.pipeline, ledger.without(order.report), version)
+            return _skipped(order, action, str(error), now)
+        ledgers.write(action.pipeline, ledger.with_execution(order.report, execution), version)
     return RetrainingStarted(
         monitor=order.monitor,
         report=order.report,

@@ -56,7 +56,7 @@ class GateVerdicts:
                 ConsistentRead=True,
             )
         if "Item" not in answer:
-            raise NotFoundError(f"there is no verdict {verdict}: see `hallmark gate list`")
+            raise NotFoundError(f"there is no verdict {verdict}: see `hallmark gate verdicts`")
         return QualityGateDecided.model_validate_json(answer["Item"]["body"]["S"])
 
     def newer(self, order: Order) -> str | None:

@@ -201,7 +201,7 @@ def test_the_lineage_of_the_retrained_model_says_why_it_was_trained(watched: Any
         return nodes if report in nodes else None
 
     above = deployed.eventually(causes, seconds=60)
-    assert {"action", "drift-report", "baseline", "pipeline-execution", "endpoint"} <= set(above.values())
+    assert {"action", "drift-report", "baseline", "pipeline-execution", "endpoint-config"} <= set(above.values())
 
 
 def test_a_window_without_a_request_is_a_failure_with_its_reason(watched: Any) -> None:

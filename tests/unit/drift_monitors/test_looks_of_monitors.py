@@ -57,7 +57,7 @@ def test_shifted_traffic_is_drift_told_once_with_its_lineage(rolling: Watched) -
     assert detected.findings[0].feature == "size"
     assert detected.findings[0].is_drifted
     assert [(flow.node.kind, flow.node.id, flow.direction) for flow in detected.lineage.flows] == [
-        ("endpoint", ARN, "in"),
+        ("endpoint-config", ARN.replace("endpoint/live", "endpoint-config/live-v1"), "in"),
         ("baseline", detected.baseline, "in"),
     ]
     assert detected.lineage.at == NOON + HOUR

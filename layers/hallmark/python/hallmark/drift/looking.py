@@ -241,9 +241,9 @@ def _events(
         if tells == names.MONITOR_RECOVERED:
             events.append(Told(tells, telling.recovery_event(monitor, plan, now)))
         elif tells == names.DRIFT_CLEARED:
-            events.append(Told(tells, telling.report_event(monitor, report, uri, now, is_over=True)))
+            events.append(Told(tells, telling.report_event(monitor, plan, report, uri, now, is_over=True)))
         elif tells == names.DRIFT_DETECTED:
-            detected: MonitorReported = telling.report_event(monitor, report, uri, now)
+            detected: MonitorReported = telling.report_event(monitor, plan, report, uri, now)
             events.append(Told(tells, detected))
             events += [_evaluation(suite, report) for suite in telling.suites_to_run(monitor)]
             events += [Told(QUALITY_GATE_REQUESTED, each) for each in telling.gate_requests(monitor, report)]

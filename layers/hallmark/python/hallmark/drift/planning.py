@@ -95,6 +95,8 @@ class WindowPlan(BaseModel):
     status: Literal["ready", "known", "failed", "waiting"]
     reason: str = ""
     subject: str
+    config: str = ""
+    """Configuration that the endpoint serves."""
     captures_to: str | None = None
     window: tuple[PlannedSlice, ...] = ()
     baseline: PlannedBaseline | None = None
@@ -156,6 +158,7 @@ class Planner:
             end=window.end,
             status="ready",
             subject=subject,
+            config=endpoint.config if endpoint else "",
             captures_to=endpoint.captures_to if endpoint else None,
         )
         if _is_final(known):

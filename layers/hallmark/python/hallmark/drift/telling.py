@@ -23,10 +23,16 @@ _MOST_FINDINGS = 50
 _FOUNDATION, _CUSTOM = "foundation-model", "custom-model"
 
 
-def subject_node(monitor: Monitor, subject: str) -> LineageNode | None:
-    """Return the node of what is watched; a suite has none."""
+def watched_node(monitor: Monitor, plan: WindowPlan) -> LineageNode | None:
+    """Return the node of what was watched; a suite has none.
+
+    Of an endpoint it is the configuration that it served: what drift leads to may be served by the same endpoint one
+    day, and a cause is no effect of its effect.
+    """
+    subject = plan.subject
     if monitor.endpoint:
-        return LineageNode(kind="endpoint", id=subject)
+        own = subject.partition(":endpoint/")[0]
+        return LineageNode(kind="endpoint-config", id=f"{own}:endpoint-config/{plan.config}") if plan.config else None
     if monitor.model:
         is_custom = any(word in subject for word in (":custom-model", ":provisioned-model", ":imported-model"))
         return LineageNode(kind=_CUSTOM if is_custom else _FOUNDATION, id=subject)
@@ -34,11 +40,11 @@ def subject_node(monitor: Monitor, subject: str) -> LineageNode | None:
 
 
 def report_event(
-    monitor: Monitor, report: DriftReport, uri: str, at: datetime, *, is_over: bool = False
+    monitor: Monitor, plan: WindowPlan, report: DriftReport, uri: str, at: datetime, *, is_over: bool = False
 ) -> MonitorReported:
     """Return ``DriftDetected``, or ``DriftCleared`` where drift is over."""
     counted = report.findings[:_MOST_FINDINGS]
-    subject = subject_node(monitor, report.subject)
+    subject = watched_node(monitor, plan)
     nodes = [*([subject] if subject else []), LineageNode(kind="baseline", id=report.baseline)]
     roles = [*(["watched"] if subject else []), "baseline"]
     return MonitorReported(
@@ -88,7 +94,7 @@ def baseline_event(
     if isinstance(monitor.baseline, FixedBaseline):
         source: LineageNode | None = LineageNode(kind="dataset", id=monitor.baseline.location)
     else:
-        source = subject_node(monitor, plan.subject)
+        source = watched_node(monitor, plan)
     return BaselineCaptured(
         baseline=baseline,
         monitor=plan.monitor,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from datetime import timedelta
 from typing import Any
 
@@ -189,3 +191,66 @@ def test_a_role_may_move_a_package_only_to_the_stage_that_its_condition_names(cl
         mine.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
     move("Staging")
     assert sagemaker.describe_model_package(ModelPackageName=package)["ModelLifeCycle"]["Stage"] == "Staging"
+
+
+SUMS = """
+def model_fn(folder):
+    return None
+
+def predict_fn(rows, model):
+    return [float(sum(row)) for row in rows]
+"""
+
+
+def test_an_endpoint_answers_whoever_may_invoke_it_and_captures(cloud: Any, workbench: Any, bucket: str) -> None:
+    sagemaker, s3 = cloud.client("sagemaker"), cloud.client("s3")
+    name, packed = workbench.name("live"), io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("code/inference.py")
+        entry.size = len(SUMS)
+        tar.addfile(entry, io.BytesIO(SUMS.encode()))
+    s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=packed.getvalue())
+    image = f"{cloud.account}.dkr.ecr.{cloud.region}.amazonaws.com/serving:1"
+    sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer={"Image": image, "ModelDataUrl": f"s3://{bucket}/model.tar.gz"},
+        ExecutionRoleArn=workbench.role(),
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {"VariantName": "All", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        ],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{bucket}/captured",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        },
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    workbench.wait_for(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+    own = f"arn:aws:sagemaker:{cloud.region}:{cloud.account}:endpoint"
+    source = f"""
+    import boto3
+
+    def handler(event, context):
+        runtime = boto3.client("sagemaker-runtime")
+        answer = runtime.invoke_endpoint(EndpointName="{name}", Body=b"1,2", ContentType="text/csv")
+        return answer["Body"].read().decode()
+    """
+    allowed = workbench.function(source, workbench.role(("sagemaker:InvokeEndpoint", f"{own}/{name}")))
+    denied = workbench.function(source, workbench.role(("sagemaker:InvokeEndpoint", f"{own}/other")))
+
+    assert workbench.invoke(allowed) == ("[3.0]", None)
+    refusal, error = workbench.invoke(denied)
+    assert error is not None
+    assert "sagemaker:InvokeEndpoint" in refusal["errorMessage"]
+
+    def captured() -> list[str]:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"captured/{name}/All/").get("Contents", [])
+        return [each["Key"] for each in listed]
+
+    (key,) = workbench.wait_for(captured)
+    lines = s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()
+    assert len(lines) == 1

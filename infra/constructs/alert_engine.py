@@ -171,7 +171,6 @@ class AlertEngine(Construct):
             )
 
     def _patterns(self) -> dict[str, tuple[events.EventPattern, events.IEventBus | None]]:
-        # Replays of an archive are no news (EventBridge user guide, eb-archive).
         patterns: dict[str, tuple[events.EventPattern, events.IEventBus | None]] = {
             "Violations": (
                 events.EventPattern(source=[published.SOURCE], detail_type=list(TOLD_OF)),

@@ -107,7 +107,7 @@ class Engine:
         """Write a record and tell the bus what changed; None where another one wrote it meanwhile."""
         standing = self._stand(record, now)
         if standing.status == "firing" and old.value.told == "resolved":
-            record = record.model_copy(update={"started_at": standing.starts_at, "acknowledged": None})
+            record = record.model_copy(update={"started_at": standing.starts_at, "acknowledged": None, "context": None})
         if record != old.value and not self._save(record, old.revision, standing):
             return None
         if standing.status == record.told:

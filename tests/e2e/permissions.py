@@ -79,18 +79,21 @@ def role_of(principal_arn: str) -> str:
     return principal_arn.split("/")[-2]
 
 
-def grants_of(cloud: LocalCloud, stacks: tuple[str, ...]) -> Iterator[Grant]:
-    """Yield each action that a statement of a role of these stacks allows."""
+def grants_of(cloud: LocalCloud) -> Iterator[Grant]:
+    """Yield each action that a statement of a role of the deployed stacks allows."""
     iam, cloudformation = cloud.client("iam"), cloud.client("cloudformation")
-    for stack in stacks:
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
-            if resource["ResourceType"] != "AWS::IAM::Role":
-                continue
-            role = resource["PhysicalResourceId"]
-            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                for statement in document["Statement"]:
-                    actions = statement["Action"]
-                    for action in [actions] if isinstance(actions, str) else actions:
-                        yield Grant(role, statement.get("Sid", ""), action)
+    stacks = cloudformation.get_paginator("describe_stacks").paginate()
+    for name in [stack["StackName"] for page in stacks for stack in page["Stacks"]]:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        for resource in [resource for page in pages for resource in page["StackResourceSummaries"]]:
+            if name.startswith("Hallmark") and resource["ResourceType"] == "AWS::IAM::Role":
+                yield from _grants_of_role(iam, resource["PhysicalResourceId"])
+
+
+def _grants_of_role(iam: Any, role: str) -> Iterator[Grant]:
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for statement in document["Statement"]:
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                yield Grant(role, statement.get("Sid", ""), action)

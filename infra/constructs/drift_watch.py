@@ -54,7 +54,8 @@ class DriftWatch(Construct):
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
         self.workflow = self._add_workflow(query_evaluations)
         self._add_schedules()
-        self._add_scores()
+        if self._watches("scores"):
+            self._add_scores()
         self.query = self._add_questions()
 
     def _function(
@@ -101,19 +102,11 @@ class DriftWatch(Construct):
             "ProfileWindow",
             "profile_window",
             "Reads a part of a window and keeps what it is like",
-            storage.allow_table("Query"),
             storage.allow_files("GetObject", "plans"),
             storage.allow_files("PutObject", "profiles"),
-            storage.allow_missing(),
             storage.allow_key(writes=True),
             *self._allow_reading(),
-            iam.PolicyStatement(
-                sid="AskEvaluations",
-                actions=["lambda:InvokeFunction"],
-                resources=[query_evaluations.function.function_arn],
-            ),
-            # CloudWatch has no resources for it (service authorization reference).
-            iam.PolicyStatement(sid="ReadMetrics", actions=["cloudwatch:GetMetricData"], resources=["*"]),
+            *self._allow_asking(query_evaluations),
             timeout=_PROFILE_TIMEOUT,
             memory_mb=_PROFILE_MB,
             environment={
@@ -294,6 +287,30 @@ class DriftWatch(Construct):
                     sid="DecryptSources", actions=["kms:Decrypt"], resources=list(self._policy.data_keys)
                 )
             )
+        return statements
+
+    def _watches(self, kind: str) -> bool:
+        """Tell whether any monitor has a source of this kind."""
+        return any(monitor.source.kind == kind for monitor in self._policy.monitors.values())
+
+    def _allow_asking(self, query_evaluations: PythonFunction) -> Sequence[iam.PolicyStatement]:
+        """Return the statements for sources that are no files, where the policy has any."""
+        statements = []
+        if self._watches("evaluations"):
+            statements.append(
+                iam.PolicyStatement(
+                    sid="AskEvaluations",
+                    actions=["lambda:InvokeFunction"],
+                    resources=[query_evaluations.function.function_arn],
+                )
+            )
+        if self._watches("metrics"):
+            # CloudWatch has no resources for it (service authorization reference).
+            statements.append(
+                iam.PolicyStatement(sid="ReadMetrics", actions=["cloudwatch:GetMetricData"], resources=["*"])
+            )
+        if self._watches("scores"):
+            statements.append(self._storage.allow_table("Query"))
         return statements
 
     def _allow_endpoints(self) -> Sequence[iam.PolicyStatement]:

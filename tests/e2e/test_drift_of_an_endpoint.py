@@ -76,10 +76,10 @@ class Looks:
     def minute(self, place: int) -> datetime:
         return self.start + place * _MINUTE
 
-    def look(self, place: int) -> dict[str, Any]:
+    def look(self, place: int, monitor: str = MONITOR) -> dict[str, Any]:
         """Look at a minute; return what the workflow's execution answers."""
         at = self.minute(place + 1) + timedelta(seconds=5)
-        started = self._deployed.ask_monitors("look", monitor=MONITOR, at=at.isoformat())
+        started = self._deployed.ask_monitors("look", monitor=monitor, at=at.isoformat())
 
         def ended() -> dict[str, Any] | None:
             state: dict[str, Any] = self._deployed.ask_monitors("look-state", execution=started["execution"])
@@ -221,6 +221,19 @@ def test_a_repeated_look_gives_the_same_report_and_starts_nothing(watched: Any) 
     assert (again["report"], again["retraining"]) == (found["shifted"]["report"], found["shifted"]["retraining"])
     executions = deployed.client("sagemaker").list_pipeline_executions(PipelineName=PIPELINE)
     assert len(executions["PipelineExecutionSummaries"]) == 1
+
+
+def test_many_new_files_are_read_side_by_side(watched: Any) -> None:
+    deployed, looks, _ = watched
+
+    looked = looks.look(1, "wine-rolling")
+
+    report = json.loads(deployed.ask_monitors("report", report=looked["report"])["content"])
+    runs = deployed.client("stepfunctions").list_executions(
+        stateMachineArn=deployed.outputs["DriftWorkflowArn"], maxResults=100
+    )["executions"]
+    assert (looked["outcome"], report["records"], report["baseline_records"]) == ("drifted", 178, 178)
+    assert [run for run in runs if run["name"].startswith("wine-rolling")]
 
 
 def test_the_page_of_a_report_has_pictures(watched: Any) -> None:

@@ -47,7 +47,16 @@ def test_only_the_pipelines_and_endpoints_of_the_policy_may_be_touched(drift: Re
 def test_no_statement_allows_everything_but_where_aws_has_no_resources(drift: Resources) -> None:
     wide = {statement["Sid"] for statement in statements(drift) if statement["Resource"] == "*"}
 
-    assert wide == {"ReadMetrics", "DeliverLogs"}
+    assert wide == {"DeliverLogs"}
+
+
+def test_sources_that_no_monitor_has_may_not_be_asked(drift: Resources) -> None:
+    sids = {statement["Sid"] for statement in statements(drift)}
+
+    # hallmark.yaml watches captures, logs and scores.
+    assert "ReadSources" in sids
+    assert not {"ReadMetrics", "AskEvaluations"} & sids
+    assert list(of_kind(drift, "AWS::Lambda::EventSourceMapping"))
 
 
 def test_table_and_bucket_are_encrypted_and_kept(drift: Resources) -> None:

@@ -55,7 +55,8 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         policy_folder=policy_folder,
         platform=platform,
         shared=lineage.storage,
-        query_lineage=lineage.questions.query.function,
+        evaluation=evaluation.storage,
+        query_lineage=lineage.query,
     )
     reviews = ReviewsStack(
         app,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import aws_cdk as cdk
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from hallmark.policy.models import Policy
 from infra.assets import Platform
-from infra.constructs.functions import Layers
+from infra.constructs.evaluation_storage import EvaluationStorage
+from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.gate_actions import GateActions
 from infra.constructs.gate_functions import GateFunctions
 from infra.constructs.gate_storage import GateStorage
+from infra.constructs.gate_verdicts import GateVerdicts
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.policy_layer import PolicyLayer
 from infra.constructs.training_watch import TrainingWatch
@@ -31,22 +32,40 @@ class GatesStack(cdk.Stack):
         policy_folder: Path,
         platform: Platform,
         shared: LineageStorage,
-        query_lineage: lambda_.IFunction,
+        evaluation: EvaluationStorage,
+        query_lineage: PythonFunction,
     ) -> None:
         super().__init__(
             scope, construct_id, description="Hallmark: which model may move on", termination_protection=False
         )
         storage = self.storage = GateStorage(self, "Storage", shared=shared)
-        functions = GateFunctions(
-            layers=Layers(self, "Layers", platform=platform),
-            policy=PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version,
+        layers = Layers(self, "Layers", platform=platform)
+        policy_layer = PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version
+        verdicts = GateVerdicts(
+            self,
+            "Verdicts",
             storage=storage,
+            evaluation=evaluation,
+            query_lineage=query_lineage,
+            layers=layers,
+            policy_layer=policy_layer,
+            policy=policy,
         )
+        functions = GateFunctions(layers=layers, policy=policy_layer, storage=storage)
         actions = GateActions(
-            self, "Actions", functions=functions, policy=policy, query_lineage=query_lineage, platform=platform
+            self,
+            "Actions",
+            functions=functions,
+            policy=policy,
+            query_lineage=query_lineage.function,
+            platform=platform,
         )
         watch = TrainingWatch(self, "Watch", functions=functions)
         self._output("GateTableName", storage.table.table_name)
+        self._output("QueryGatesFunctionName", verdicts.query.function.function_name)
+        self._output("GateWorkflowArn", verdicts.workflow.arn)
+        self._output("GateRequestQueueUrl", verdicts.queue.queue.queue_url)
+        self._output("DeadLetterQueueUrlGates", verdicts.dead_letters.queue.queue_url)
         self._output("DecidePromotionFunctionName", actions.decide.function.function_name)
         self._output("DeadLetterQueueUrlActions", actions.dead_letters.queue.queue_url)
         self._output("DeadLetterQueueUrlWatch", watch.dead_letters.queue.queue_url)

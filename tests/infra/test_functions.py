@@ -26,6 +26,15 @@ OF_THE_POLICY = {"PromoteModels", "RejectModels"}
 # Every statement of every function's role: what it may do, in one word each. Removing or adding one fails here; that
 # the app works with these and no more is shown by the tests in tests/e2e, which run with IAM enforced.
 STATEMENTS = {
+    "request_quality_gate": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartGates", "UseKey", "AnswerPipelineSteps"),
+    ],
+    "apply_quality_gate": [
+        *("WriteOwnLog", "UseGates", "UseKey", "Publish", "ListRuns", "GetFiles", "TellMissingFromDenied"),
+        *("AskLineage", "DescribePackages", "ListPackages", "ReadQualityReports", "TellMissingReports"),
+        "AnswerPipelineSteps",
+    ],
+    "query_gates": ["WriteOwnLog", "UseGates", "ListGates", "UseKey", "StartGates"],
     "record_lineage": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "RecordFacts", "UseKey", "KeepManifests"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),

@@ -19,6 +19,7 @@ from hallmark.cli.alerts import alerts
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.feedback import feedback
 from hallmark.cli.gate_actions import gate_actions
+from hallmark.cli.gates import gates
 from hallmark.cli.ledger import ledger
 from hallmark.cli.monitors import monitors
 from hallmark.cli.pictures.mermaid import draw_mermaid
@@ -378,7 +379,8 @@ def _time(text: str | None) -> datetime | None:
 
 app.add_typer(evaluations)
 app.add_typer(alerts, name="alerts")
-app.add_typer(gate_actions, name="gate", help="Quality gates: what people decide about models.")
+gate_actions.add_typer(gates)
+app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(ledger, name="ledger")

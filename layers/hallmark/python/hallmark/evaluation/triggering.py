@@ -127,7 +127,14 @@ def _requested(detail: Mapping[str, Any], policy: EvaluationPolicy, event_id: st
     models = detail.get("models") or ()
     if not isinstance(models, list | tuple):
         raise InvalidInputError("detail.models", models, "give a list of names of variants")
-    start = _start(suite, identity, Trigger(kind="gate", source=source), {})
+    model_id = detail.get("modelId")
+    if model_id is not None and (not isinstance(model_id, str) or not model_id):
+        raise InvalidInputError("detail.modelId", model_id, "give what Converse takes for the model, or leave it out")
+    variants = {policy.models[name].model_id for name in policy.suites[suite].model_variants}
+    # One that the suite asks anyway needs no second name.
+    is_new = model_id is not None and model_id not in variants
+    candidates = {"candidate": _variant(str(model_id), policy.suites[suite], policy)} if is_new else {}
+    start = _start(suite, identity, Trigger(kind="gate", source=source), candidates)
     return start._replace(models=tuple(map(str, models)))
 
 

@@ -68,6 +68,19 @@ class ReconciliationCompleted(Published):
     failed: dict[str, int]
 
 
+class EvaluationRequested(Published):
+    """Somebody asks for a run of a suite. ``request_id`` makes a repeat the same request."""
+
+    suite: str
+    source: str = ""
+    """Whose sake it is for, e.g. the ARN of a model package."""
+    request_id: str
+    models: list[str] = []
+    """Variants of the suite; empty: all."""
+    model_id: str | None = None
+    """A model that is not among the variants: it takes part as ``candidate``."""
+
+
 class EvaluatedModel(Published):
     """What a run found of one model."""
 

@@ -74,6 +74,12 @@ def apply_gate(
     return Applied(verdict)
 
 
+def looks_of(policy: GatesPolicy, gate: str, look_seconds: int) -> int:
+    """Return how many looks fit into the time that a gate waits for evidence; at least two, to ask and to see."""
+    seconds = policy.gates[known_gate(policy, gate, "gate")].evidence_time.total_seconds()
+    return max(_ASKING_LOOK + 2, int(seconds // look_seconds) + 1)
+
+
 def give_up(request: GateRequest, ports: Ports, reason: str, now: datetime) -> None:
     """Keep that a request could not be decided, and why."""
     ports.verdicts.note(_state(request, "failed", now, reason=reason))

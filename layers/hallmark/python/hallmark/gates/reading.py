@@ -146,7 +146,7 @@ class _Reader:
         if found.incomparable:
             raise _Missing(f"cannot be compared with {found.champion}: {'; '.join(found.incomparable)}")
         if found.champion == "":
-            return Told("passed", "there is no champion yet: the model is the first", metric=metric.name)
+            return Told("passed", "it is the champion itself, or the first that could be one", metric=metric.name)
         statement = _against(found, metric)
         lower = self._is_lower_better(metric)
         margin = criterion.not_worse_by

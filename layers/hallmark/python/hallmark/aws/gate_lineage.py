@@ -1,0 +1,173 @@
+"""What gates ask of lineage, through the function that answers its questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hallmark.aws.failures import calling, describe_error
+from hallmark.errors import UnavailableError
+from hallmark.gates.evidence import LineageEvidence, MonitorState, ObjectTags, Snapshot
+from hallmark.gates.ports import Subject
+from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import (
+    Answer,
+    Candidates,
+    Direction,
+    Question,
+    ShowAnswer,
+    ShowQuestion,
+    TraceAnswer,
+    TraceQuestion,
+    read_answer,
+)
+
+_ANCESTORS = 5_000
+_SNAPSHOTS = 50
+_OBJECTS = 100
+_DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_GROUP})
+_TRAINING = frozenset({NodeKind.TRAINING_JOB, NodeKind.CUSTOMIZATION_JOB, NodeKind.AUTOML_JOB})
+_NO_TRAINING_DATA = frozenset({"code", "model-data", "model", "image"})
+_UNCOMMITTED = ("-dirty", "+dirty")
+
+
+class LineageService:
+    """Asks ``query_lineage``."""
+
+    def __init__(self, function: str, client: Any) -> None:
+        self._function, self._client = function, client
+
+    def ask(self, question: Question) -> Answer:
+        """Ask a question.
+
+        Raises:
+            UnavailableError: The function did not answer.
+        """
+        with calling("asking lineage"):
+            answer = self._client.invoke(FunctionName=self._function, Payload=question.model_dump_json().encode())
+        document = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise UnavailableError(f"asking lineage: {document.get('errorType')}: {document.get('errorMessage')}")
+        return read_answer(document)
+
+    def packages_behind(self, endpoint: str) -> tuple[str, ...]:
+        """Return the model packages that an endpoint serves now."""
+        answer = self.ask(TraceQuestion(node=endpoint, direction=Direction.UP, depth=3, node_budget=_ANCESTORS))
+        if not isinstance(answer, TraceAnswer):
+            return ()
+        return tuple(node.key for node in answer.nodes if node.kind is NodeKind.MODEL_PACKAGE)
+
+
+class LineageOrigins:
+    """Lineage of gates: where models came from and what watches them."""
+
+    def __init__(self, service: LineageService, s3: Any) -> None:
+        self._service, self._s3 = service, s3
+
+    def provenance(self, subject: Subject, *, with_tags: bool) -> LineageEvidence | None:
+        """Return where a model came from; None where lineage does not know it."""
+        start = subject.package or subject.model
+        answer = self._service.ask(TraceQuestion(node=start, direction=Direction.UP, node_budget=_ANCESTORS))
+        if isinstance(answer, Candidates) or not isinstance(answer, TraceAnswer):
+            return None
+        kinds = {node.key: node.kind for node in answer.nodes}
+        images = [node.key for node in answer.nodes if node.kind is NodeKind.IMAGE]
+        commits = [node.key for node in answer.nodes if node.kind is NodeKind.CODE]
+        trained, other = _data_of(answer, kinds)
+        looked_at = (*trained, *other)[:_SNAPSHOTS] if with_tags else trained
+        return LineageEvidence(
+            node=answer.start.key,
+            complete=answer.complete and (not with_tags or len(trained) + len(other) <= _SNAPSHOTS),
+            snapshots=tuple(self._snapshot(key, kinds, key in trained, with_tags=with_tags) for key in looked_at),
+            images_with_digest=tuple(image for image in images if "@sha256:" in image),
+            images_without=tuple(image for image in images if "@sha256:" not in image),
+            commits=tuple(commits),
+            has_uncommitted=any(commit.endswith(_UNCOMMITTED) for commit in commits),
+        )
+
+    def monitors(self, subject: Subject) -> tuple[MonitorState, ...] | None:
+        """Return what watches a model or its endpoints: the latest report of each monitor says how it stands."""
+        watched = [subject.endpoint] if subject.endpoint else self._endpoints(subject)
+        states: dict[tuple[str, str], MonitorState] = {}
+        known = False
+        for place in watched:
+            answer = self._service.ask(TraceQuestion(node=place, direction=Direction.DOWN, depth=1))
+            if not isinstance(answer, TraceAnswer):
+                continue
+            known = True
+            for node in answer.nodes:
+                if node.kind not in {NodeKind.DRIFT_REPORT, NodeKind.BASELINE}:
+                    continue
+                monitor = node.key.partition("/")[2].partition("/")[0]
+                state = states.get((monitor, place))
+                is_report = node.kind is NodeKind.DRIFT_REPORT
+                if state is None or (is_report and node.at and (state.since is None or node.at > state.since)):
+                    states[monitor, place] = MonitorState(
+                        monitor=monitor,
+                        subject=place.rpartition("/")[2],
+                        is_open=is_report and node.status == "Drifted",
+                        report=node.key if is_report else "",
+                        since=node.at if is_report else None,
+                    )
+        return tuple(states.values()) if known else None
+
+    def _endpoints(self, subject: Subject) -> Sequence[str]:
+        start = subject.package or subject.model
+        answer = self._service.ask(TraceQuestion(node=start, direction=Direction.DOWN, depth=3))
+        if not isinstance(answer, TraceAnswer):
+            return ()
+        return (start, *(node.key for node in answer.nodes if node.kind is NodeKind.ENDPOINT and not node.deleted))
+
+    def _snapshot(self, key: str, kinds: dict[str, NodeKind], trained_on: bool, *, with_tags: bool) -> Snapshot:
+        is_snapshot = kinds[key] is NodeKind.DATASET_VERSION
+        return Snapshot(
+            name=key.partition("#")[0],
+            is_snapshot=is_snapshot,
+            trained_on=trained_on,
+            tags=self._tags(key) if with_tags and is_snapshot else None,
+        )
+
+    def _tags(self, key: str) -> ObjectTags | None:
+        """Read the tags of exactly the objects and versions that the snapshot has."""
+        shown = self._service.ask(ShowQuestion(node=key))
+        if not isinstance(shown, ShowAnswer):
+            return None
+        uri, manifest = shown.attributes.get("uri"), shown.attributes.get("manifest")
+        if not isinstance(uri, str) or not isinstance(manifest, list) or not 0 < len(manifest) <= _OBJECTS:
+            return None
+        bucket = uri.removeprefix("s3://").partition("/")[0]
+        found: list[frozenset[str]] = []
+        for entry in manifest:
+            version = {"VersionId": entry[1]} if entry[1] else {}
+            try:
+                with calling(f"reading the tags of {entry[0]}"):
+                    answer = self._s3.get_object_tagging(Bucket=bucket, Key=str(entry[0]), **version)
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in {403, 404}:
+                    return None
+                raise UnavailableError(f"reading the tags of {entry[0]}: {describe_error(error)}") from error
+            found.append(frozenset(f"{tag['Key']}={tag['Value']}" for tag in answer["TagSet"]))
+        return ObjectTags(on_all=frozenset.intersection(*found), on_any=frozenset.union(*found))
+
+
+def _data_of(answer: TraceAnswer, kinds: dict[str, NodeKind]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what training jobs read, and all other data upstream; code and model artifacts are neither."""
+    trained: dict[str, None] = {}
+    excluded = set()
+    for edge in answer.edges:
+        if kinds.get(edge.source) not in _DATA:
+            continue
+        if edge.role in _NO_TRAINING_DATA:
+            excluded.add(edge.source)
+        elif kinds.get(edge.target) in _TRAINING:
+            trained[edge.source] = None
+    produced = {edge.target for edge in answer.edges if edge.role in {"model", "model-data"}}
+    other = [
+        node.key
+        for node in answer.nodes
+        if node.kind is NodeKind.DATASET_VERSION and node.key not in trained and node.key not in excluded | produced
+    ]
+    return tuple(trained), tuple(other)

@@ -68,19 +68,6 @@ class ReconciliationCompleted(Published):
     failed: dict[str, int]
 
 
-class EvaluationRequested(Published):
-    """Somebody asks for a run of a suite. ``request_id`` makes a repeat the same request."""
-
-    suite: str
-    source: str = ""
-    """Whose sake it is for, e.g. the ARN of a model package."""
-    request_id: str
-    models: list[str] = []
-    """Variants of the suite; empty: all."""
-    model_id: str | None = None
-    """A model that is not among the variants: it takes part as ``candidate``."""
-
-
 class EvaluatedModel(Published):
     """What a run found of one model."""
 
@@ -139,6 +126,8 @@ class EvaluationRequested(Published):
     """What caused it: an ARN, or the id of a node."""
     models: list[str] = []
     """Variants to evaluate; all of the suite where there are none."""
+    model_id: str | None = None
+    """What Converse takes for a model that is none of the variants: it takes part as ``candidate``."""
 
 
 class EvaluationFailed(Published):

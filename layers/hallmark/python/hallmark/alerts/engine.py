@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from hallmark.alerts.announcing import escalations, told
 from hallmark.alerts.conditions import (
@@ -48,6 +49,21 @@ GRACE = timedelta(minutes=1)
 
 class ConflictError(UnavailableError):
     """Others wrote the same thing each time; the same call may succeed later."""
+
+
+class _Change(NamedTuple):
+    """A record as it is to be, and as it was read."""
+
+    record: AlertRecord
+    old: Versioned[AlertRecord]
+
+
+class _Written(NamedTuple):
+    """A record as it was written, and at which revision it stands."""
+
+    record: AlertRecord
+    revision: int
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -93,33 +109,49 @@ class Engine:
         left, done = dict(news), []
         for _ in range(ATTEMPTS):
             known = self.store.records(list(left))
-            for fingerprint, seen in list(left.items()):
+            changes = []
+            for fingerprint, seen in left.items():
                 old = known.get(fingerprint) or Versioned(record_of(seen[0]), 0)
-                record = self._settle(observe(old.value, seen), old, now)
-                if record is not None:
-                    done.append(record)
-                    del left[fingerprint]
+                changes.append(_Change(observe(old.value, seen), old))
+            settled = self._settle(changes, now)
+            done += settled
+            for record in settled:
+                del left[record.fingerprint]
             if not left:
                 return done
         raise ConflictError(f"keeping {len(left)} alerts: others wrote them each time")
 
-    def _settle(self, record: AlertRecord, old: Versioned[AlertRecord], now: datetime) -> AlertRecord | None:
-        """Write a record and tell the bus what changed; None where another one wrote it meanwhile."""
+    def _settle(self, changes: Sequence[_Change], now: datetime) -> list[AlertRecord]:
+        """Write records and tell the bus what changed; return those that no other one wrote meanwhile."""
+        written = [found for change in changes if (found := self._write(change, now)) is not None]
+        news = [each for each in written if each.standing.status != each.record.told]
+        # Told before it is noted: who dies in between tells it again, and the same event makes the same fact.
+        if news:
+            self.announcer.publish([self._entry(each, now) for each in news])
+        settled = [each.record for each in written if each.standing.status == each.record.told]
+        for each in news:
+            noted = each.record.model_copy(update={"told": each.standing.status})
+            if self._save(noted, each.revision, each.standing):
+                settled.append(noted)
+        return settled
+
+    def _write(self, change: _Change, now: datetime) -> _Written | None:
+        record, old = change
         standing = self._stand(record, now)
         if standing.status == "firing" and old.value.told == "resolved":
             record = record.model_copy(update={"started_at": standing.starts_at, "acknowledged": None, "context": None})
-        if record != old.value and not self._save(record, old.revision, standing):
-            return None
-        if standing.status == record.told:
-            return record
-        at = standing.starts_at if standing.status == "firing" else standing.ends_at
-        event = told(record, ALERT_FIRED if standing.status == "firing" else ALERT_RESOLVED, at or now)
-        detail_type = ALERT_FIRED if standing.status == "firing" else ALERT_RESOLVED
-        # Told before it is noted: who dies in between tells it again, and the same event makes the same fact.
-        self.announcer.publish([event.to_entry(self.bus_name, detail_type)])
-        noted = record.model_copy(update={"told": standing.status})
-        revision = old.revision + (record != old.value)
-        return noted if self._save(noted, revision, standing) else None
+        if record == old.value:
+            return _Written(record, old.revision, standing)
+        written = self._save(record, old.revision, standing)
+        return _Written(record, old.revision + 1, standing) if written else None
+
+    def _entry(self, written: _Written, now: datetime) -> Mapping[str, object]:
+        standing = written.standing
+        if standing.status == "firing":
+            detail_type, at = ALERT_FIRED, standing.starts_at
+        else:
+            detail_type, at = ALERT_RESOLVED, standing.ends_at
+        return told(written.record, detail_type, at or now).to_entry(self.bus_name, detail_type)
 
     def _save(self, record: AlertRecord, revision: int, standing: Standing) -> bool:
         fires = standing.status == "firing"
@@ -217,8 +249,8 @@ class Engine:
             old = known[fingerprint]
             records.append(old.value)
             if self._stand(old.value, now).status != old.value.told:
-                settled = self._settle(old.value, old, now)
-                records[-1] = settled or old.value
+                settled = self._settle([_Change(old.value, old)], now)
+                records[-1] = settled[0] if settled else old.value
         return records
 
     def _move(

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hallmark.alerts.notifications import CHANNEL_KINDS
+from hallmark.aws.alerting import AskedLineage, ChannelQueues, QueueClock
+from hallmark.errors import UnavailableError
+from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import (
+    AffectedKind,
+    Candidates,
+    DiffAnswer,
+    Difference,
+    Direction,
+    ImpactAnswer,
+    NodeSummary,
+    ShowAnswer,
+    TraceAnswer,
+    TracedNode,
+)
+from tests.unit.alerts.events_of_others import PACKAGE
+from tests.unit.alerts.observed import DAY, HOUR, MINUTE, NOON
+from tests.unit.alerts.test_notifications import NOTIFICATION
+
+START = NodeSummary(key=PACKAGE, kind=NodeKind.MODEL_PACKAGE, label="churn v3")
+
+
+def traced(key: str, kind: NodeKind, at: Any = None, *, depth: int = 1, deleted: bool = False) -> TracedNode:
+    return TracedNode(key=key, kind=kind, label=key, at=at, depth=depth, deleted=deleted)
+
+
+ANSWERS = {
+    "show": ShowAnswer(
+        node=START, attributes={"tags": {"owner": "ada"}}, history=(), upstream=(), downstream=(), neighbours=()
+    ),
+    "impact": ImpactAnswer(
+        start=START,
+        complete=True,
+        affected=(
+            AffectedKind(
+                kind=NodeKind.ENDPOINT,
+                count=7,
+                nodes=(traced("live", NodeKind.ENDPOINT), traced("gone", NodeKind.ENDPOINT, deleted=True)),
+            ),
+            AffectedKind(kind=NodeKind.ALERT, count=3, nodes=()),
+        ),
+    ),
+    "trace": TraceAnswer(
+        start=START,
+        direction=Direction.UP,
+        complete=True,
+        edges=(),
+        nodes=(
+            traced("start", NodeKind.MODEL_PACKAGE, NOON, depth=0),
+            traced("train", NodeKind.TRAINING_JOB, NOON - HOUR),
+            traced("old", NodeKind.DATASET_VERSION, NOON - 8 * DAY),
+            traced("later", NodeKind.DATASET_VERSION, NOON + HOUR),
+            traced("user/bob", NodeKind.USER, NOON - HOUR),
+        ),
+    ),
+    "diff": DiffAnswer(
+        left=START,
+        right=START,
+        equal={},
+        differences=(
+            Difference(section="data", field="train", left="sha256:1", right="sha256:2"),
+            Difference(section="metrics", field="f1", left=0.8, right=0.6),
+        ),
+    ),
+}
+
+
+class Lambda:
+    """A client of Lambda's whose function answers from a table."""
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self.answers = answers
+        self.asked: list[dict[str, Any]] = []
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        assert FunctionName == "query"
+        question = json.loads(Payload)
+        self.asked.append(question)
+        answer = self.answers.get(question["ask"])
+        if answer is None:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "it broke"}')}
+        return {"Payload": io.BytesIO(answer.model_dump_json().encode())}
+
+
+def test_an_alert_learns_what_depends_on_its_subject_what_changed_and_whose_it_is() -> None:
+    function = Lambda(ANSWERS)
+    context = AskedLineage("query", function).context_of(PACKAGE, NOON)
+
+    assert [(each.kind, each.label) for each in context.affected] == [("endpoint", "live")]
+    assert context.affected_count == 7
+    assert [each.what for each in context.changes] == [
+        "data train: sha256:1 became sha256:2",
+        "training job train",
+    ]
+    assert context.owners == ("ada", "bob")
+    assert next(each for each in function.asked if each["ask"] == "diff")["left"] == PACKAGE.replace("/3", "/2")
+
+
+def test_a_first_version_has_none_before_it() -> None:
+    function = Lambda(ANSWERS)
+    AskedLineage("query", function).context_of(PACKAGE.replace("/3", "/1"), NOON)
+
+    assert [each["ask"] for each in function.asked] == ["show", "impact", "trace"]
+
+
+def test_a_subject_that_lineage_does_not_know_has_no_context_and_a_fault_is_said() -> None:
+    unknown = Candidates(asked="x", reason="unknown", candidates=())
+
+    assert AskedLineage("query", Lambda({"show": unknown})).context_of("x", NOON).affected == ()
+    with pytest.raises(UnavailableError, match="it broke"):
+        AskedLineage("query", Lambda({})).context_of("x", NOON)
+
+
+class Sqs:
+    """A client of SQS's that remembers."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+
+
+def test_a_look_is_woken_to_the_second_unless_the_sweep_comes_before() -> None:
+    sqs, now = Sqs(), datetime.now(UTC)
+    clock = QueueClock("looks", sqs)
+    for wait in (-MINUTE, MINUTE, HOUR):
+        clock.wake("g", now + wait)
+
+    assert [(each["DelaySeconds"], json.loads(each["MessageBody"])) for each in sqs.sent] == [
+        (0, {"group": "g"}),
+        (60, {"group": "g"}),
+    ]
+
+
+def test_a_notification_goes_to_the_queue_of_its_kind() -> None:
+    sqs = Sqs()
+    ChannelQueues({kind: kind for kind in CHANNEL_KINDS}, sqs).send(NOTIFICATION)
+
+    assert [each["QueueUrl"] for each in sqs.sent] == ["slack"]

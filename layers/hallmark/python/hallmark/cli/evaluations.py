@@ -87,7 +87,7 @@ def evaluate(
         raise typer.Exit(FAILED)
 
 
-@evaluations.command()
+@evaluations.command(short_help="Show how runs stand, and why they failed.")
 def runs(
     context: typer.Context,
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run, in full")] = None,
@@ -110,7 +110,7 @@ def runs(
         context.obj.screen.print(_runs_table([Run.model_validate(each) for each in answer["runs"]]))
 
 
-@evaluations.command()
+@evaluations.command(short_help="Show what a run found.")
 def report(
     context: typer.Context,
     run: RunName,
@@ -189,7 +189,7 @@ def suites(context: typer.Context, as_json: AsJson = False) -> None:
     context.obj.screen.print(table)
 
 
-@evaluations.command()
+@evaluations.command(short_help="Show a metric over the runs of a suite.")
 def history(
     context: typer.Context,
     suite: SuiteName,
@@ -205,7 +205,7 @@ def history(
         _show_history(context.obj.screen, answer)
 
 
-@evaluations.command("try")
+@evaluations.command("try", short_help="Ask the models one question now.")
 def try_prompt(
     context: typer.Context,
     suite: SuiteName,

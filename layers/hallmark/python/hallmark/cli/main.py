@@ -49,7 +49,8 @@ from hallmark.lineage.questions import (
 )
 
 app = typer.Typer(
-    help="Where every model came from. A NODE is an ARN, an S3 URI, kind:name, or a unique part of a name.",
+    help="Where every model came from, how good it is, and what became of it. A NODE is an ARN, an S3 URI, kind:name, "
+    "or a unique part of a name.",
     epilog="Times are UTC: 2026-11-20, 2026-11-20T14:00, 2h, 3d. Exit code 1: it failed; 2: no such node, or several.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -82,7 +83,7 @@ def connect(
         typer.Option("--endpoint-url", envvar="AWS_ENDPOINT_URL", help="Another endpoint, e.g. a local cloud"),
     ] = None,
 ) -> None:
-    """Where every model came from."""
+    """Where every model came from, how good it is, and what became of it."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe without Unicode shows a question mark rather than a traceback.
         if isinstance(stream, TextIOWrapper):
@@ -162,7 +163,7 @@ def impact(
     _say_cut(context, answer)
 
 
-@app.command()
+@app.command(short_help="Show what differs between two versions.")
 def diff(
     context: typer.Context,
     left: Annotated[str, typer.Argument(metavar="PACKAGE", help="A model package (or model, endpoint, training job)")],
@@ -260,7 +261,7 @@ def graph(
         context.obj.errors.print("The picture is INCOMPLETE: draw fewer steps with --depth", style="bold yellow")
 
 
-@app.command()
+@app.command(short_help="Record what the account has so far.")
 def backfill(
     context: typer.Context,
     since: Annotated[
@@ -276,7 +277,7 @@ def backfill(
     )
 
 
-@app.command("dead-letters")
+@app.command("dead-letters", short_help="Show what could not be handled.")
 def dead_letters(
     context: typer.Context,
     redrive: Annotated[bool, typer.Option("--redrive", help="Send them back to be handled again")] = False,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from hallmark.drift.statistics.arrays import Floats
 from hallmark.drift.statistics.checks import (
@@ -47,6 +48,14 @@ DISTANCES = [
     Statistic.KOLMOGOROV_SMIRNOV,
     Statistic.WASSERSTEIN,
 ]
+
+
+RARE: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "normal": lambda random, n: random.normal(size=n),
+    "heavy": lambda random, n: random.lognormal(0, 1.5, n),
+    "ratings": lambda random, n: random.integers(1, 6, n).astype(float),
+    "errors": lambda random, n: (random.random(n) < 0.03).astype(float),
+}
 
 
 def _numbers(values: Sequence[object] | Floats) -> dict[str, Profile]:
@@ -263,6 +272,47 @@ def test_small_windows_are_taken_together_until_they_say_enough() -> None:
     assert not found.is_drifted
 
 
+def test_what_is_over_is_no_alarm_though_older_windows_still_show_it() -> None:
+    random = np.random.default_rng(15)
+    baseline = _numbers(random.normal(size=20_000))
+    check, looks = Check(feature="x", statistic=Statistic.JENSEN_SHANNON, threshold=0.01), LookState()
+    alarms = []
+    for shift in (0.8,) * 6 + (0.0,) * 3:
+        (found,), looks = judge(baseline, _numbers(random.normal(shift, 1, 2000)), [check], looks)
+        alarms.append(found.is_drifted)
+
+    assert alarms == [True] * 6 + [False] * 3
+
+
+@pytest.mark.parametrize("statistic", [*DISTANCES, Statistic.MEAN_INCREASE, Statistic.P95_RATIO])
+@pytest.mark.parametrize("shape", ["normal", "heavy", "ratings"])
+def test_p_values_of_one_check_are_no_smaller_than_chance_makes_them(statistic: Statistic, shape: str) -> None:
+    random = np.random.default_rng(16)
+    found = []
+    for _ in range(250):
+        baseline, window = _numbers(RARE[shape](random, 600)), _numbers(RARE[shape](random, 80))
+        found.append(_find(baseline, window, statistic).p_value)
+    kept = [p for p in found if p is not None]
+
+    assert len(kept) > 200
+    for level in (0.02, 0.1, 0.3):
+        assert sum(p <= level for p in kept) <= stats.binom.ppf(0.9995, len(kept), level)
+
+
+@pytest.mark.parametrize("statistic", [Statistic.CUSUM, Statistic.PAGE_HINKLEY])
+def test_the_error_of_a_small_baseline_does_not_add_up_to_an_alarm(statistic: Statistic) -> None:
+    random = np.random.default_rng(17)
+    check, alarmed = Check(feature="x", statistic=statistic, threshold=0.1), 0
+    for _ in range(8):
+        baseline, looks, alarms = _numbers(random.normal(size=100)), LookState(horizon=40), 0
+        for _ in range(40):
+            (found,), looks = judge(baseline, _numbers(random.normal(size=400)), [check], looks)
+            alarms += found.is_drifted
+        alarmed += alarms > 0
+
+    assert alarmed == 0
+
+
 def test_windows_of_another_baseline_are_forgotten() -> None:
     random = np.random.default_rng(9)
     check = Check(feature="x", statistic=Statistic.JENSEN_SHANNON)
@@ -304,14 +354,6 @@ def test_a_slow_rise_is_found_that_no_single_window_shows(statistic: Statistic) 
 
     assert first is not None
     assert 40 < first < 105
-
-
-RARE: dict[str, Callable[[np.random.Generator, int], Floats]] = {
-    "normal": lambda random, n: random.normal(size=n),
-    "heavy": lambda random, n: random.lognormal(0, 1.5, n),
-    "ratings": lambda random, n: random.integers(1, 6, n).astype(float),
-    "errors": lambda random, n: (random.random(n) < 0.03).astype(float),
-}
 
 
 @pytest.mark.parametrize("shape", RARE)

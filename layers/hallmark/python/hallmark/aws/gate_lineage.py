@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -90,36 +89,37 @@ class LineageOrigins:
 
     def monitors(self, subject: Subject) -> tuple[MonitorState, ...] | None:
         """Return what watches a model or its endpoints: the latest report of each monitor says how it stands."""
-        watched = [subject.endpoint] if subject.endpoint else self._endpoints(subject)
-        states: dict[tuple[str, str], MonitorState] = {}
-        known = False
-        for place in watched:
-            answer = self._service.ask(TraceQuestion(node=place, direction=Direction.DOWN, depth=1))
+        states: dict[str, MonitorState] = {}
+        places = self._watched(subject)
+        for place, depth in places:
+            answer = self._service.ask(TraceQuestion(node=place, direction=Direction.DOWN, depth=depth))
             if not isinstance(answer, TraceAnswer):
                 continue
-            known = True
             for node in answer.nodes:
                 if node.kind not in {NodeKind.DRIFT_REPORT, NodeKind.BASELINE}:
                     continue
                 monitor = node.key.partition("/")[2].partition("/")[0]
-                state = states.get((monitor, place))
-                is_report = node.kind is NodeKind.DRIFT_REPORT
-                if state is None or (is_report and node.at and (state.since is None or node.at > state.since)):
-                    states[monitor, place] = MonitorState(
+                known, is_report = states.get(monitor), node.kind is NodeKind.DRIFT_REPORT
+                if known is None or (is_report and node.at and (known.since is None or node.at > known.since)):
+                    states[monitor] = MonitorState(
                         monitor=monitor,
-                        subject=place.rpartition("/")[2],
+                        subject=subject.endpoint.rpartition("/")[2] or subject.name,
                         is_open=is_report and node.status == "Drifted",
                         report=node.key if is_report else "",
                         since=node.at if is_report else None,
                     )
-        return tuple(states.values()) if known else None
+        return tuple(states.values()) if places else None
 
-    def _endpoints(self, subject: Subject) -> Sequence[str]:
-        start = subject.package or subject.model
-        answer = self._service.ask(TraceQuestion(node=start, direction=Direction.DOWN, depth=3))
+    def _watched(self, subject: Subject) -> list[tuple[str, int]]:
+        """Return from where, and how far down, reports lie: they come of what an endpoint serves (docs/graph.md)."""
+        if not subject.endpoint:
+            # package -> model -> endpoint config -> drift report
+            return [(subject.package or subject.model, 3)]
+        answer = self._service.ask(TraceQuestion(node=subject.endpoint, direction=Direction.UP, depth=1))
         if not isinstance(answer, TraceAnswer):
-            return ()
-        return (start, *(node.key for node in answer.nodes if node.kind is NodeKind.ENDPOINT and not node.deleted))
+            return []
+        configs = [node.key for node in answer.nodes if node.kind is NodeKind.ENDPOINT_CONFIG]
+        return [(subject.endpoint, 1), *((config, 1) for config in configs)]
 
     def _snapshot(self, key: str, kinds: dict[str, NodeKind], trained_on: bool, *, with_tags: bool) -> Snapshot:
         is_snapshot = kinds[key] is NodeKind.DATASET_VERSION

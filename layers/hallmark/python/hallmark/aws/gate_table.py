@@ -34,7 +34,8 @@ class DynamoVerdicts:
             **_key("VERDICT", digest),
             "listed": {"S": _VERDICTS},
             "listed_at": {"S": _stamp(verdict.decided_at)},
-            "model": {"S": verdict.package or verdict.request.model},
+            # Lineage and SageMaker spell names in ARNs in different cases.
+            "model": {"S": (verdict.package or verdict.request.model).lower()},
             "gate": {"S": verdict.request.gate},
             "outcome": {"S": verdict.outcome},
             "document": {"S": verdict.model_dump_json()},
@@ -85,7 +86,9 @@ class DynamoVerdicts:
 
     def latest(self, limit: int, model: str | None = None) -> list[Verdict]:
         """Return verdicts, the latest first: all, or those of a model."""
-        index, name, value = (LISTING_INDEX, "listed", _VERDICTS) if model is None else (MODEL_INDEX, "model", model)
+        index, name, value = (
+            (LISTING_INDEX, "listed", _VERDICTS) if model is None else (MODEL_INDEX, "model", model.lower())
+        )
         request: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": index,

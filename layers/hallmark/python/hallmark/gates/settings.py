@@ -52,8 +52,8 @@ class GatedModels(_Section):
         return self
 
     def has_group(self, group: str) -> bool:
-        """Tell whether packages of a group are meant."""
-        return _matches(group, self.model_package_groups)
+        """Tell whether packages of a group are meant; SageMaker spells names in ARNs in lower case."""
+        return _matches(group.lower(), tuple(pattern.lower() for pattern in self.model_package_groups))
 
     def has_custom_model(self, arn: str) -> bool:
         """Tell whether a custom model is meant."""

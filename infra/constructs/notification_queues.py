@@ -18,6 +18,9 @@ CHANNELS: Mapping[str, str] = {"email": "Email", "slack": "Slack", "amazon_q": "
 DELIVERY_TIMEOUT = cdk.Duration.minutes(1)
 """Of the functions that deliver: what a queue's visibility rests on."""
 
+NOTIFICATION_RECEIVES = 30
+"""Tries of a channel that is down: with waits from 5 seconds to 15 minutes between them, six hours."""
+
 
 class NotificationQueues(Construct):
     """Where notifications wait for their channel, as JSON."""
@@ -29,7 +32,12 @@ class NotificationQueues(Construct):
         }
         self.queues: Mapping[str, WorkQueue] = {
             kind: WorkQueue(
-                self, name, key=key, dead_letters=self.dead_letters[kind], function_timeout=DELIVERY_TIMEOUT
+                self,
+                name,
+                key=key,
+                dead_letters=self.dead_letters[kind],
+                function_timeout=DELIVERY_TIMEOUT,
+                maximum_receives=NOTIFICATION_RECEIVES,
             )
             for kind, name in CHANNELS.items()
         }

@@ -61,6 +61,7 @@ class WorkQueue(Construct):
         dead_letters: DeadLetterQueue,
         function_timeout: cdk.Duration,
         delay: cdk.Duration | None = None,
+        maximum_receives: int = MAXIMUM_RECEIVES,
     ) -> None:
         super().__init__(scope, construct_id)
         self.queue = sqs.Queue(
@@ -74,7 +75,7 @@ class WorkQueue(Construct):
             retention_period=cdk.Duration.days(14),
             # Six times the function's time-out: Lambda developer guide, "Using Lambda with Amazon SQS".
             visibility_timeout=cdk.Duration.seconds(6 * function_timeout.to_seconds()),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters.queue, max_receive_count=MAXIMUM_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters.queue, max_receive_count=maximum_receives),
         )
 
     def allow_receiving(self) -> iam.PolicyStatement:

@@ -54,6 +54,8 @@ class SlackChannel(_Section):
 
     webhook_secret: SecretName
     """Name of the secret that holds the webhook's URL."""
+    signing_secret: SecretName | None = None
+    """Name of the secret that holds the app's signing secret; with it, buttons act at once (docs/alerts.md)."""
 
 
 class AmazonQChannel(_Section):
@@ -65,6 +67,8 @@ class PagerDutyChannel(_Section):
 
     routing_key_secret: SecretName
     """Name of the secret that holds the integration key."""
+    webhook_secret: SecretName | None = None
+    """Name of the secret with which its webhooks (v3) are signed: acknowledging there acknowledges here."""
 
 
 class Receiver(_Section):

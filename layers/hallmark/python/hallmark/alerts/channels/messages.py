@@ -59,6 +59,9 @@ class Actions(_Part):
 
     acknowledge: str = ""
     silence: str = ""
+    acknowledge_token: str = ""
+    silence_token: str = ""
+    """For buttons that act without a page."""
     silence_for: str = "2 h"
     open: str = ""
 

@@ -118,8 +118,8 @@ def _buttons(message: Message, *, is_interactive: bool) -> list[Block]:
     buttons: list[Block] = []
     if message.status == "firing":
         if is_interactive:
-            buttons.append(_button("Acknowledge", ACKNOWLEDGE, style="primary", value=message.group))
-            buttons.append(_button(f"Silence {actions.silence_for}", SILENCE, value=message.group))
+            buttons.append(_button("Acknowledge", ACKNOWLEDGE, style="primary", value=actions.acknowledge_token))
+            buttons.append(_button(f"Silence {actions.silence_for}", SILENCE, value=actions.silence_token))
         else:
             buttons += [
                 _button("Acknowledge", ACKNOWLEDGE, style="primary", url=actions.acknowledge),

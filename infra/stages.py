@@ -10,6 +10,8 @@ import aws_cdk as cdk
 from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.stacks.alerts import AlertsStack
+from infra.stacks.api import ApiStack
+from infra.stacks.channels import ChannelsStack
 from infra.stacks.drift import DriftStack
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
@@ -28,6 +30,8 @@ class Hallmark(NamedTuple):
     alerts: AlertsStack
     ledger: LedgerStack
     drift: DriftStack
+    api: ApiStack
+    channels: ChannelsStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -87,5 +91,17 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         query_evaluations=evaluation.query,
     )
+    api = ApiStack(app, "HallmarkApi")
+    channels = ChannelsStack(
+        app,
+        "HallmarkChannels",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        queues=alerts.queues,
+        api=api.http,
+        acting=alerts.engine.acting,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels)

@@ -15,6 +15,7 @@ from hypercorn.config import Config as ServerConfig
 
 from local import ministack_access
 from local.bedrock_port import BedrockPort
+from local.channels.server import ChannelServer
 from local.envelopes import localise_event, read_event
 from local.gateway import Gateway
 from local.ministack_access import CLIENT_CONFIG, ServerAddress, root_session
@@ -68,6 +69,7 @@ class LocalCloud:
         self._failure: BaseException | None = None
         self._sagemaker: SageMakerPort | None = None
         self._bedrock: BedrockPort | None = None
+        self._channels = ChannelServer()
         self._stand_in_lock = threading.Lock()
 
     @property
@@ -107,8 +109,12 @@ class LocalCloud:
                 self._bedrock = self._make_bedrock()
             return self._bedrock
 
+    def channels(self) -> ChannelServer:
+        """Return Slack and PagerDuty as they answer here: what they were sent, and the faults that they are to have."""
+        return self._channels
+
     def start(self) -> Self:
-        """Bind the port and serve.
+        """Bind the port and serve; Slack and PagerDuty answer on a port of their own, which secrets name.
 
         Raises:
             PortInUseError: Another process listens on the port.
@@ -121,6 +127,8 @@ class LocalCloud:
         except BaseException:
             self._running.release()
             raise
+        self._channels.start()
+        self._put_secrets()
         return self
 
     def stop(self) -> None:
@@ -133,6 +141,7 @@ class LocalCloud:
         if self._bedrock is not None:
             self._bedrock.close()
             self._bedrock = None
+        self._channels.stop()
         self._loop.call_soon_threadsafe(self._stop_requested.set)
         self._thread.join(_STOP_SECONDS)
         self._reset_emulator()
@@ -147,6 +156,8 @@ class LocalCloud:
         if self._bedrock is not None:
             self._bedrock.reset()
         self._reset_emulator()
+        self._channels.clear()
+        self._put_secrets()
 
     def emit(self, events: Iterable[Mapping[str, Any]], *, as_is: bool = False) -> int:
         """Publish events on the default bus as AWS's services do; return how many.
@@ -239,6 +250,12 @@ class LocalCloud:
             raise CloudStartError(
                 f"the emulator did not start: {self._failure or 'it took too long'}"
             ) from self._failure
+
+    def _put_secrets(self) -> None:
+        """Keep what reaches the channels where a team keeps it."""
+        secrets = self.client("secretsmanager")
+        for name, value in self._channels.secrets().items():
+            secrets.create_secret(Name=name, SecretString=value)
 
     @staticmethod
     def _reset_emulator() -> None:

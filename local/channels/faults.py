@@ -25,7 +25,7 @@ class ChannelFault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    status: int | None = Field(default=None, ge=300, le=599)
+    status: int | None = Field(default=None, ge=200, le=599)
     retry_after: int | None = Field(default=None, ge=0)
     body: str = ""
     delay_seconds: float = Field(default=0.0, ge=0, le=600, allow_inf_nan=False)

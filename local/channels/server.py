@@ -59,9 +59,9 @@ class ChannelServer:
     def secrets(self) -> dict[str, str]:
         """Return what a team keeps in Secrets Manager to reach these channels, by the secret's name."""
         return {
-            "hallmark/slack": json.dumps({"webhook_url": self.webhook_url()}),
+            "hallmark/slack-webhook": json.dumps({"webhook_url": self.webhook_url()}),
             "hallmark/slack-signing": SLACK_SIGNING_SECRET,
-            "hallmark/pagerduty": json.dumps({"routing_key": ROUTING_KEY, "events_url": f"{self.url}{_ENQUEUE}"}),
+            "hallmark/pagerduty-key": json.dumps({"routing_key": ROUTING_KEY, "events_url": f"{self.url}{_ENQUEUE}"}),
             "hallmark/pagerduty-signing": PAGERDUTY_SIGNING_SECRET,
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -125,6 +126,12 @@ STATEMENTS = {
     "start_watch": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartWatches", "UseKey"],
     "inspect_training": ["WriteOwnLog", "UseGates", "DescribeTraining", "ReadMetrics", "ReadLogs", "UseKey"],
     "halt_training": ["WriteOwnLog", "UseGates", "Publish", "DescribeTraining", "StopTraining", "UseKey"],
+    # For e-mail, the first of its kinds; tests/infra/test_channels_stack.py has what differs.
+    "deliver_notification": [
+        *("WriteOwnLog", "ReceiveWork", "PostponeWork", "SendDeadLetters", "UseDeliveries", "Publish", "SignLinks"),
+        *("UseKey", "PublishToTopics"),
+    ],
+    "receive_action": ["WriteOwnLog", "ActOnAlerts", "VerifyLinks"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
     "seal_ledger": [
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),
@@ -173,6 +180,17 @@ def test_every_function_of_the_repository_is_deployed_once(stacks: Mapping[str, 
     deployed = [name for resources in stacks.values() for name in functions_in(resources)]
 
     assert sorted(deployed) == FUNCTIONS
+
+
+def test_only_what_delivers_is_deployed_more_than_once_in_a_stack(stacks: Mapping[str, Resources]) -> None:
+    names = Counter(
+        resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for resources in stacks.values()
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    )
+
+    assert {name for name, count in names.items() if count > 1} <= {"deliver_notification"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -127,7 +127,7 @@ def _check(channel: str, answer: Answer, target: Target) -> None:
     if answer.status in _GOOD:
         return
     said = answer.body
-    for secret in (target.url, target.routing_key):
+    for secret in (target.url, urlsplit(target.url).path.strip("/"), target.routing_key):
         said = said.replace(secret, "(not shown)") if secret else said
     reason = f"{channel} answered {answer.status} {said[:_REASON_LENGTH]}".strip()
     if answer.status == _TOO_MANY or answer.status >= _SERVER_FAULTS_FROM:

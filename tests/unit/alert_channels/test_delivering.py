@@ -155,7 +155,7 @@ def test_mail_and_chats_are_told_by_topics(lane: Lane) -> None:
     (mail_topic, mail), (chat_topic, chat) = lane.topics.published
     assert (mail_topic, chat_topic) == ("arn:topic:operations", "arn:topic:q")
     assert mail.subject == "[Hallmark] ERROR: churn:7 failed the gate staging: accuracy of customers over 60 is too low"  # type: ignore[union-attr]
-    assert chat["source"] == "custom"  # type: ignore[index, call-overload]
+    assert chat["source"] == "custom"  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"id": 1}', '{"id": "\\ud800"}'])

@@ -118,6 +118,16 @@ def test_a_run_on_its_way_is_not_asked_for_again() -> None:
     assert world.asked == []
 
 
+def test_a_run_that_was_asked_for_and_failed_is_not_waited_for() -> None:
+    world = World(MISSING._replace(has_failed=True, reason="its run s-1 failed: no money"))
+
+    assert look(world, 1, looks=9) is None
+    assert look(world, 2, looks=9) is None
+    verdict = look(world, 3, looks=9)
+    assert verdict is not None
+    assert "its run s-1 failed: no money" in verdict.criteria[0].why
+
+
 def test_stale_evidence_is_asked_for_and_proves_nothing_where_none_comes() -> None:
     world = World(RunFound(source=suite(counted("accuracy", 98, 100), age=timedelta(days=2))))
 

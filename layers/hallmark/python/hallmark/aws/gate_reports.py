@@ -29,7 +29,7 @@ class EvaluationReports:
 
     def of_suite(self, suite: str, subject: Subject) -> RunFound:
         """Return the newest completed run of a suite that includes the model."""
-        is_running = False
+        is_running = has_failed = False
         reason = "no completed run of it includes this model"
         looked = 0
         for run in self._runs.latest(_RUNS, suite):
@@ -38,7 +38,8 @@ class EvaluationReports:
                 is_running = is_running or is_own or (not subject.package and run.trigger.kind != "gate")
                 continue
             if run.status is not RunStatus.COMPLETED or run.report is None:
-                if is_own and run.status is RunStatus.FAILED:
+                if is_own and run.status is RunStatus.FAILED and not has_failed:
+                    has_failed = True
                     reason = f"its run {run.run} failed: {run.reason or 'no reason is recorded'}"
                 continue
             if not is_own and (not subject.model_id or looked >= _REPORTS):
@@ -48,10 +49,10 @@ class EvaluationReports:
             model = None if report is None else _model_in(report, subject, is_own=is_own)
             if report is not None and model is not None:
                 found = source_of_report(report, model, uri=run.report, node=run.execution)
-                return RunFound(source=found, is_running=is_running)
+                return RunFound(source=found, is_running=is_running, has_failed=has_failed)
         if not subject.model_id and not is_running:
             reason += ", and the model names nothing that could be asked (property hallmark:model-id)"
-        return RunFound(reason=reason, is_running=is_running)
+        return RunFound(reason=reason, is_running=is_running, has_failed=has_failed)
 
     def of_package(self, subject: Subject) -> tuple[Source | None, tuple[str, ...]]:
         """Return the package's own quality report, and what could not be read."""

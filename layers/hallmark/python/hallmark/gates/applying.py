@@ -60,6 +60,9 @@ def apply_gate(
     subject = ports.registry.describe(request.model)
     runs = {suite: ports.reports.of_suite(suite, subject) for suite in gate.suites}
     awaited = _awaited(runs, gate, subject, now)
+    if look > _ASKING_LOOK + 1:
+        # What was asked for has failed: waiting longer brings nothing.
+        awaited = tuple(suite for suite in awaited if runs[suite].is_running or not runs[suite].has_failed)
     if awaited and look < looks - 1:
         if look == _ASKING_LOOK:
             for suite in awaited:

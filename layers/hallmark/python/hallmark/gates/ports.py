@@ -34,6 +34,8 @@ class RunFound(NamedTuple):
     """Why there is no source."""
     is_running: bool = False
     """A run that includes the model is on its way."""
+    has_failed: bool = False
+    """The newest run for the sake of the model failed."""
 
 
 class Registry(Protocol):

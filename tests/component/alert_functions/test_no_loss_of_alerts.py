@@ -21,13 +21,13 @@ _names = (f"model-{number}" for number in itertools.count())
 def live(functions: Functions) -> list[Notification]:
     """Let a gate fail and pass; return what was told, in the order of its sequence, repeats left out."""
     model = next(_names)
+    heard: list[Notification] = []
     for place, outcome in enumerate(("failed", "passed")):
         # Not long ago: an alert of the past would have ended by itself.
         at = _now() + place * timedelta(milliseconds=1)
         functions.deliver("route_alerts", verdict(outcome, at=at, model_name=model))  # type: ignore[arg-type]
-        functions.look()
-        functions.look()
-    told = {each.id: each for each in functions.told()}
+        heard += functions.hear()
+    told = {each.id: each for each in heard}
     assert all(each.alerts[0].subject_name == model for each in told.values())
     return sorted(told.values(), key=lambda each: each.sequence)
 
@@ -62,8 +62,7 @@ def test_a_storm_in_one_batch_writes_each_condition_once(functions: Functions, i
     functions.deliver("route_alerts", *same)
 
     assert injection.calls.count("dynamodb.PutItem") == 3  # the alert, that it was told of, its group
-    functions.look()
-    (told,) = functions.told()
+    (told,) = functions.hear()
     assert (told.firing, told.alerts[0].starts_at) == (1, min(_at(event) for event in same))
 
 
@@ -78,7 +77,6 @@ def test_one_event_that_cannot_be_read_harms_no_other(functions: Functions) -> N
         {"source": "hallmark", "detail-type": "Unknown", "detail": {}},
         verdict(at=_now(), model_name=model),
     )
-    functions.look()
 
-    assert [each.alerts[0].subject_name for each in functions.told()] == [model]
+    assert [each.alerts[0].subject_name for each in functions.hear()] == [model]
     assert len(functions.take("dead")) == 1

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from sklearn.datasets import load_wine
 
 from examples.wine_cultivars.features import COLUMNS, MEASUREMENTS, derive
 from examples.wine_cultivars.workflow import BATCHES, HERE, TRAINING_CODE, Workflow, WorkflowError, archive, raw_batch
+from hallmark.aws.gate_measurements import source_of_quality_report
+from hallmark.gates.evidence import Evidence
+from hallmark.gates.judging import judge
+from hallmark.policy.document import read_policy
 
 WINE = load_wine()
 
@@ -315,3 +320,47 @@ def test_a_region_without_a_known_image_asks_for_one() -> None:
 
     with pytest.raises(WorkflowError, match=r"no scikit-learn image is known here for mars-north-1: .*--image"):
         Workflow("arn:aws:iam::111122223333:role/SageMakerRole", session=session)
+
+
+# --- what a quality gate makes of it ---
+
+
+def gated(report: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Judge a report by the local cloud's gate for staging."""
+    made = datetime(2026, 5, 4, tzinfo=UTC)
+    source = source_of_quality_report(report, uri="s3://b/evaluation.json", completed_at=made)
+    gate = read_policy(HERE.parents[1] / "local" / "policy.yaml").gates.gates["wine-staging"]
+    found = judge(gate, Evidence(model="m", model_name="wine", sources=(source,)), made)
+    return found.outcome, {each.name: each.outcome for each in found.criteria}
+
+
+def test_the_shipped_model_passes_the_local_gate(shipped: Path) -> None:
+    report = json.loads((shipped / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    accuracy = report["counts"]["accuracy"]
+
+    assert accuracy["successes"] / accuracy["cases"] == pytest.approx(
+        report["multiclass_classification_metrics"]["accuracy"]["value"]
+    )
+    assert sum(group["cases"] for group in accuracy["groups"].values()) == report["dataset"]["item_count"]
+    assert gated(report) == ("passed", {"accurate": "passed", "fair": "passed"})
+
+
+def test_a_model_that_fails_one_cultivar_fails_the_local_gate(shipped: Path) -> None:
+    report = json.loads((shipped / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    accuracy = report["counts"]["accuracy"]
+    worst = accuracy["groups"]["cultivar 1"]
+    accuracy["successes"] -= worst["successes"]
+    worst["successes"] = 0
+
+    outcome, criteria = gated(report)
+
+    assert outcome == "failed"
+    assert criteria["fair"] == "failed"
+
+
+def test_a_report_on_a_handful_of_wines_decides_nothing(shipped: Path) -> None:
+    report = json.loads((shipped / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    groups = {name: {"successes": 1, "cases": 1} for name in report["counts"]["accuracy"]["groups"]}
+    report["counts"]["accuracy"] = {"successes": 3, "cases": 3, "groups": groups}
+
+    assert gated(report)[0] == "inconclusive"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 from scipy.stats import t as student
 
+from hallmark.gates.criteria import BiasCriterion
 from hallmark.gates.evidence import (
     ChampionEvidence,
     Evidence,
@@ -20,10 +21,11 @@ from hallmark.gates.evidence import (
     ObjectTags,
     Snapshot,
 )
-from hallmark.gates.judging import _shown
+from hallmark.gates.judging import _shown, level_missed
+from hallmark.gates.reading import Question, question_of
 from hallmark.gates.uncertainty import Counts, Difference, Reported, Spread
 from hallmark.statistics.corrections import Correction, adjust
-from tests.unit.gates.gate_evidence import counted, evidence, gate, judged, measured, only, suite
+from tests.unit.gates.gate_evidence import NOW, counted, evidence, gate, judged, measured, only, suite
 
 ACCURATE = {"kind": "absolute", "metric": "accuracy", "at_least": 0.8}
 FAIR = {"kind": "bias", "metric": "accuracy", "at_most": 0.2}
@@ -434,3 +436,18 @@ def test_open_drift_fails_and_silence_is_no_sign_of_health(
     found: Evidence, asked: tuple[str, ...], outcome: str
 ) -> None:
     assert only({"kind": "drift", "monitors": list(asked)}, found).outcome == outcome
+
+
+def test_a_model_with_gaps_of_exactly_the_threshold_rarely_fails() -> None:
+    """Two of three groups ahead by exactly the threshold: to say that any gap is larger would be an error."""
+    random = np.random.default_rng(11)
+    trials, failed = 120, 0
+    criterion = BiasCriterion.model_validate(FAIR)
+    for _ in range(trials):
+        rights = [int(random.binomial(20, rate)) for rate in (0.8, 0.8, 0.6)]
+        groups = {name: (right, 20) for name, right in zip("abc", rights, strict=True)}
+        found = evidence(suite(counted("accuracy", sum(rights), 60, **groups)))
+        question = question_of(criterion, gate({"c": FAIR}), found, NOW)
+        assert isinstance(question, Question)
+        failed += level_missed(question) <= 0.05
+    assert failed <= binom.ppf(0.999, trials, 0.05)

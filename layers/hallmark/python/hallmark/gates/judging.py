@@ -120,7 +120,7 @@ def level_met(question: Question) -> float:
 def level_missed(question: Question) -> float:
     """Return the smallest level at which any statement is on the wrong side, at Bonferroni's price for the choice."""
     levels = _levels(question, question.at_least, question.at_most, met=False)
-    return min(1.0, min(levels) * len(levels))
+    return min(1.0, min(levels) * question.chances * (len(levels) // len(question.statements)))
 
 
 def _levels(question: Question, at_least: float | None, at_most: float | None, *, met: bool) -> list[float]:
@@ -211,7 +211,7 @@ def _sentence(question: Question, shown: Statement, answer: Answer, threshold: f
 
 def _more_cases(question: Question, shown: Statement, level: float) -> int | None:
     def decided(statement: Statement) -> bool:
-        alone = question._replace(statements=(statement,))
+        alone = question._replace(statements=(statement,), chances=1)
         bounds = [level_met(alone), level_missed(alone)]
         return min(bounds) <= level
 

@@ -13,7 +13,7 @@ def tell_lineage(criterion: LineageCriterion, evidence: Evidence) -> Told:
     """Say whether the model came from where it may come from: what is known to be wrong fails, doubt does not pass."""
     found = evidence.lineage
     if found is None:
-        reasons = "; ".join(evidence.problems) or "lineage was not asked"
+        reasons = "; ".join(evidence.problems) or "lineage does not know it"
         return Told("inconclusive", f"where it came from is not known: {reasons}")
     wrong: list[str] = []
     doubts: list[str] = [] if found.complete else ["it has more ancestors than were looked at"]
@@ -80,7 +80,7 @@ def _ask_forbidden(tag: Tag, found: LineageEvidence, wrong: list[str], doubts: l
 def tell_drift(criterion: DriftCriterion, evidence: Evidence) -> Told:
     """Say whether drift is open on what watches the model."""
     if evidence.monitors is None:
-        reasons = "; ".join(evidence.problems) or "lineage was not asked"
+        reasons = "; ".join(evidence.problems) or "lineage does not know it"
         return Told("inconclusive", f"whether it drifts is not known: {reasons}")
     watched = {each.monitor for each in evidence.monitors}
     asked = [each for each in evidence.monitors if not criterion.monitors or each.monitor in criterion.monitors]

@@ -48,6 +48,8 @@ class Question(NamedTuple):
     unit: str = ""
     factor: float = 1.0
     """The statements are multiplied by it where they are shown."""
+    chances: int = 1
+    """How many of the statements can be on the wrong side by chance at a time: what choosing the worst one costs."""
     doubts: tuple[str, ...] = ()
     """Why it cannot be met, whatever the statements say; it can be missed."""
 
@@ -183,6 +185,8 @@ class _Reader:
             at_most=criterion.at_most,
             what=f"largest gap, {ahead} over {behind}",
             cases=sum(measured.cases for measured in told.values()),
+            # Of the two orders of a pair, one at most is above a gap.
+            chances=len(gaps) // 2,
             doubts=tuple(silent),
         )
 

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.bedrock_commands import bedrock_commands
+from local.channel_commands import channel_commands
 from local.cloud import CloudStartError, LocalCloud
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError
 from local.deployment import deploy as deploy_app
@@ -299,6 +300,7 @@ def _fail(reason: object) -> NoReturn:
 
 
 app.add_typer(bedrock_commands(_request), name="bedrock")
+app.add_typer(channel_commands(_request), name="channels")
 
 if __name__ == "__main__":
     app(prog_name="python -m local")

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from local.bedrock.control import answer_control
 from local.bedrock_port import BedrockPort
+from local.channels.control import answer_channels
+from local.channels.server import ChannelServer
 from local.envelopes import NotAnEventError
 
 Scope = MutableMapping[str, Any]
@@ -20,6 +22,7 @@ AsgiApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OWN_PREFIX = "/_local/"
 _OF_BEDROCK = "bedrock/"
+_OF_CHANNELS = "channels/"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -36,6 +39,10 @@ class CloudControl(Protocol):
 
     def bedrock(self) -> BedrockPort:
         """Return the stand-in of Bedrock."""
+        ...
+
+    def channels(self) -> ChannelServer:
+        """Return Slack and PagerDuty."""
         ...
 
     def status(self) -> dict[str, Any]:
@@ -100,14 +107,19 @@ class Gateway:
                 return 200, {}
             case "GET", "status":
                 return 200, await asyncio.to_thread(self._control.status)
-            case method, path if path.startswith(_OF_BEDROCK):
-                faults = (await asyncio.to_thread(self._control.bedrock)).faults
-                return answer_control(faults, method, path.removeprefix(_OF_BEDROCK), body)
+            case method, path if path.startswith((_OF_BEDROCK, _OF_CHANNELS)):
+                return await self._answer_stand_in(method, path, body)
             case method, path:
                 return 404, {
                     "message": f"{method} {OWN_PREFIX}{path} does not exist: "
-                    "POST events, POST reset, GET status, bedrock/..."
+                    "POST events, POST reset, GET status, bedrock/..., channels/..."
                 }
+
+    async def _answer_stand_in(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        if path.startswith(_OF_CHANNELS):
+            return answer_channels(self._control.channels(), method, path.removeprefix(_OF_CHANNELS), body)
+        faults = (await asyncio.to_thread(self._control.bedrock)).faults
+        return answer_control(faults, method, path.removeprefix(_OF_BEDROCK), body)
 
     async def _emit(self, body: bytes) -> tuple[int, dict[str, Any]]:
         try:

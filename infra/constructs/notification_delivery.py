@@ -18,6 +18,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from hallmark.events.alerts import DELIVERY_FAILED
+from hallmark.events.gates import ENDPOINT_ROLLED_BACK, MODEL_PROMOTED
 from hallmark.events.published import SOURCE
 from hallmark.policy.models import Policy
 from infra.constructs.functions import Layers, PythonFunction
@@ -30,7 +31,7 @@ from infra.constructs.notification_queues import (
     NotificationQueues,
 )
 from infra.constructs.policy_layer import PolicyLayer
-from infra.constructs.queues import DeadLetterQueue
+from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 
 _LEAST_CONCURRENCY = 2
 """An event source mapping takes no less (Lambda developer guide); a line in the table spaces what they send."""
@@ -83,7 +84,11 @@ class NotificationDelivery(Construct):
         used = {receiver.channel for receiver in self._receivers.values()}
         self.functions = {kind: self._deliver(kind) for kind in CHANNELS if kind in used}
         self.receiving = self._receive(acting)
-        self.dead_letters = self._tell_operations()
+        self.dead_letters = DeadLetterQueue(self, "FailureDeadLetters", key=shared.key, alarms=shared.alarms)
+        self._tell_operations()
+        keys = [each.pagerduty.routing_key_secret for each in self._receivers.values() if each.pagerduty]
+        if keys:
+            self._announce_changes(list(dict.fromkeys(keys)))
 
     def _topic(self, receiver: str, addresses: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(
@@ -211,9 +216,8 @@ class NotificationDelivery(Construct):
         read = iam.PolicyStatement(sid="ReadSecrets", actions=["secretsmanager:GetSecretValue"], resources=arns)
         return [read] if arns else []
 
-    def _tell_operations(self) -> DeadLetterQueue:
+    def _tell_operations(self) -> None:
         """Tell the operations topic of a channel that fails: it is no channel of the policy's."""
-        dead_letters = DeadLetterQueue(self, "FailureDeadLetters", key=self._shared.key, alarms=self._shared.alarms)
         field = events.EventField.from_path
         text = (
             f"Hallmark could not reach {field('$.detail.channel')} in {field('$.detail.attempts')} attempts "
@@ -229,8 +233,50 @@ class NotificationDelivery(Construct):
                 targets.SnsTopic(
                     self._shared.alarms,
                     message=events.RuleTargetInput.from_text(text),
-                    dead_letter_queue=dead_letters.queue,
+                    dead_letter_queue=self.dead_letters.queue,
                 )
             ],
         )
-        return dead_letters
+
+    def _announce_changes(self, keys: Sequence[str]) -> None:
+        """Tell PagerDuty what changed in production, beside its incidents."""
+        queue = WorkQueue(
+            self,
+            "Changes",
+            key=self._shared.key,
+            dead_letters=self.dead_letters,
+            function_timeout=DELIVERY_TIMEOUT,
+        )
+        announcing = PythonFunction(
+            self,
+            "AnnounceChange",
+            name="announce_change",
+            description="Tells PagerDuty what changed in production",
+            layers=self._layers,
+            timeout=DELIVERY_TIMEOUT,
+            memory_mb=256,
+            environment={
+                "ROUTING_KEY_SECRETS": json.dumps(list(keys)),
+                "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
+                "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
+            },
+            statements=[
+                queue.allow_receiving(),
+                self.dead_letters.allow_sending(),
+                self._shared.allow_key(writes=True),
+                *self._allow_secrets(keys),
+            ],
+        )
+        announcing.function.add_event_source(
+            sources.SqsEventSource(
+                queue.queue, batch_size=1, max_concurrency=_LEAST_CONCURRENCY, report_batch_item_failures=True
+            )
+        )
+        events.Rule(
+            self,
+            "ProductionChanged",
+            description="A model was promoted, or an endpoint put back",
+            event_bus=self._shared.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[MODEL_PROMOTED, ENDPOINT_ROLLED_BACK]),
+            targets=[targets.SqsQueue(queue.queue, dead_letter_queue=self.dead_letters.queue)],
+        )

@@ -199,6 +199,30 @@ def test_who_takes_the_incident_in_pagerduty_has_the_alert(told: Told, deployed:
     assert deployed.eventually(lambda: told.alert(model)["acknowledged"])["by"] == "Hedy"
 
 
+def test_what_changed_in_production_stands_beside_the_incidents(told: Told, deployed: Any, model: str) -> None:
+    now = datetime.now(UTC)
+    node = LineageNode(kind="verdict", id=f"hallmark:verdict/{model}")
+    moved = gates.ModelMoved(
+        lineage=LineageSection(node=node, at=now, status="Promoted"),
+        model=f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{model}/1",
+        model_name=model,
+        to_stage="production",
+        verdict=node.id,
+        by="ada",
+        reason="passed",
+        moved_at=now,
+    )
+    entry = moved.to_entry(deployed.outputs["EventBusName"], gates.MODEL_PROMOTED)
+    assert deployed.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    def changes() -> list[Any]:
+        return [each for each in told.channels.pagerduty.changes if model in each["payload"]["summary"]]
+
+    (change,) = deployed.eventually(changes)
+    assert change["payload"]["summary"] == f"{model} was promoted to production"
+    assert told.incidents(model) == []
+
+
 def _token(message: SlackMessage, links: Mapping[str, str]) -> str:
     """Return the token of a message: in the button's value, or in its link."""
     button = message.buttons["Acknowledge"]

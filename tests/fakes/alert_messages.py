@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from hallmark.alerts.channels.messages import Actions, Fact, Item, Link, Message
+from hallmark.alerts.channels.messages import Actions, Change, Fact, Item, Link, Message
 
 _HOSTILE = ["", "<!channel> & <https://x.example|y>", "| > <", "\ud800\x00\n\r\t", "&" * 300, "😀" * 200]
 _TEXT = st.one_of(st.text(max_size=12), st.sampled_from(_HOSTILE))
@@ -58,4 +58,7 @@ MESSAGES = st.builds(
     said_at=_TIME,
     actions=st.builds(Actions, acknowledge=_URL, silence=_URL, silence_for=_TEXT, open=_URL),
     owners=_many(_TEXT),
+)
+CHANGES = st.builds(
+    Change, summary=_LONG, source=_LONG, at=_TIME, facts=_many(st.builds(Fact, name=_LONG, value=_LONG))
 )

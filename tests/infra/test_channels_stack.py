@@ -57,7 +57,7 @@ def test_who_signs_cannot_verify_and_who_verifies_cannot_sign(channels: Resource
 def test_each_channel_has_a_mapping_of_its_own_that_takes_one_message_at_a_time(channels: Resources) -> None:
     mappings = [each["Properties"] for each in channels.values() if each["Type"] == "AWS::Lambda::EventSourceMapping"]
 
-    assert len(mappings) == len({json.dumps(each["EventSourceArn"]) for each in mappings}) == 3
+    assert len(mappings) == len({json.dumps(each["EventSourceArn"]) for each in mappings}) == 4
     assert {each["BatchSize"] for each in mappings} == {1}
 
 

@@ -131,6 +131,7 @@ STATEMENTS = {
         *("WriteOwnLog", "ReceiveWork", "PostponeWork", "SendDeadLetters", "UseDeliveries", "Publish", "SignLinks"),
         *("UseKey", "PublishToTopics"),
     ],
+    "announce_change": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "ReadSecrets"],
     "receive_action": ["WriteOwnLog", "ActOnAlerts", "VerifyLinks"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
     "seal_ledger": [

@@ -16,7 +16,7 @@ from hallmark.alerts.channels.amazon_q import render_amazon_q
 from hallmark.alerts.channels.composing import compose, describe_reading
 from hallmark.alerts.channels.email import render_email
 from hallmark.alerts.channels.messages import Actions, Message
-from hallmark.alerts.channels.pagerduty import render_change, render_pagerduty
+from hallmark.alerts.channels.pagerduty import render_pagerduty
 from hallmark.alerts.channels.slack import render_slack
 from hallmark.alerts.notifications import Notification, Reading
 from local.channels.picture import draw
@@ -68,7 +68,6 @@ def texts(message: Message) -> dict[str, str]:
         "slack.json": render_slack(message),
         "amazon_q.json": render_amazon_q(message),
         "pagerduty.json": render_pagerduty(message),
-        "pagerduty_change.json": render_change(message),
     }
     told = {name: json.dumps(body, indent=2, ensure_ascii=False) + "\n" for name, body in documents.items()}
     return {"email.txt": f"Subject: {mail.subject}\n\n{mail.body}", **told}

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hallmark.alerts.channels import amazon_q
 from hallmark.alerts.channels.amazon_q import render_amazon_q
 from hallmark.alerts.channels.email import render_email
-from hallmark.alerts.channels.messages import Actions, Item, Message
+from hallmark.alerts.channels.messages import Actions, Change, Item, Message
 from hallmark.alerts.channels.pagerduty import dedup_key_of, render_change, render_pagerduty
 from hallmark.alerts.channels.shortening import clip, length, to_ascii
 from hallmark.alerts.channels.slack import render_slack
 from local.channels.pagerduty import PagerDutyEvents
 from local.channels.server import ROUTING_KEY
 from local.channels.slack import SlackWebhooks
-from tests.fakes.alert_messages import MESSAGES
+from tests.fakes.alert_messages import CHANGES, MESSAGES
 
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -78,14 +78,14 @@ def test_nothing_in_an_alert_becomes_a_mention_or_half_an_escape(message: Messag
 
 
 @EXAMPLES
-@given(message=MESSAGES)
-def test_pagerduty_takes_every_message_and_every_change(message: Message) -> None:
+@given(message=MESSAGES, change=CHANGES)
+def test_pagerduty_takes_every_message_and_every_change(message: Message, change: Change) -> None:
     events = PagerDutyEvents()
     for action in ("trigger", "acknowledge", "resolve"):
         event = {**render_pagerduty(message, action), "routing_key": ROUTING_KEY}
         assert events.enqueue(json.dumps(event).encode()).status == 202
-    change = {**render_change(message), "routing_key": ROUTING_KEY}
-    assert events.enqueue_change(json.dumps(change).encode()).status == 202
+    told = {**render_change(change), "routing_key": ROUTING_KEY}
+    assert events.enqueue_change(json.dumps(told).encode()).status == 202
 
 
 @EXAMPLES

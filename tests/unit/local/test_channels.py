@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.channels.control import answer_channels
 from local.channels.faults import PAGERDUTY, SLACK, ChannelFault
 from local.channels.pagerduty import PagerDutyEvents
 from local.channels.server import ROUTING_KEY, ChannelServer
@@ -166,3 +167,36 @@ def test_a_channel_can_keep_its_caller_waiting(channels: ChannelServer) -> None:
     post(channels.webhook_url(), {"text": "hi"})
 
     assert time.monotonic() - begun >= 0.3
+
+
+def ask(channels: ChannelServer, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+    return answer_channels(channels, method, path, json.dumps(body).encode())
+
+
+def test_what_was_sent_can_be_asked_for_and_faults_be_set_over_http(channels: ChannelServer) -> None:
+    order = {"channel": "slack", "faults": [{"status": 503, "times": 1}]}
+    assert ask(channels, "PUT", "faults", order)[0] == 200
+    assert [post(channels.webhook_url(), {"text": "hi"})[0] for _ in range(2)] == [503, 200]
+    channels.pagerduty.enqueue(event("trigger"))
+
+    told = ask(channels, "GET", "slack")[1]
+    assert (told["requests"], [message["text"] for message in told["messages"]]) == (2, ["hi"])
+    incidents = ask(channels, "GET", "pagerduty")[1]["incidents"]
+    assert [incident["status"] for incident in incidents] == ["triggered"]
+    assert ask(channels, "DELETE", "messages") == (200, {})
+    assert ask(channels, "GET", "slack")[1]["messages"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"channel": "telex", "faults": []}, "channel"),
+        ({"channel": "slack", "faults": [{"status": 7}]}, "status"),
+        ([], "the body is no"),
+    ],
+)
+def test_a_fault_that_is_none_is_refused_with_its_field(channels: ChannelServer, body: object, said: str) -> None:
+    status, answer = ask(channels, "PUT", "faults", body)
+
+    assert status == 400
+    assert said in answer["message"]

@@ -54,6 +54,15 @@ class Item(_Part):
     links: tuple[Link, ...] = ()
 
 
+class Change(_Part):
+    """Something that people changed or had changed: nobody is called because of it."""
+
+    summary: str
+    source: str
+    at: datetime
+    facts: tuple[Fact, ...] = ()
+
+
 class Actions(_Part):
     """What a person may do about it, by links that are theirs alone; empty where the links are not to be had."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from hallmark.alerts.channels.messages import Item, Link, Message, time_of
+from hallmark.alerts.channels.messages import Change, Item, Link, Message, time_of
 from hallmark.alerts.channels.shortening import clean, clip, first, one_line
 
 DEDUP_KEY_LENGTH = 255
@@ -43,16 +43,18 @@ def render_pagerduty(message: Message, action: EventAction | None = None) -> dic
     return event
 
 
-def render_change(message: Message) -> dict[str, Any]:
+def render_change(change: Change) -> dict[str, Any]:
     """Return a change event without its routing key: it pages nobody and is shown beside incidents."""
     return {
         "payload": {
-            "summary": _summary(message),
-            "source": _source(message),
-            "timestamp": message.said_at.isoformat(),
-            "custom_details": {item.title[:200]: clip(clean(item.summary), 1000) for item in message.items[:10]},
-        },
-        "links": _links(message)[:_LINKS],
+            "summary": clip(one_line(change.summary), SUMMARY_LENGTH) or "Hallmark",
+            "source": clip(one_line(change.source), _SOURCE_LENGTH) or "hallmark",
+            "timestamp": change.at.isoformat(),
+            "custom_details": {
+                clip(one_line(fact.name), 100): clip(clean(fact.value), SUMMARY_LENGTH)
+                for fact in change.facts[:_LINKS]
+            },
+        }
     }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from hallmark.alerts.channels.messages import Message
-from hallmark.alerts.channels.pagerduty import render_pagerduty
+from hallmark.alerts.channels.messages import Change, Message
+from hallmark.alerts.channels.pagerduty import render_change, render_pagerduty
 from hallmark.alerts.channels.slack import render_slack
 from hallmark.errors import InvalidInputError, UnavailableError
 
@@ -117,6 +117,18 @@ def post_pagerduty(poster: Poster, target: Target, message: Message) -> None:
         UnavailableError: No answer came; the deduplication key makes a repeat harmless.
     """
     _check("PagerDuty", _post(poster, target, {"routing_key": target.routing_key, **render_pagerduty(message)}), target)
+
+
+def post_change(poster: Poster, target: Target, change: Change) -> None:
+    """Send a change event to PagerDuty, to the service whose alerts have the same key.
+
+    Raises:
+        InvalidInputError: PagerDuty will never take it.
+        WaitError: It does not now.
+        UnavailableError: No answer came.
+    """
+    address = target._replace(url=target.url.replace("/v2/enqueue", "/v2/change/enqueue"))
+    _check("PagerDuty", _post(poster, address, {"routing_key": target.routing_key, **render_change(change)}), address)
 
 
 def _post(poster: Poster, target: Target, body: Mapping[str, Any]) -> Answer:

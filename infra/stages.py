@@ -62,6 +62,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         evaluation=evaluation.storage,
         query_lineage=lineage.query,
     )
+    api = ApiStack(app, "HallmarkApi")
     reviews = ReviewsStack(
         app,
         "HallmarkReviews",
@@ -71,6 +72,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         evaluation=evaluation.storage,
         query_evaluations=evaluation.query,
+        api=api.http,
     )
     alerts = AlertsStack(
         app,
@@ -91,7 +93,6 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         query_evaluations=evaluation.query,
     )
-    api = ApiStack(app, "HallmarkApi")
     channels = ChannelsStack(
         app,
         "HallmarkChannels",

@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from infra.constructs.functions import PythonFunction
+from infra.constructs.http_api import ApiRoute, HallmarkHttpApi
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.review_functions import ReviewFunctions, every
 from infra.constructs.schedules import ScheduleRole
@@ -18,7 +19,9 @@ _RECEIVE_TIMEOUT = cdk.Duration.seconds(30)
 class FeedbackIntake(Construct):
     """What production says of answers finds its model, and becomes cases."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, functions: ReviewFunctions) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, functions: ReviewFunctions, api: HallmarkHttpApi
+    ) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions
         # Its own, so that what lies in it can be sent back to the one queue that it came from.
@@ -33,6 +36,9 @@ class FeedbackIntake(Construct):
             function_timeout=_RECEIVE_TIMEOUT,
         )
         self.receiving = self._add_receiving()
+        self.route = ApiRoute(
+            self, "Route", api=api, method="POST", path="/feedback", function=self.receiving, is_signed=True
+        )
         self.joining = self._add_joining()
         self.exporting = self._add_exporting()
         self._add_schedules()

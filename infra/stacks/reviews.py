@@ -12,6 +12,7 @@ from infra.assets import Platform
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.feedback_intake import FeedbackIntake
 from infra.constructs.functions import Layers, PythonFunction
+from infra.constructs.http_api import HallmarkHttpApi
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.queues import DeadLetterQueue
 from infra.constructs.review_cycle import ReviewCycle
@@ -33,6 +34,7 @@ class ReviewsStack(cdk.Stack):
         shared: LineageStorage,
         evaluation: EvaluationStorage,
         query_evaluations: PythonFunction,
+        api: HallmarkHttpApi,
     ) -> None:
         super().__init__(
             scope, construct_id, description="Hallmark: what people say of answers", termination_protection=False
@@ -50,7 +52,7 @@ class ReviewsStack(cdk.Stack):
         cycle = ReviewCycle(
             self, "Cycle", functions=functions, evaluation=evaluation, query_evaluations=query_evaluations
         )
-        intake = self.intake = FeedbackIntake(self, "Feedback", functions=functions)
+        intake = self.intake = FeedbackIntake(self, "Feedback", functions=functions, api=api)
         outputs = {
             "QueryReviewsFunctionName": cycle.query.function.function_name,
             "CompleteReviewsFunctionName": cycle.completing.function.function_name,

@@ -21,7 +21,7 @@ from hallmark.people import Person
 from hallmark.policy.deployment import write_policy_package
 from hallmark.policy.models import Policy
 from tests.component.reviews.conftest import BUCKET, LOGS, PLACE, TABLE, VADER
-from tests.component.reviews.test_feedback import logged
+from tests.component.reviews.test_feedback import http, logged
 
 ROOT = Path(__file__).parents[3]
 POLICY = Policy.model_validate(
@@ -151,7 +151,7 @@ def test_feedback_goes_its_way_through_all_its_functions(call: Any, s3: Any) -> 
     invoke, _, letters = call
     said = {"request_id": "q-1", "label": "negative"}
     assert invoke("receive_feedback", said)["new"] is True
-    assert invoke("receive_feedback", {"requestContext": {}, "body": json.dumps(said)})["statusCode"] == 202
+    assert invoke("receive_feedback", http(json.dumps({"request_id": "q-1"})))["statusCode"] == 400
     assert invoke("receive_feedback", records(json.dumps(said), "{}")) == {"batchItemFailures": []}
     assert len(letters()) == 1
     assert invoke("join_feedback", {}) == {"found": 0, "lost": 0, "waiting": 1}

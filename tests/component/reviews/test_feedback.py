@@ -226,11 +226,12 @@ def test_over_http_feedback_is_accepted_in_the_callers_name_and_bad_feedback_is_
     assert (garbled["statusCode"], json.loads(garbled["body"])["field"]) == (400, "the body")
 
 
-def test_over_http_a_fault_of_ours_asks_to_come_again() -> None:
+def test_over_http_a_fault_of_ours_asks_to_come_again_and_nobody_is_refused() -> None:
     def fail(_document: Any, _by: str) -> dict[str, Any]:
         raise UnavailableError("writing the table of reviews: ThrottlingException")
 
     assert answer_request(http("{}"), fail)["statusCode"] == 503
+    assert answer_request({"requestContext": {"authorizer": {}}, "body": "{}"}, fail)["statusCode"] == 403
 
 
 def test_corrections_become_cases_that_evaluations_read_and_lineage_leads_from_model_to_dataset(

@@ -55,10 +55,13 @@ def answer_request(event: Mapping[str, Any], receive: Receive) -> dict[str, Any]
     """Answer a request of the HTTP API (payload format 2.0).
 
     Whom IAM authorised is who gives the feedback, whatever the body says. 202: kept; 400: never acceptable, with field
-    and remedy; 503: try again.
+    and remedy; 403: nobody signed it; 503: try again.
     """
+    caller = _caller_of(event)
+    if not caller:
+        return _response(HTTPStatus.FORBIDDEN, {"message": "sign the request (SigV4): the route is for IAM's callers"})
     try:
-        answer = receive(read_body(_body_of(event)), _caller_of(event))
+        answer = receive(read_body(_body_of(event)), caller)
     except InvalidInputError as error:
         fault = {"field": error.field, "value": _short(error.value), "remedy": error.remedy}
         return _response(HTTPStatus.BAD_REQUEST, {"message": str(error), **fault})

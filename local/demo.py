@@ -1,7 +1,8 @@
 """The demonstration: ``python -m local.demo``, or ``make demo``.
 
 Starts the local cloud, deploys the app with the real ``cdk deploy``, ships two versions of a model, and asks Hallmark
-where they came from; then evaluates models on real data, by a schedule, by hand, through a crash and on a budget.
+where they came from; evaluates models on real data, by a schedule, by hand, through a crash and on a budget; then lets
+gates decide on two further versions, lets production drift, tells whom it concerns, and verifies the ledger of it all.
 Nothing is prepared: every line on the screen was recorded from events while the workflows ran.
 """
 
@@ -30,14 +31,13 @@ from rich.rule import Rule
 from examples.wine_cultivars.workflow import ENDPOINT, GROUP, PREFIX, Workflow, WorkflowError
 from local.bedrock.published_corpora import CorpusUnavailableError
 from local.cloud import CloudStartError, LocalCloud
+from local.demo_decisions import DecisionError, Decisions
 from local.demo_evaluations import EvaluationError, Evaluations
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
 from local.evaluation_datasets import put_datasets
 from local.port_owner import PortInUseError
 from local.settings import CloudSettings, checkout_directory
 
-STACK = "HallmarkLineage"
-EVALUATION_STACK = "HallmarkEvaluation"
 POLICY = "local/policy.yaml"
 OUTPUT = Path("build/demo")
 _RECORDED_SECONDS = 300.0
@@ -53,6 +53,7 @@ class DemonstrationError(RuntimeError):
 _OBSTACLES = (
     DemonstrationError,
     DeploymentError,
+    DecisionError,
     EvaluationError,
     CloudStartError,
     WorkflowError,
@@ -78,12 +79,14 @@ class Demonstration:
             # The schedule begins with the deployment: the data is there by then.
             has_data = self._put_datasets(cloud)
             stacks = self._deploy(cloud)
-            outputs = stacks[STACK]
-            self._ship(cloud)
+            outputs = {name: value for stack in stacks.values() for name, value in stack.items()}
+            decisions = self._ship(cloud, outputs)
+            decisions.send_usual_traffic()
             self._await_record(cloud, outputs)
             self._ask(cloud)
-            pages = self._evaluate(cloud, stacks[EVALUATION_STACK]) if has_data else ()
-            self._report(cloud, outputs, pages, keep=keep)
+            pages = self._evaluate(cloud, outputs) if has_data else ()
+            decisions.show()
+            self._report(cloud, outputs, (*pages, *decisions.pages), keep=keep)
             if keep:
                 self._keep(cloud)
         finally:
@@ -108,7 +111,8 @@ class Demonstration:
             deployed = deploy(self._root, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": POLICY})
         return deployed.outputs
 
-    def _ship(self, cloud: LocalCloud) -> None:
+    def _ship(self, cloud: LocalCloud, outputs: dict[str, str]) -> Decisions:
+        """Ship two versions; return what shows the decisions on further ones."""
         self._screen.print(
             Rule("a real workflow: scikit-learn's wine data, from raw rows to an endpoint, twice", style="dim")
         )
@@ -120,12 +124,21 @@ class Demonstration:
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
             region_name=cloud.region,
         )
-        workflow = Workflow(
-            make_role(cloud), say=lambda line: self._screen.print(f"  {line}", style="dim"), session=session
-        )
+        role = make_role(cloud)
+        workflow = Workflow(role, say=lambda line: self._screen.print(f"  {line}", style="dim"), session=session)
         for version, batches in ((1, 2), (2, 3)):
             with self._part(f"version {version}: prepare, tune, evaluate, register, approve, deploy"):
                 workflow.ship(version, workflow.upload_raw(batches))
+        return Decisions(
+            cloud,
+            outputs,
+            workflow=workflow,
+            role=role,
+            screen=self._screen,
+            hallmark=lambda question, *, fails=False: self._show_answer(cloud, question, fails=fails),
+            part=self._part,
+            folder=OUTPUT,
+        )
 
     def _await_record(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
         with self._part("wait until the last event is recorded"):
@@ -145,31 +158,35 @@ class Demonstration:
         ]
         with self._part("ask", quiet=True):
             for question in questions:
-                self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
-                self._hallmark(cloud, question)
+                self._show_answer(cloud, question)
 
     def _evaluate(self, cloud: LocalCloud, outputs: dict[str, str]) -> tuple[Path, ...]:
         """Show evaluations; return the pages of their reports."""
-
-        def hallmark(question: Sequence[str]) -> None:
-            self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
-            self._hallmark(cloud, question)
-
         evaluations = Evaluations(
-            cloud, outputs, screen=self._screen, hallmark=hallmark, part=self._part, folder=OUTPUT
+            cloud,
+            outputs,
+            screen=self._screen,
+            hallmark=lambda question: self._show_answer(cloud, question),
+            part=self._part,
+            folder=OUTPUT,
         )
         evaluations.show()
         return evaluations.pages
 
-    def _hallmark(self, cloud: LocalCloud, question: Sequence[str]) -> None:
+    def _show_answer(self, cloud: LocalCloud, question: Sequence[str], *, fails: bool = False) -> None:
+        """Say what is asked, and show the answer; with ``fails``, an exit code of 1 is the answer."""
+        self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
+        self._hallmark(cloud, question, expected=1 if fails else 0)
+
+    def _hallmark(self, cloud: LocalCloud, question: Sequence[str], *, expected: int = 0) -> None:
         command = [str(Path(sys.executable).parent / "hallmark"), *question]
         width = str(max(self._screen.width, _MINIMUM_WIDTH))
         variables = {**cloud.child_environment(), "COLUMNS": width}
         if self._screen.is_terminal:
             variables["FORCE_COLOR"] = "1"
         done = subprocess.run(command, cwd=self._root, env=variables, check=False)
-        if done.returncode:
-            raise DemonstrationError(f"`hallmark {' '.join(question)}` failed with exit code {done.returncode}")
+        if done.returncode != expected:
+            raise DemonstrationError(f"`hallmark {' '.join(question)}` ended with exit code {done.returncode}")
 
     def _report(self, cloud: LocalCloud, outputs: dict[str, str], pages: Sequence[Path], *, keep: bool) -> None:
         self._screen.print(Rule("timings", align="left", style="cyan"))

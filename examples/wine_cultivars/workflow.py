@@ -104,11 +104,16 @@ class Workflow:
         self._poll_seconds = LOCAL_POLL_SECONDS if "127.0.0.1" in endpoint else AWS_POLL_SECONDS
         self._commit, self._repository = _git("rev-parse", "HEAD"), _git("config", "--get", "remote.origin.url")
 
-    def upload_raw(self, batches: int) -> str:
-        """Put the first batches of raw rows into the account's default bucket; return where they are."""
+    def upload_raw(self, batches: int, *, mistaken: Mapping[str, str] | None = None) -> str:
+        """Put the first batches of raw rows into the account's default bucket; return where they are.
+
+        Args:
+            batches: How many of them.
+            mistaken: Labels that somebody wrote wrongly, and what they wrote instead.
+        """
         self._make_bucket()
         for batch in range(batches):
-            self._put(f"{PREFIX}/raw/batch-{batch + 1}.csv", raw_batch(batch).encode())
+            self._put(f"{PREFIX}/raw/batch-{batch + 1}.csv", raw_batch(batch, mistaken or {}).encode())
         uri = f"s3://{self.bucket}/{PREFIX}/raw"
         self._say(f"raw data: {batches} of {BATCHES} batches in {uri}")
         return uri
@@ -119,7 +124,23 @@ class Workflow:
         Raises:
             WorkflowError: A step failed or took too long, or the model is not good enough.
         """
-        place = f"s3://{self.bucket}/{PREFIX}/v{version}{self._run}"
+        package = self.submit(version, raw)
+        self._approve(package, f"{self._place(version)}/evaluation/evaluation.json")
+        self.deploy(version, package)
+        return package
+
+    def submit(self, version: int, raw: str, *, tested_as: int | None = None) -> str:
+        """Prepare, tune, evaluate and register a version, for others to decide on; return its model package's ARN.
+
+        Args:
+            version: Its number.
+            raw: Where the raw rows are.
+            tested_as: The version whose test part it is tested on; its own, if not given.
+
+        Raises:
+            WorkflowError: A step failed or took too long.
+        """
+        place = self._place(version)
         job_code, training_code = self._upload_code()
         self._process(
             f"{PREFIX}-prepare-v{version}{self._run}",
@@ -132,14 +153,21 @@ class Workflow:
         self._process(
             f"{PREFIX}-evaluate-v{version}{self._run}",
             "evaluate.py",
-            inputs={"model": artifact, "test": f"{place}/test", "code": job_code},
+            inputs={"model": artifact, "test": f"{self._place(tested_as or version)}/test", "code": job_code},
             outputs={"evaluation": f"{place}/evaluation"},
         )
-        report = f"{place}/evaluation/evaluation.json"
-        package = self._register(best, artifact, report)
-        self._approve(package, report)
+        return self._register(best, artifact, f"{place}/evaluation/evaluation.json")
+
+    def deploy(self, version: int, package: str) -> None:
+        """Let the endpoint serve a version.
+
+        Raises:
+            WorkflowError: It does not within the time.
+        """
         self._deploy(f"{PREFIX}-v{version}{self._run}", package)
-        return package
+
+    def _place(self, version: int) -> str:
+        return f"s3://{self.bucket}/{PREFIX}/v{version}{self._run}"
 
     def delete_endpoint(self) -> None:
         """Delete the endpoint: it alone costs money while it does nothing."""
@@ -442,15 +470,17 @@ _PATHS = {
 """Where each processing script finds and leaves its files, below ``/opt/ml/processing``."""
 
 
-def raw_batch(batch: int) -> str:
-    """Return every third wine, from number ``batch`` on, as CSV with a header."""
+def raw_batch(batch: int, mistaken: Mapping[str, str] | None = None) -> str:
+    """Return every third wine, from number ``batch`` on, as CSV with a header; ``mistaken`` changes labels."""
     from sklearn.datasets import load_wine  # noqa: PLC0415 - it takes seconds to import, and is needed here alone
 
     wine = load_wine()
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*MEASUREMENTS, "cultivar"])
-    writer.writerows([*wine.data[row].tolist(), int(wine.target[row])] for row in range(batch, len(wine.data), BATCHES))
+    for row in range(batch, len(wine.data), BATCHES):
+        label = str(int(wine.target[row]))
+        writer.writerow([*wine.data[row].tolist(), (mistaken or {}).get(label, label)])
     return text.getvalue()
 
 

@@ -40,6 +40,7 @@ TOLD_OF = (
     drift.DRIFT_DETECTED,
     drift.DRIFT_CLEARED,
     drift.MONITOR_FAILED,
+    drift.MONITOR_RECOVERED,
     drift.RETRAINING_STARTED,
     drift.RETRAINING_SKIPPED,
     reviews.REVIEW_SCORE_LOW,

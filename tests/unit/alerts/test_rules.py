@@ -8,7 +8,7 @@ from hallmark.alerts.conditions import Observation
 from hallmark.alerts.rules import KINDS, TABLE, observe_event, tuning_of
 from hallmark.alerts.settings import AlarmChoice, AlertsPolicy, RulePolicy
 from hallmark.errors import InvalidInputError
-from hallmark.events import gates, published
+from hallmark.events import drift, gates, published
 from infra.constructs.alert_engine import TOLD_OF
 from tests.unit.alerts import events_of_others as others
 from tests.unit.alerts.observed import DAY, NOON
@@ -62,6 +62,15 @@ def test_what_ends_a_condition_names_the_same_one() -> None:
     for bad, good, name in pairs:
         assert one(bad, name=name).fingerprint == one(good, name=name).fingerprint
     assert one(others.verdict("failed")).fingerprint != one(others.verdict("failed", gate="safety")).fingerprint
+
+
+def test_a_monitor_that_looks_again_ends_the_alert_that_it_could_not() -> None:
+    where = {"monitor": "traffic", "subject": others.ENDPOINT, "subject_name": "live"}
+    failed = others.event("MonitorFailed", drift.MonitorFailed(**where, reason="no requests", failed_at=NOON))
+    again = others.event("MonitorRecovered", drift.MonitorRecovered(**where, recovered_at=NOON + DAY))
+
+    assert (one(failed).bad, one(again).bad) == (True, False)
+    assert one(failed).fingerprint == one(again).fingerprint
 
 
 def test_approvals_wait_until_somebody_decides_or_nobody_did_in_time() -> None:

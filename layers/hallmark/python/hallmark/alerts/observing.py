@@ -325,6 +325,18 @@ def of_failed_monitor(event: drift.MonitorFailed, _: Around) -> Iterable[Observa
     )
 
 
+def of_recovered_monitor(event: drift.MonitorRecovered, _: Around) -> Iterable[Observation]:
+    """Say what a monitor that looks again means."""
+    yield _seen(
+        "MonitorFailed",
+        event.recovered_at,
+        bad=False,
+        subject=event.subject,
+        subject_name=event.subject_name,
+        monitor=event.monitor,
+    )
+
+
 def of_retraining(event: drift.RetrainingStarted, _: Around) -> Iterable[Observation]:
     """Say what a retraining that began means."""
     yield _seen("RetrainingSkipped", event.started_at, bad=False, monitor=event.monitor)

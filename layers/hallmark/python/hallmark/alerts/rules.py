@@ -176,6 +176,7 @@ TABLE: Mapping[str, Rule] = {
     drift.DRIFT_DETECTED: Rule(drift.MonitorReported, observing.of_drift),
     drift.DRIFT_CLEARED: Rule(drift.MonitorReported, observing.of_clearing),
     drift.MONITOR_FAILED: Rule(drift.MonitorFailed, observing.of_failed_monitor),
+    drift.MONITOR_RECOVERED: Rule(drift.MonitorRecovered, observing.of_recovered_monitor),
     drift.RETRAINING_STARTED: Rule(drift.RetrainingStarted, observing.of_retraining),
     drift.RETRAINING_SKIPPED: Rule(drift.RetrainingSkipped, observing.of_skipped_retraining),
     reviews.REVIEW_SCORE_LOW: Rule(reviews.ReviewScoreLow, observing.of_low_score),

@@ -46,7 +46,15 @@ class Told:
             model=f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{model}/1",
             model_name=model,
             criteria=[
-                gates.JudgedCriterion(name="f1", kind="absolute", outcome="failed", value=0.6, threshold=0.8, why="low")
+                gates.JudgedCriterion(
+                    name="f1",
+                    kind="absolute",
+                    outcome="failed",
+                    value=0.6,
+                    threshold=0.8,
+                    comparison="at_least",
+                    why="low",
+                )
             ],
             action="block",
             decided_at=now,

@@ -101,6 +101,7 @@ def test_the_picture_in_the_docs_is_drawn_from_what_is_sent(case: str) -> None:
     [
         (Reading(metric="m"), "no value"),
         (Reading(metric="m", value=0.5, threshold=0.6, comparison="at_least"), "0.5, must be at least 0.6"),
+        (Reading(metric="m", value=0.5, threshold=0.6), "0.5, threshold 0.6"),
         (Reading(metric="m", value=123456.0, unit="ms"), "123,456 ms"),
         (Reading(metric="m", value=0.00001234), "1.234e-05"),
         (

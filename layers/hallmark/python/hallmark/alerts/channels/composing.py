@@ -84,8 +84,9 @@ def describe_reading(reading: Reading) -> str:
     told = " ".join(parts)
     more = []
     if reading.threshold is not None:
-        comparison = _COMPARISONS.get(reading.comparison, reading.comparison.replace("_", " ") or "threshold")
-        more.append(f"must be {comparison} {_number(reading.threshold)}{unit}")
+        comparison = _COMPARISONS.get(reading.comparison, reading.comparison.replace("_", " "))
+        rule = f"must be {comparison}" if comparison else "threshold"
+        more.append(f"{rule} {_number(reading.threshold)}{unit}")
     if reading.baseline is not None:
         more.append(f"was {_number(reading.baseline)}{unit}")
     if reading.change_fraction is not None:

@@ -20,7 +20,7 @@ _CHARACTER = 7.4
 """Width of a letter of the picture's font at 15 px, on average."""
 _COLUMNS = int((_WIDTH - 2 * _MARGIN) / _CHARACTER)
 _LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
-_MARK = re.compile(r"\*([^*\n]+)\*|_([^_\n]+)_")
+_MARK = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)|(?<!\w)_([^_\n]+)_(?!\w)")
 _STYLE = (
     "text{font:15px Lato,'Segoe UI',Roboto,'Noto Sans','Noto Color Emoji',sans-serif;fill:#1d1c1d}"
     ".header{font-size:18px;font-weight:900}.small{font-size:13px;fill:#616061}"

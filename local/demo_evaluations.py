@@ -179,13 +179,18 @@ class Evaluations:
         return found
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._cloud.client("lambda").invoke(
-            FunctionName=self._outputs["QueryEvaluationsFunctionName"], Payload=json.dumps(question).encode()
-        )
-        payload: dict[str, Any] = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise EvaluationError(f"query_evaluations failed: {payload.get('errorMessage', payload)}")
-        return payload
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            answer = self._cloud.client("lambda").invoke(
+                FunctionName=self._outputs["QueryEvaluationsFunctionName"], Payload=json.dumps(question).encode()
+            )
+            payload: dict[str, Any] = json.loads(answer["Payload"].read())
+            if "FunctionError" not in answer:
+                return payload
+            # What a busy machine does not answer in time is no failure: it is asked again.
+            if payload.get("errorType") != "UnavailableError" or time.monotonic() > deadline:
+                raise EvaluationError(f"query_evaluations failed: {payload.get('errorMessage', payload)}")
+            time.sleep(_POLL_SECONDS)
 
     def _say(self, what: str) -> None:
         self._screen.print(Rule(what, align="left", style="magenta"))

@@ -48,8 +48,17 @@ class Deployed:
         return self.cloud.client(service)
 
     def ask(self, ask: str, **question: Any) -> dict[str, Any]:
-        """Ask the deployed query function of lineage, as the command line does."""
-        return self._ask("QueryLineageFunctionName", {"ask": ask, **question})
+        """Ask the deployed query function of lineage, as the command line does; again where it is busy."""
+
+        def look() -> dict[str, Any] | None:
+            try:
+                return self._ask("QueryLineageFunctionName", {"ask": ask, **question})
+            except AssertionError as error:
+                if error.args[0].get("errorType") != "UnavailableError":
+                    raise
+                return None
+
+        return self.eventually(look)
 
     def ask_evaluations(self, ask: str, **question: Any) -> dict[str, Any]:
         """Ask the deployed query function of evaluations, likewise."""

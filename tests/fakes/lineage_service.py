@@ -13,7 +13,19 @@ from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
 from hallmark.lineage.model import EdgeType, NodeKind
-from hallmark.lineage.questions import Answer, Direction, NodeSummary, Question, TraceAnswer, TracedEdge, TracedNode
+from hallmark.lineage.questions import (
+    Answer,
+    Candidates,
+    Direction,
+    NodeSummary,
+    Question,
+    ShowAnswer,
+    ShowQuestion,
+    TraceAnswer,
+    TracedEdge,
+    TracedNode,
+    TraceQuestion,
+)
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ACCOUNT = "arn:aws:sagemaker:us-east-1:111122223333"
@@ -92,6 +104,7 @@ class Lineage:
     def __init__(self) -> None:
         self.nodes: dict[str, TracedNode] = {}
         self.edges: list[TracedEdge] = []
+        self.attributes: dict[str, dict[str, Any]] = {}
 
     def node(
         self, kind: NodeKind, label: str, *, key: str = "", status: str | None = None, deleted: bool = False
@@ -130,6 +143,38 @@ class Lineage:
 
     def summary(self, key: str) -> NodeSummary:
         return NodeSummary(**self.nodes[key].model_dump(exclude={"depth"}))
+
+    def answer(self, question: Question) -> Answer:
+        """Answer a trace of one page, or what is known of a node; an unknown one has no candidates."""
+        assert isinstance(question, TraceQuestion | ShowQuestion)
+        if question.node not in self.nodes:
+            return Candidates(asked=question.node, reason="unknown", candidates=())
+        if isinstance(question, ShowQuestion):
+            return self.show(question.node)
+        held = Lineage()
+        held.nodes, held.edges = self.nodes, [edge for edge in self.edges if edge.valid_to is None]
+        whole = held.trace(question.node, question.direction)
+        kept = whole.nodes[: question.node_budget]
+        keys = {node.key for node in kept}
+        edges = tuple(edge for edge in whole.edges if {edge.source, edge.target} <= keys)
+        cut = len(kept) < len(whole.nodes)
+        return whole.model_copy(
+            update={"nodes": kept, "edges": edges, "complete": not cut, "resume": "further" if cut else None}
+        )
+
+    def show(self, key: str) -> ShowAnswer:
+        held = [edge for edge in self.edges if edge.valid_to is None]
+        upstream = tuple(edge for edge in held if edge.target == key)
+        downstream = tuple(edge for edge in held if edge.source == key)
+        around = {edge.source for edge in upstream} | {edge.target for edge in downstream}
+        return ShowAnswer(
+            node=self.summary(key),
+            attributes=self.attributes.get(key, {}),
+            history=(),
+            upstream=upstream,
+            downstream=downstream,
+            neighbours=tuple(self.summary(other) for other in sorted(around)),
+        )
 
     def trace(self, start: str, direction: Direction = Direction.UP) -> TraceAnswer:
         up = direction is Direction.UP

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.described_lineage import ENDPOINT, described
 from tests.fakes.lineage_service import CannedService
 from tests.unit.cli.test_commands import run
@@ -19,6 +21,25 @@ def test_an_export_writes_the_same_file_each_time(tmp_path: Path) -> None:
     assert [screen.code for screen in screens] == [0, 0]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert json.loads(files[0].read_text())
+
+
+@pytest.mark.parametrize("form", ["openlineage", "prov", "cyclonedx", "passport"])
+def test_every_format_is_written_and_says_the_same_each_time(form: str, tmp_path: Path) -> None:
+    files = [tmp_path / "one", tmp_path / "other"]
+    codes = [run(service(), "export", ENDPOINT, "--format", form, "-o", str(file)).code for file in files]
+
+    assert codes == [0, 0]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert b"wine-live" in files[0].read_bytes()
+
+
+def test_a_passport_has_the_picture_and_a_markdown_file_has_none(tmp_path: Path) -> None:
+    page, text = tmp_path / "wine.html", tmp_path / "wine.md"
+    for file in (page, text):
+        assert run(service(), "export", ENDPOINT, "-f", "passport", "-o", str(file)).code == 0
+
+    assert "<svg" in page.read_text()
+    assert text.read_text().startswith("# wine-live")
 
 
 def test_without_a_file_the_document_goes_to_the_screen() -> None:

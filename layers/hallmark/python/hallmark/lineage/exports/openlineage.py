@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from hallmark.lineage.exports.material import Material, instant_text, stable_uuid
+from hallmark.lineage.exports.material import VERSION, Material, instant_text, stable_uuid
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
 from hallmark.lineage.questions import NodeSummary, TracedEdge
 from hallmark.lineage.references import parse_arn
@@ -22,7 +21,7 @@ from hallmark.lineage.references import parse_arn
 SCHEMA_URL = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 FACETS_URN = "urn:hallmark:openlineage-facets:1-0-0"
 """Names the schema of our own facets, ``openlineage_facets.json``."""
-PRODUCER = f"urn:hallmark:{version('hallmark')}"
+PRODUCER = f"urn:hallmark:{VERSION}"
 
 _STANDARD_FACETS = {
     "version": "1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet",

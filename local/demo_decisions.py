@@ -251,8 +251,8 @@ class Decisions:
         return next((each for each in self._cloud.channels().slack.messages if word in each.text), None)
 
     def _incident(self) -> str | None:
-        found = [each for each in self._cloud.channels().pagerduty.incidents if "rift" in each.summary]
-        return found[0].summary if found else None
+        told = (each.events[0]["payload"]["summary"] for each in self._cloud.channels().pagerduty.incidents)
+        return next((str(summary) for summary in told if "rift" in summary), None)
 
     def _open_drift(self) -> str | None:
         answer = self._invoke("QueryAlertsFunctionName", {"ask": "open", "match": {"name": "DriftDetected"}})
@@ -261,7 +261,7 @@ class Decisions:
     def _copy_ledger(self, folder: Path) -> Path:
         """Copy the log's files; return the first bundle of entries."""
         s3, bucket = self._cloud.client("s3"), self._outputs["LedgerBucketName"]
-        bundles = []
+        bundles: list[Path] = []
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for each in page.get("Contents", ()):
                 file = folder / each["Key"]

@@ -25,7 +25,7 @@ from hallmark.drift.statistics.checks import (
     Statistic,
 )
 from hallmark.drift.statistics.judging import judge
-from hallmark.drift.statistics.looks import LookState
+from hallmark.drift.statistics.looks import HOURS_OF_A_YEAR, LookState
 from hallmark.drift.statistics.profiles import Kind, Profile
 from hallmark.errors import InvalidInputError
 from hallmark.events.drift import DriftFinding
@@ -409,3 +409,21 @@ def test_a_finding_fits_the_event_that_tells_of_it() -> None:
 
     assert DriftFinding(**fields).is_drifted
     assert all(norm.threshold > 0 for norm in NORMS.values())
+
+
+def test_a_quarter_of_hourly_looks_without_drift_has_no_alarm_and_would_have_had_many() -> None:
+    """Looks at 80 requests with 5 % errors, at a threshold that noise exceeds in every third window."""
+    random, quarter = np.random.default_rng(18), HOURS_OF_A_YEAR // 4
+    baseline = _numbers(np.repeat([0.0, 1.0], [1900, 100]))
+    errors = random.binomial(80, 0.05, quarter)
+    windows = {int(count): _numbers(np.repeat([0.0, 1.0], [80 - count, count])) for count in np.unique(errors)}
+    check = Check(feature="x", statistic=Statistic.RATE_INCREASE, threshold=0.001)
+    looks = LookState(horizon=HOURS_OF_A_YEAR)
+    alarms = by_window = 0
+    for count in errors.tolist():
+        (found,), looks = judge(baseline, windows[count], [check], looks)
+        alarms += found.is_drifted
+        by_window += (found.p_value or 1) <= check.alpha
+
+    assert (looks.looks, alarms) == (quarter, 0)
+    assert by_window > 5

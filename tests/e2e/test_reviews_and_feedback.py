@@ -6,10 +6,14 @@ import gzip
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from hallmark.aws.caller_proof import prove_caller
 from local.bedrock.published_corpora import SENTIMENT_PROMPT, RatedText, rated_texts
@@ -36,11 +40,18 @@ class Raters:
         self._clients: dict[str, tuple[Any, Any]] = {}
         for name in RATERS:
             iam.create_user(UserName=name)
+            allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+            iam.put_user_policy(UserName=name, PolicyName="feedback", PolicyDocument=document)
             key = iam.create_access_key(UserName=name)["AccessKey"]
             session = botocore.session.get_session()
             session.set_credentials(key["AccessKeyId"], key["SecretAccessKey"])
             sts = session.create_client("sts", region_name=cloud.region, endpoint_url=cloud.endpoint)
             self._clients[name] = (sts, session.get_credentials())
+
+    def credentials(self, name: str) -> Any:
+        """Return the keys of one of them."""
+        return self._clients[name][1]
 
     def ask(self, name: str, ask: str, **question: Any) -> dict[str, Any]:
         """Ask the deployed query function as one of them."""
@@ -137,6 +148,34 @@ def test_a_score_of_a_review_that_has_ended_and_one_in_nobodys_name_are_refused_
         raters.ask("rater-1", "score", **score)
     with pytest.raises(AssertionError, match="sign the question"):
         reviews(deployed, "score", **score)
+
+
+def post(deployed: Any, body: dict[str, Any], credentials: Any | None) -> tuple[int, dict[str, Any]]:
+    """Send feedback to the HTTP API, signed where there are credentials; return status and answer."""
+    url = urlsplit(deployed.outputs["ApiUrl"])
+    request = AWSRequest("POST", f"{deployed.outputs['ApiUrl']}/feedback", data=json.dumps(body).encode())
+    request.headers["Content-Type"] = "application/json"
+    if credentials is not None:
+        SigV4Auth(credentials, "execute-api", deployed.cloud.region).add_auth(request)
+    # The name of the API means nothing here: the port of the local cloud tells APIs apart by the header.
+    local = urlsplit(deployed.cloud.endpoint)
+    connection = HTTPConnection(local.hostname or "", local.port or 80, timeout=30)
+    headers = {**dict(request.headers.items()), "Host": url.netloc}
+    connection.request("POST", "/feedback", body=json.dumps(body), headers=headers)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read() or b"{}")
+
+
+def test_feedback_over_http_is_in_the_name_of_who_signed_it(deployed: Any, raters: Raters) -> None:
+    credentials = raters.credentials("rater-2")
+    request_id = f"http-{uuid.uuid4().hex[:8]}"
+
+    status, answer = post(deployed, {"request_id": request_id, "score": 1, "by": "user-7"}, credentials)
+    assert (status, answer.get("new")) == (202, True), answer
+    kept = reviews(deployed, "feedback", request_id=request_id)["feedback"]
+    assert kept[0]["given"]["by"].endswith(":user/rater-2 for user-7")
+    assert post(deployed, {"request_id": request_id, "score": 9}, credentials)[0] == 400
+    assert post(deployed, {"request_id": request_id, "score": 1}, None)[0] == 403
 
 
 class Production:

@@ -137,7 +137,7 @@ class DriftWatch(Construct):
             storage.allow_key(writes=True),
             storage.allow_publishing(),
             *self._allow_pipelines(),
-            environment={**self._memory, **bus},
+            environment={"DRIFT_TABLE_NAME": storage.table.table_name, **bus},
         )
         steps = {
             "PlanDriftWindow": planning,
@@ -225,7 +225,7 @@ class DriftWatch(Construct):
             self._storage.allow_key(writes=True),
             memory_mb=512,
             environment={
-                **self._memory,
+                "DRIFT_TABLE_NAME": self._storage.table.table_name,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
                 "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
             },

@@ -18,6 +18,7 @@ WITHOUT_RESOURCE = (
     "dynamodb:ListStreams",
     "cloudwatch:",
     "states:SendTask",
+    "sagemaker:SendPipelineExecutionStep",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",

@@ -27,6 +27,29 @@ OF_THE_POLICY = {"PromoteModels", "RejectModels"}
 # Every statement of every function's role: what it may do, in one word each. Removing or adding one fails here; that
 # the app works with these and no more is shown by the tests in tests/e2e, which run with IAM enforced.
 STATEMENTS = {
+    "plan_drift_window": [
+        "WriteOwnLog",
+        "UseMemory",
+        "GetFiles",
+        "PutFiles",
+        "TellMissingFromDenied",
+        "UseKey",
+        "ListSources",
+        "DescribeEndpoints",
+    ],
+    "profile_window": ["WriteOwnLog", "GetFiles", "PutFiles", "UseKey", "ReadSources", "ListSources", "UseMemory"],
+    "judge_drift": ["WriteOwnLog", "UseMemory", "GetFiles", "PutFiles", "TellMissingFromDenied", "UseKey", "Publish"],
+    "start_retraining": ["WriteOwnLog", "UseMemory", "UseKey", "Publish", "StartPipelines"],
+    "keep_score": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseMemory", "UseKey"],
+    "query_drift": [
+        "WriteOwnLog",
+        "UseMemory",
+        "GetFiles",
+        "TellMissingFromDenied",
+        "UseKey",
+        "StartLooks",
+        "FollowLooks",
+    ],
     "request_quality_gate": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "StartGates", "UseKey", "AnswerPipelineSteps"),
     ],

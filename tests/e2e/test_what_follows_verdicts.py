@@ -224,7 +224,7 @@ def test_a_training_job_that_diverges_is_stopped_and_its_curve_is_told(deployed:
 
     assert told["rule"] == "divergence"
     # Values within a second are one, their mean, and a busy machine may put two steps into one.
-    assert told["curve"][0] == [0, 2]
+    assert told["curve"][0] in ([0, 2], [0.5, 1.5])
     assert told["value"] > told["threshold"] > 0
     deployed.eventually(lambda: actions.training_status(name) == "Stopped")
     node = told["lineage"]["node"]["id"]

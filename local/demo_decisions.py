@@ -109,10 +109,10 @@ class Decisions:
         self._hallmark(("gate", "check", f"{GROUP}:3", "--stage", "staging", "--wait"), fails=True)
         self._screen.print(f"  ApprovalDescription: {self._package(package)['ApprovalDescription']}", markup=False)
         with self._part("wait for Slack"):
-            message = self._await(lambda: self._slack("staging"), "Slack was told of the gate")
+            message = self._await(lambda: self._slack(f"{GROUP}:3"), "Slack was told of the gate")
         self._say("the message as Slack's webhook got it")
         self._screen.print(message.text, markup=False)
-        self._screen.print_json(json.dumps(message.payload))
+        self._screen.print_json(json.dumps(message.body))
 
     def _promote_a_version(self) -> None:
         self._say("version 4: the labels as they are; it passes, and the gate of production looks at it too")

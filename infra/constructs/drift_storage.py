@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.constructs.kept import kept_bucket, kept_table
 from infra.constructs.lineage_storage import LineageStorage
 
 _PLANS_KEPT = cdk.Duration.days(30)
@@ -23,37 +23,12 @@ class DriftStorage(Construct):
         self.key = shared.key
         self.bus = shared.bus
         self.alarms = shared.alarms
-        self.table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=self.key,
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-        self.bucket = s3.Bucket(
+        self.table = kept_table(self, "Table", key=self.key)
+        self.bucket = kept_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
-                    noncurrent_version_expiration=cdk.Duration.days(30),
-                ),
+            key=self.key,
+            expiring=[
                 s3.LifecycleRule(prefix="plans/", expiration=_PLANS_KEPT),
                 s3.LifecycleRule(prefix="maps/", expiration=_PLANS_KEPT),
                 s3.LifecycleRule(prefix="profiles/", expiration=_PROFILES_KEPT),

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.constructs.kept import kept_bucket, kept_table
 from infra.constructs.lineage_storage import LineageStorage
 
 RUNS_INDEX = "runs"
@@ -47,44 +48,13 @@ class EvaluationStorage(Construct):
         self.key = shared.key
         self.bus = shared.bus
         self.alarms = shared.alarms
-        self.table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=self.key,
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
+        self.table = kept_table(self, "Table", key=self.key)
         self.table.add_global_secondary_index(
             index_name=RUNS_INDEX,
             partition_key=dynamodb.Attribute(name="listed", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="started_at", type=dynamodb.AttributeType.STRING),
         )
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
-                    noncurrent_version_expiration=cdk.Duration.days(30),
-                )
-            ],
-        )
+        self.bucket = kept_bucket(self, "Bucket", key=self.key)
         # That it wrote its output is the only sign that an evaluation job of Bedrock gives. Set here, because the
         # construct's own switch brings a function that may change the notifications of every bucket.
         resource = self.bucket.node.default_child

@@ -7,9 +7,10 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+
+from infra.constructs.kept import kept_bucket
 
 REVERSE_INDEX = "reverse"
 LOG_INDEX = "log"
@@ -41,24 +42,7 @@ class LineageStorage(Construct):
             )
         )
         self.table = self._table()
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
-                    noncurrent_version_expiration=cdk.Duration.days(30),
-                )
-            ],
-        )
+        self.bucket = kept_bucket(self, "Bucket", key=self.key)
         self.bus = events.EventBus(self, "Bus", description="What Hallmark found out")
         self.alarms = sns.Topic(
             self, "Alarms", display_name="Hallmark operations", master_key=self.key, enforce_ssl=True

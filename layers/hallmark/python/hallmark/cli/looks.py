@@ -50,6 +50,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.LABELING_JOB: Look("▷", "L", "labeling job", "labeling jobs", PREPARATION),
     NodeKind.BATCH_INFERENCE_JOB: Look("▷", "B", "batch inference job", "batch inference jobs", PREPARATION),
     NodeKind.JOB: Look("▷", "J", "job", "jobs", PREPARATION),
+    NodeKind.RUN: Look("▷", "R", "run", "runs", PREPARATION),
     NodeKind.TRAINING_JOB: Look("▶", "T", "training job", "training jobs", TRAINING),
     NodeKind.TUNING_JOB: Look("≫", "H", "tuning job", "tuning jobs", TRAINING),
     NodeKind.AUTOML_JOB: Look("≫", "A", "AutoML job", "AutoML jobs", TRAINING),
@@ -63,6 +64,8 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.MODEL_CARD: Look("◈", "c", "model card", "model cards", MODEL),
     NodeKind.CUSTOM_MODEL: Look("◆", "M", "custom model", "custom models", MODEL),
     NodeKind.FOUNDATION_MODEL: Look("◆", "f", "foundation model", "foundation models", MODEL),
+    NodeKind.REGISTERED_MODEL: Look("❖", "g", "registered model", "registered models", MODEL),
+    NodeKind.MODEL_VERSION: Look("◆", "n", "model version", "model versions", MODEL),
     NodeKind.ENDPOINT_CONFIG: Look("○", "o", "endpoint config", "endpoint configs", SERVING),
     NodeKind.ENDPOINT: Look("●", "O", "endpoint", "endpoints", SERVING),
     NodeKind.IMAGE: Look("▣", "I", "image", "images", SOURCE),
@@ -76,6 +79,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.REVIEW: Look("✎", "r", "review", "reviews", DECISION),
     NodeKind.FEEDBACK: Look("✉", "k", "feedback", "feedback", DATA),
     NodeKind.ALERT: Look("▲", "^", "alert", "alerts", DECISION),
+    NodeKind.ATTESTATION: Look("✓", "s", "attestation", "attestations", DECISION),
     NodeKind.USER: Look("@", "@", "user", "users", SOURCE),
 }
 

@@ -59,6 +59,10 @@ class NodeKind(StrEnum):
     REVIEW = "review"
     FEEDBACK = "feedback"
     ALERT = "alert"
+    RUN = "run"
+    REGISTERED_MODEL = "registered-model"
+    MODEL_VERSION = "model-version"
+    ATTESTATION = "attestation"
 
 
 RUN_KINDS = frozenset(
@@ -74,6 +78,7 @@ RUN_KINDS = frozenset(
         NodeKind.CUSTOMIZATION_JOB,
         NodeKind.BATCH_INFERENCE_JOB,
         NodeKind.EVALUATION,
+        NodeKind.RUN,
     }
 )
 """Kinds that run and end: once one of them has ended, no earlier status comes back."""

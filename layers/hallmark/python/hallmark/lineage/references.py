@@ -40,10 +40,21 @@ OWN_KINDS = frozenset(
         NodeKind.REVIEW,
         NodeKind.FEEDBACK,
         NodeKind.ALERT,
+        NodeKind.ATTESTATION,
     }
 )
 """Kinds that only Hallmark knows: ``hallmark:<kind>/<name>``."""
-_NOT_IN_ARNS = {NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.IMAGE, NodeKind.CODE, NodeKind.USER, *OWN_KINDS}
+FOREIGN_KINDS = frozenset({NodeKind.RUN, NodeKind.REGISTERED_MODEL, NodeKind.MODEL_VERSION})
+"""Kinds of other tools: ``<tool>:<the tool's own name>``."""
+_NOT_IN_ARNS = {
+    NodeKind.DATASET,
+    NodeKind.DATASET_VERSION,
+    NodeKind.IMAGE,
+    NodeKind.CODE,
+    NodeKind.USER,
+    *OWN_KINDS,
+    *FOREIGN_KINDS,
+}
 _KINDS_BY_WORD = {kind.value: kind for kind in NodeKind if kind not in _NOT_IN_ARNS} | {
     "tuningJob": NodeKind.TUNING_JOB,
     "user-profile": NodeKind.USER,

@@ -41,6 +41,7 @@ JUDGED_KINDS = frozenset(
         NodeKind.CUSTOM_MODEL,
         NodeKind.FOUNDATION_MODEL,
         NodeKind.TRAINING_JOB,
+        NodeKind.MODEL_VERSION,
     }
 )
 """Kinds about which something is said: what they came to, in evaluations, verdicts, alerts, is part of the material."""
@@ -57,6 +58,7 @@ EVIDENCE_KINDS = frozenset(
         NodeKind.REVIEW,
         NodeKind.FEEDBACK,
         NodeKind.ALERT,
+        NodeKind.ATTESTATION,
         NodeKind.MODEL_CARD,
     }
 )

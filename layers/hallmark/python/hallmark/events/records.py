@@ -23,7 +23,10 @@ class LineageNode(Published):
     kind: str = Field(min_length=1)
     """``model-package``, ``endpoint``, ``verdict`` …: a value of ``NodeKind``."""
     id: str = Field(min_length=1, max_length=2000)
-    """ARN, S3 URI, or ``hallmark:<kind>/<name>`` for what only Hallmark knows."""
+    """ARN, S3 URI, ``hallmark:<kind>/<name>`` for what only Hallmark knows, ``<tool>:<name>`` for another tool's."""
+    digest: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]{0,31}:[A-Za-z0-9+/=_-]{8,128}$")
+    """Of a dataset: its content, ``<algorithm>:<digest>``. The node is that content then, and equal digests of whatever
+    tool are the same content; one that is cut short (MLflow's eight digits) goes into the attributes instead."""
 
 
 class LineageFlow(Published):
@@ -43,6 +46,8 @@ class LineageSection(Published):
     node: LineageNode
     at: datetime
     """When it was so: part of the fact, so take it from what happened, not from the clock of a retry."""
+    since: datetime | None = None
+    """Since when its flows have held, where that is earlier: a run's start, in each event that tells of the run."""
     status: str | None = None
     attributes: dict[str, Any] = {}
     """snake_case names; JSON values; ``name`` is what people call it."""

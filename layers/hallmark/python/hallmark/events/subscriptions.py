@@ -34,6 +34,8 @@ BEDROCK_DETAIL_TYPES: Mapping[str, str] = {
 HALLMARK = "hallmark"
 RECORD = "record"
 """The word for events that carry a section ``lineage`` (hallmark/events/records.py)."""
+REPORT = "report"
+"""The word for what another tool tells: a section ``lineage`` and the tool (hallmark/events/reports.py)."""
 HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "EvaluationCompleted": "evaluation",
     # Told by hallmark/events/gates.py:
@@ -59,6 +61,8 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "AlertFired": RECORD,
     "AlertResolved": RECORD,
     "AlertAcknowledged": RECORD,
+    # Told by hallmark/events/reports.py:
+    "LineageReported": REPORT,
 }
 RESOURCES: Mapping[str, Mapping[str, str]] = {
     SAGEMAKER: SAGEMAKER_DETAIL_TYPES,

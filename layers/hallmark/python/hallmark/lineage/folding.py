@@ -15,6 +15,9 @@ WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_
 _MERGED = frozenset({"steps"})
 """Attributes that several observations add to, each a part."""
 
+_JOINED = frozenset({"inputs", "outputs"})
+"""Lists to which each observation of another tool's run may add: such tools tell of a run in parts."""
+
 _OF_ONE_MOMENT = frozenset(
     {"deployed_images", "failure_reason", "pending_config", "previous_approval_status", "updated_fields"}
 )
@@ -78,6 +81,8 @@ def fold(states: Sequence[RecordedState]) -> FoldedNode:
         for name, value in state.attributes.items():
             if name in _MERGED and isinstance(value, Mapping):
                 attributes[name] = _merge_steps(attributes.get(name, {}), value)
+            elif name in _JOINED and state.node.kind is NodeKind.RUN and isinstance(value, list):
+                attributes[name] = _join(attributes.get(name, []), value)
             else:
                 attributes[name] = value
     if (
@@ -96,6 +101,12 @@ def _merge_steps(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str,
         ended = earlier.get("status") in FINAL_STATUSES and step.get("status") not in FINAL_STATUSES
         merged[name] = {**step, **earlier} if ended else {**earlier, **step}
     return dict(sorted(merged.items()))
+
+
+def _join(known: list[Any], told: list[Any]) -> list[Any]:
+    """Return what both lists name, each use once: as it was told last."""
+    uses = {(use.get("role"), use.get("uri"), use.get("version")): use for use in (*known, *told)}
+    return [uses[key] for key in sorted(uses, key=str)]
 
 
 def changes(states: Sequence[RecordedState]) -> list[Change]:

@@ -182,16 +182,35 @@ class _Completion:
         entry: dict[str, Any] = {"role": use.role, "uri": place.id}
         if use.content_type:
             entry["content_type"] = use.content_type
-        node = place
-        if place.id.startswith("s3://"):
-            snapshot = self._snapshot(place.id, use.as_of)
-            node = self._describe(place, snapshot, use, entry)
+        for content in self._contents_of(place, use, entry):
+            if use.produced:
+                self._flow(self._draft.subject, content, EdgeType.PRODUCED, use.role, use.as_of or self._draft.at)
+            else:
+                self._flow(content, self._draft.subject, EdgeType.CONTRIBUTED_TO, use.role)
         if use.listed:
             self._draft.attributes.setdefault(use.listed, []).append(entry)
-        if use.produced:
-            self._flow(self._draft.subject, node, EdgeType.PRODUCED, use.role, use.as_of or self._draft.at)
-        else:
-            self._flow(node, self._draft.subject, EdgeType.CONTRIBUTED_TO, use.role)
+
+    def _contents_of(self, place: NodeRef, use: DataUse, entry: dict[str, Any]) -> list[NodeRef]:
+        """Return what was used: what whoever tells says, and what a look at the place shows; each joins others."""
+        when = use.as_of or self._draft.at if use.produced else self._since
+        told = self._told(place, use.digest, entry, when) if use.digest else None
+        if use.announced:
+            entry["announced"] = True
+            return [] if told is None else [told]
+        if not place.id.startswith("s3://"):
+            return [told or place]
+        seen = self._describe(place, self._snapshot(place.id, use.as_of), use, entry)
+        if told is None or seen == told:
+            return [seen]
+        return [told] if seen == place else [told, seen]
+
+    def _told(self, place: NodeRef, digest: str, entry: dict[str, Any], when: datetime) -> NodeRef:
+        """Add the version whose digest somebody else told."""
+        version = version_ref(place.id, digest)
+        entry.update(version=version.id, digest=digest)
+        self._add_state(NodeState(node=version, attributes={"uri": place.id, "digest": digest}))
+        self._flow(place, version, EdgeType.ASSOCIATED_WITH, "version", when)
+        return version
 
     def _describe(self, place: NodeRef, snapshot: Snapshot, use: DataUse, entry: dict[str, Any]) -> NodeRef:
         """Add the version that a snapshot shows; return the node that the use is an edge to."""

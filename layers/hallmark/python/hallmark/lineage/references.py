@@ -130,16 +130,24 @@ def sibling_ref(arn: str, kind: NodeKind, name: str) -> NodeRef:
 
 @lru_cache(maxsize=4096)
 def dataset_id(uri: str) -> str:
-    """Return the one spelling of a dataset's URI: no trailing slash, no doubled slash, ``s3://`` for S3's own hosts."""
+    """Return the one spelling of a dataset's URI.
+
+    No trailing slash, no doubled slash, the scheme in lower case; ``s3://`` for Hadoop's ``s3a`` and ``s3n``, and for
+    S3's own hosts.
+    """
     scheme, separator, rest = uri.strip().partition("://")
     if not separator:
         return uri.strip()
+    scheme = scheme.lower()
+    if scheme in _S3_SCHEMES:
+        scheme = "s3"
     host = _S3_HOST.match(rest) if scheme == "https" else None
     if host is not None:
         scheme, rest = "s3", f"{host['bucket'] or ''}/{rest[host.end() :]}".lstrip("/")
     return f"{scheme}://{re.sub('/+', '/', rest).rstrip('/')}"
 
 
+_S3_SCHEMES = frozenset({"s3a", "s3n"})
 _S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?/")
 """``bucket.s3.region.amazonaws.com/key`` and ``s3.region.amazonaws.com/bucket/key``: SageMaker takes both for model
 data (SageMaker API reference, ContainerDefinition, pattern of ModelDataUrl)."""

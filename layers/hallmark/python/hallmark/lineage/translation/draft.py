@@ -26,6 +26,10 @@ class DataUse(NamedTuple):
     as_of: datetime | None
     listed: str | None = None
     content_type: str | None = None
+    digest: str | None = None
+    """Of the content, where whoever tells of the use knows it."""
+    announced: bool = False
+    """The subject is going to write there: what lies there now is not of its making."""
 
 
 class ImageUse(NamedTuple):
@@ -67,6 +71,10 @@ class FactDraft:
     def flows_out(self, target: NodeRef, kind: EdgeType, role: str = "", **details: Any) -> None:
         """Add an edge that leaves the subject."""
         self._add(self.subject, target, kind, role, details)
+
+    def belongs(self, place: NodeRef, version: NodeRef) -> None:
+        """Add the edge from a place to a content that has lain there."""
+        self._add(place, version, EdgeType.ASSOCIATED_WITH, "version", {})
 
     def made_by(self, who: Section | None) -> None:
         """Add the person behind the subject: ``CreatedBy`` or ``LastModifiedBy`` of SageMaker's answers."""

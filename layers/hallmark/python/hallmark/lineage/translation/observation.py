@@ -10,7 +10,7 @@ from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event
 from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
-from hallmark.events.subscriptions import RECORD
+from hallmark.events.subscriptions import RECORD, REPORT
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
 from hallmark.lineage.references import REUSABLE_KINDS, parse_arn, resource_ref
 from hallmark.lineage.translation import bedrock, evaluations, jobs, pipelines, records, registry
@@ -209,7 +209,9 @@ _RULES: Mapping[str, _Rule] = {
     ),
 }
 
-_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation", RECORD})
+_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation", RECORD, REPORT})
+_TOLD_WHOLE = frozenset({RECORD, REPORT})
+"""Words of events that say all there is to say."""
 
 _ROUNDING = timedelta(seconds=1)
 """Events and answers may cut or round fractions of a second."""
@@ -237,10 +239,10 @@ def subject_of(event: Event) -> Subject:
     Raises:
         InvalidInputError: There is no ARN anywhere.
     """
-    if event.resource == RECORD:
+    if event.resource in _TOLD_WHOLE:
         section = records.read_section(event.detail)
         node = section.node
-        return Subject(RECORD, records.kind_of_node(node), node.id, section.status, node.id)
+        return Subject(event.resource, records.kind_of_node(node), node.id, section.status, node.id)
     found = read_resource(event.resource, event.detail)
     rule = _RULES[event.resource]
     wanted = "/execution/" if rule.kind is NodeKind.PIPELINE_EXECUTION else ""
@@ -262,7 +264,7 @@ def subject_of(event: Event) -> Subject:
 
 def needs_description(subject: Subject) -> bool:
     """Tell whether Describe would add anything to what the event says already."""
-    if subject.resource == RECORD:
+    if subject.resource in _TOLD_WHOLE:
         return False
     rule = _RULES[subject.resource]
     if rule.described == "final":
@@ -321,6 +323,8 @@ def draft_fact(
     """
     if resource == RECORD:
         return records.draft_record(detail or {})
+    if resource == REPORT:
+        return records.draft_report(detail or {})
     rule = _RULES[resource]
     told = _draft(rule, resource, arn, _tagged(resource, detail, tags), event_time) if detail is not None else None
     if description is None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hallmark.aws.ledger_files import S3LogFiles
-from hallmark.aws.ledger_reading import Ed25519Signatures
+from hallmark.aws.ledger_reading import NoteSignatures
 from hallmark.ledger.merkle import hash_leaf, verify_inclusion
 from hallmark.ledger.notes import read_verifier_key, verify_checkpoint
 from hallmark.ledger.verifying import verify_log
@@ -49,7 +49,7 @@ def sealed(deployed: Any) -> str:
 
 def test_a_fact_is_in_the_log_and_its_proof_leads_to_the_signed_root(deployed: Any, sealed: str) -> None:
     said = ask(deployed, ask="proof", entry=sealed)
-    checkpoint = verify_checkpoint(said["checkpoint"], [read_verifier_key(said["keys"][0])], Ed25519Signatures())
+    checkpoint = verify_checkpoint(said["checkpoint"], [read_verifier_key(said["keys"][0])], NoteSignatures())
     proof = [b64decode(value) for value in said["proof"]]
 
     verify_inclusion(said["entry"], checkpoint.size, hash_leaf(b64decode(said["content"])), proof, checkpoint.root)
@@ -64,10 +64,10 @@ def test_the_whole_log_verifies_and_a_changed_byte_does_not(deployed: Any, seale
     def read(path: str) -> bytes | None:
         return cache.setdefault(path, files.read(path))
 
-    assert verify_log(read, keys, Ed25519Signatures()).is_whole
+    assert verify_log(read, keys, NoteSignatures()).is_whole
     path = next(path for path in cache if path.startswith("tile/entries/"))
     cache[path] = (cache[path] or b"").replace(b'"kind":"fact"', b'"kind":"fake"', 1)
-    assert [damage.path for damage in verify_log(read, keys, Ed25519Signatures()).damages] == [path]
+    assert [damage.path for damage in verify_log(read, keys, NoteSignatures()).damages] == [path]
 
 
 def test_sealing_the_same_facts_again_adds_nothing(deployed: Any, sealed: str) -> None:

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from hallmark.aws.ledger_files import S3LogFiles
 from hallmark.errors import HallmarkError
-from hallmark.ledger.notes import ED25519, VerifierKey
+from hallmark.ledger.notes import ED25519, ML_DSA_44, VerifierKey
 from hallmark.ledger.tiles import Read
 
 
-class Ed25519Signatures:
-    """Checks signatures by Ed25519."""
+class NoteSignatures:
+    """Checks the signatures that notes carry: Ed25519, and cosignatures by ML-DSA-44."""
 
     def verify(self, key: VerifierKey, message: bytes, signature: bytes) -> bool:
         """Tell whether a key made a signature.
 
         Raises:
-            HallmarkError: The key is of another type.
+            HallmarkError: The key is of another type, or the library on this machine cannot check it.
         """
-        if key.kind != ED25519:
-            raise HallmarkError(f"the key {key.name} is of type {key.kind}: only Ed25519 ({ED25519}) is checked here")
+        make = _PUBLIC_KEYS.get(key.kind)
+        if make is None:
+            known = ", ".join(map(str, _PUBLIC_KEYS))
+            raise HallmarkError(f"the key {key.name} is of type {key.kind}: signatures of types {known} are checked")
         try:
-            Ed25519PublicKey.from_public_bytes(key.key).verify(signature, message)
+            make(key.key).verify(signature, message)
+        except UnsupportedAlgorithm as error:
+            raise HallmarkError(
+                f"the signature of {key.name} cannot be checked here: {error} Install the library cryptography "
+                "from its wheels, or leave this key out"
+            ) from error
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+_PUBLIC_KEYS: Mapping[int, Callable[[bytes], Ed25519PublicKey | MLDSA44PublicKey]] = {
+    ED25519: Ed25519PublicKey.from_public_bytes,
+    # With an empty context (tlog-cosignature, "ML-DSA-44 signed message").
+    ML_DSA_44: MLDSA44PublicKey.from_public_bytes,
+}
 
 
 def log_reader(place: str, s3: Callable[[], Any]) -> Read:

@@ -11,11 +11,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hallmark.aws.ledger_reading import Ed25519Signatures
+from hallmark.aws.ledger_reading import NoteSignatures
 from hallmark.cli.session import FAILED, fail, guard, print_json
 from hallmark.errors import HallmarkError
 from hallmark.ledger.merkle import hash_leaf, verify_consistency, verify_inclusion
-from hallmark.ledger.notes import VerifierKey, read_verifier_key, verify_checkpoint
+from hallmark.ledger.notes import VerifierKey, read_verifier_key, signing_keys, verify_checkpoint
 from hallmark.ledger.verifying import Verification, verify_log
 
 ledger = typer.Typer(
@@ -77,7 +77,7 @@ def verify(
 
         found: Verification = guard(
             context,
-            lambda service: verify_log(service.read_log(where), trusted, Ed25519Signatures(), since=old, progress=told),
+            lambda service: verify_log(service.read_log(where), trusted, NoteSignatures(), since=old, progress=told),
         )
     if as_json:
         print_json(_verification(found, where))
@@ -99,7 +99,7 @@ def prove(
 
     def check() -> None:
         keys = [read_verifier_key(line) for line in said["keys"]]
-        checkpoint = verify_checkpoint(said["checkpoint"], keys[:1], Ed25519Signatures())
+        checkpoint = verify_checkpoint(said["checkpoint"], keys, NoteSignatures())
         proof = [b64decode(value) for value in said["proof"]]
         verify_inclusion(said["entry"], checkpoint.size, hash_leaf(content), proof, checkpoint.root)
 
@@ -131,7 +131,7 @@ def consistency(
     said = _ask(context, {"ask": "consistency", "old": old, "new": new})
 
     def check() -> None:
-        keys = [read_verifier_key(line) for line in said["keys"]][:1]
+        keys = [read_verifier_key(line) for line in said["keys"]]
         notes = said["checkpoints"]
         missing = [size for size in (said["old"], said["new"]) if str(size) not in notes]
         if missing:
@@ -139,7 +139,8 @@ def consistency(
                 f"no checkpoint of {missing[0]} entries was signed: `hallmark ledger status` tells a size"
             )
         first, second = (
-            verify_checkpoint(notes[str(size)], keys, Ed25519Signatures()) for size in (said["old"], said["new"])
+            verify_checkpoint(note, signing_keys(note, keys), NoteSignatures())
+            for note in (notes[str(said["old"])], notes[str(said["new"])])
         )
         proof = [b64decode(value) for value in said["proof"]]
         verify_consistency(first.size, second.size, first.root, second.root, proof)
@@ -194,7 +195,7 @@ def _call(context: typer.Context, function: str, payload: dict[str, Any]) -> dic
 
 
 def _keys(context: typer.Context, given: list[str] | None) -> list[VerifierKey]:
-    lines = given or _ask(context, {"ask": "status"})["keys"][:1]
+    lines = given or _ask(context, {"ask": "status"})["keys"]
     try:
         return [read_verifier_key(line) for line in lines]
     except HallmarkError as error:

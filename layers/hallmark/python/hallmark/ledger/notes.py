@@ -200,6 +200,18 @@ def verify_checkpoint(content: str, keys: Sequence[VerifierKey], verifier: Verif
     return checkpoint
 
 
+def signing_keys(content: str, keys: Sequence[VerifierKey]) -> list[VerifierKey]:
+    """Return whose signatures an earlier checkpoint must have: the log's own key, and of the others those that signed.
+
+    A cosigner that came later has signed nothing before.
+
+    Raises:
+        NoteError: It is no signed note.
+    """
+    signed = {(line.name, line.key_id) for line in read_note(content).signatures}
+    return [*keys[:1], *(key for key in keys[1:] if (key.name, key.key_id) in signed)]
+
+
 def _signed_message(key: VerifierKey, checkpoint: Checkpoint, text: str, timestamp: int) -> bytes:
     if key.kind == ED25519:
         return text.encode()

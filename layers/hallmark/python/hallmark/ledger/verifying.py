@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hallmark.ledger.entries import content_path, read_entry
 from hallmark.ledger.merkle import EMPTY_ROOT, hash_leaf, perfect_root, root_of
-from hallmark.ledger.notes import Checkpoint, NoteError, Verifier, VerifierKey, verify_checkpoint
+from hallmark.ledger.notes import Checkpoint, NoteError, Verifier, VerifierKey, signing_keys, verify_checkpoint
 from hallmark.ledger.sequencing import CHECKPOINT, kept_checkpoint
 from hallmark.ledger.tiles import (
     TILE_HEIGHT,
@@ -81,7 +81,9 @@ def verify_log(
         return Verification(None, 0, (Damage(CHECKPOINT, None, "is missing"),))
     try:
         checkpoint = verify_checkpoint(content.decode(errors="replace"), keys, verifier)
-        old = verify_checkpoint(since, keys, verifier) if since is not None else None
+        old = None
+        if since is not None:
+            old = verify_checkpoint(since, signing_keys(since, keys), verifier)
     except NoteError as error:
         return Verification(None, 0, (Damage(CHECKPOINT, None, str(error)),))
     walk = _Walk(read, checkpoint, old, progress)

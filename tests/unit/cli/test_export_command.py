@@ -1,17 +1,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pypdfium2
 import pytest
 
+from hallmark.aws.deployed import DeploymentError
 from tests.fakes.described_lineage import ENDPOINT, described
 from tests.fakes.lineage_service import CannedService
 from tests.unit.cli.test_commands import run
 
+LEDGER = {"origin": "hallmark/1/eu/ledger", "size": 7, "root": "ab" * 32, "keys": ["hallmark/1+1a2b+KEY"]}
 
-def service() -> CannedService:
-    return CannedService(described().answer)
+
+def service(ledger: dict[str, Any] | None = None) -> CannedService:
+    def answer(output: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        if ledger is None:
+            raise DeploymentError("the stack HallmarkLedger is not deployed")
+        return ledger
+
+    return CannedService(described().answer, functions=answer)
 
 
 def test_an_export_writes_the_same_file_each_time(tmp_path: Path) -> None:
@@ -23,7 +34,7 @@ def test_an_export_writes_the_same_file_each_time(tmp_path: Path) -> None:
     assert json.loads(files[0].read_text())
 
 
-@pytest.mark.parametrize("form", ["openlineage", "prov", "cyclonedx", "passport"])
+@pytest.mark.parametrize("form", ["openlineage", "prov", "cyclonedx", "model-card", "passport", "annex-iv"])
 def test_every_format_is_written_and_says_the_same_each_time(form: str, tmp_path: Path) -> None:
     files = [tmp_path / "one", tmp_path / "other"]
     codes = [run(service(), "export", ENDPOINT, "--format", form, "-o", str(file)).code for file in files]
@@ -40,6 +51,56 @@ def test_a_passport_has_the_picture_and_a_markdown_file_has_none(tmp_path: Path)
 
     assert "<svg" in page.read_text()
     assert text.read_text().startswith("# wine-live")
+
+
+def test_a_passport_names_the_ledger_in_which_all_of_it_is_sealed(tmp_path: Path) -> None:
+    file = tmp_path / "wine.md"
+    run(service(LEDGER), "export", ENDPOINT, "-f", "passport", "-o", str(file))
+
+    assert "ab" * 32 in file.read_text()
+    assert "hallmark/1+1a2b+KEY" in file.read_text()
+
+
+def test_a_passport_without_a_ledger_says_that_it_was_not_asked(tmp_path: Path) -> None:
+    file = tmp_path / "wine.md"
+    screen = run(service(), "export", ENDPOINT, "-f", "passport", "-o", str(file))
+
+    assert screen.code == 0
+    assert "HallmarkLedger is not deployed" in screen.err
+    assert "the ledger was not asked" in file.read_text()
+
+
+@pytest.mark.parametrize("form", ["passport", "annex-iv"])
+def test_pages_become_pdf_and_a_picture_of_their_first_sheet_by_the_name_of_the_file(form: str, tmp_path: Path) -> None:
+    sheets, picture = tmp_path / "wine.pdf", tmp_path / "wine.png"
+    for file in (sheets, picture):
+        assert run(service(LEDGER), "export", ENDPOINT, "-f", form, "-o", str(file)).code == 0
+    document = pypdfium2.PdfDocument(sheets)
+    text = " ".join(document[number].get_textpage().get_text_range() for number in range(len(document)))
+
+    for told in ("wine-live", "2b00bbbb", "Where it came from"):
+        assert told in text, told
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_page_makes_the_same_pdf(tmp_path: Path) -> None:
+    files = [tmp_path / "one.pdf", tmp_path / "other.pdf"]
+    for file in files:
+        run(service(LEDGER), "export", ENDPOINT, "-f", "passport", "-o", str(file))
+
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_people_say_is_read_from_a_file_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    wrong, page = tmp_path / "wrong.yaml", tmp_path / "annex.md"
+    wrong.write_text("points: {1z: {text: x}}")
+    example = Path(__file__).parents[3] / "examples" / "annex-iv.yaml"
+
+    screen = run(service(), "export", ENDPOINT, "-f", "annex-iv", "--statements", str(wrong))
+    assert (screen.code, "points is '1z'" in screen.err or "points is 1z" in screen.err) == (1, True)
+    assert run(service(), "export", ENDPOINT, "-f", "annex-iv", "--statements", str(tmp_path / "none")).code == 1
+    assert run(service(), "export", ENDPOINT, "-f", "annex-iv", "--statements", str(example), "-o", str(page)).code == 0
+    assert "A forest of decision trees" in page.read_text()
 
 
 def test_without_a_file_the_document_goes_to_the_screen() -> None:

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 from hallmark.lineage.exports.holes import holes
 from hallmark.lineage.exports.material import Material, gather
-from hallmark.lineage.exports.passport import passport, passport_html, passport_markdown
+from hallmark.lineage.exports.pages import page_html, page_markdown
+from hallmark.lineage.exports.passport import passport
 from hallmark.lineage.model import NodeKind
 from tests.fakes.described_lineage import ANA, ENDPOINT, PACKAGE, TRAINING, described
 from tests.fakes.lineage_service import ACCOUNT, RAW, Lineage, shipped_twice
@@ -48,7 +49,7 @@ def sentences(material: Material) -> list[str]:
 
 
 def test_a_page_tells_all_that_is_asked_of_a_model(material: Material) -> None:
-    text = " ".join(Page(passport_html(material, PICTURE)).text.split())
+    text = " ".join(Page(page_html(passport(material), PICTURE)).text.split())
 
     for told in (
         "wine-live",
@@ -74,7 +75,7 @@ def test_a_page_tells_all_that_is_asked_of_a_model(material: Material) -> None:
 
 
 def test_a_page_is_well_formed_and_loads_and_runs_nothing(material: Material) -> None:
-    text = passport_html(material, PICTURE)
+    text = page_html(passport(material), PICTURE)
     page = Page(text)
 
     assert page.open == []
@@ -91,7 +92,7 @@ def test_no_text_of_a_lineage_becomes_part_of_the_page() -> None:
     lineage.attributes[package] = {"approval_description": evil, "created_by": evil}
     lineage.attributes[job] = {"hyperparameters": {evil: evil}, "metrics": {evil: 1.0}}
     lineage.flow(job, package, evil)
-    page = Page(passport_html(material_of(lineage, package), PICTURE))
+    page = Page(page_html(passport(material_of(lineage, package)), PICTURE))
 
     assert "img" not in page.seen
     assert evil in page.text
@@ -133,7 +134,7 @@ def test_a_commit_that_only_the_job_tells_of_is_no_hole() -> None:
 
 def test_a_page_that_was_cut_says_so_first_and_claims_no_absence() -> None:
     cut = material_of(described(), ENDPOINT, nodes=4)
-    text = passport_html(cut, PICTURE)
+    text = page_html(passport(cut), PICTURE)
 
     assert "This page is not whole: only the nearest 4 nodes" in text
     assert "No evaluation is known among what was read." in sentences(cut)
@@ -141,7 +142,7 @@ def test_a_page_that_was_cut_says_so_first_and_claims_no_absence() -> None:
 
 
 def test_the_text_has_the_same_sections_and_no_markup_of_others(material: Material) -> None:
-    text, made = passport_markdown(material), passport(material)
+    text, made = page_markdown(passport(material)), passport(material)
 
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [s.title for s in made.sections]
     assert "sha256:2b00bbbb" in text
@@ -152,10 +153,10 @@ def test_the_text_has_the_same_sections_and_no_markup_of_others(material: Materi
 
 def test_any_node_has_a_passport() -> None:
     for node in (PACKAGE, TRAINING, RAW, f"{ACCOUNT}:model/wine-v2"):
-        assert Page(passport_html(material_of(shipped_twice(), node), PICTURE)).open == []
+        assert Page(page_html(passport(material_of(shipped_twice(), node)), PICTURE)).open == []
 
 
 def test_the_same_material_gives_the_same_bytes() -> None:
-    pages = {passport_html(material_of(described(), ENDPOINT), PICTURE) for _ in range(2)}
+    pages = {page_html(passport(material_of(described(), ENDPOINT)), PICTURE) for _ in range(2)}
 
     assert len(pages) == 1

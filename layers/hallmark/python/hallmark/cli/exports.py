@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from hallmark.cli import screens
+from hallmark.cli.pictures.pdf import first_sheet_png, page_pdf
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
 from hallmark.cli.session import fail, guard
 from hallmark.cli.times import read_time
+from hallmark.errors import HallmarkError
+from hallmark.lineage.exports.annex_iv import Statements, annex_iv, annex_iv_json, annex_iv_page, read_statements
 from hallmark.lineage.exports.cyclonedx import cyclonedx
 from hallmark.lineage.exports.material import Material, document_text, gather
+from hallmark.lineage.exports.model_card import model_card
 from hallmark.lineage.exports.openlineage import openlineage
-from hallmark.lineage.exports.passport import passport_html, passport_markdown
+from hallmark.lineage.exports.pages import Page, page_html, page_markdown
+from hallmark.lineage.exports.passport import Proofs, passport
 from hallmark.lineage.exports.prov import prov_json
 from hallmark.lineage.questions import Candidates
 
@@ -36,20 +42,16 @@ class Format(StrEnum):
     OPENLINEAGE = "openlineage"
     PROV = "prov"
     CYCLONEDX = "cyclonedx"
+    MODEL_CARD = "model-card"
     PASSPORT = "passport"
+    ANNEX_IV = "annex-iv"
 
 
-def _page(material: Material) -> str:
-    title = f"Origin of {material.start.label}"
-    scene = compose(title, material.nodes, material.edges, material.start.key, cut=not material.complete)
-    return passport_html(material, draw_svg(scene))
-
-
-_WRITERS: dict[Format, Callable[[Material], str]] = {
-    Format.OPENLINEAGE: lambda material: document_text(openlineage(material)),
-    Format.PROV: lambda material: document_text(prov_json(material)),
-    Format.CYCLONEDX: lambda material: document_text(cyclonedx(material)),
-    Format.PASSPORT: _page,
+_DOCUMENTS: dict[Format, Callable[[Material], object]] = {
+    Format.OPENLINEAGE: openlineage,
+    Format.PROV: prov_json,
+    Format.CYCLONEDX: cyclonedx,
+    Format.MODEL_CARD: model_card,
 }
 
 
@@ -62,33 +64,94 @@ def export(
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="The graph as it held then")] = None,
     known_at: Annotated[str | None, typer.Option(metavar="TIME", help="Only what had been learned by then")] = None,
     nodes: Annotated[int, typer.Option(min=1, max=10_000, help="Nodes that are read at most, one by one")] = 300,
+    statements: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="annex-iv: what only people know (examples/annex-iv.yaml)")
+    ] = None,
 ) -> None:
     """Write a node's lineage for other tools, or as a page for people. Exit code 3: not all of it was read.
 
-    openlineage: run events. prov: W3C PROV-JSON. cyclonedx: a bill of materials with model cards. passport: one page
-    that can be printed (.html), or a text (.md).
+    openlineage: run events. prov: W3C PROV-JSON. cyclonedx: a bill of materials with model cards. model-card: the
+    content of a SageMaker model card. passport: one page on a model. annex-iv: the technical documentation that the EU
+    AI Act asks for. The name of a page's file tells what it becomes: .html, .md, .pdf, .png (its first sheet), and
+    .json for annex-iv.
     """
+    said = _statements(context, statements) if form is Format.ANNEX_IV else Statements()
     when, known = _time(as_of, "--as-of"), _time(known_at, "--known-at")
     material = guard(context, lambda service: gather(service.ask, node, as_of=when, known_at=known, nodes=nodes))
     if isinstance(material, Candidates):
         context.obj.errors.print(screens.candidates_screen(material), soft_wrap=True)
         raise typer.Exit(NOT_TOLD)
-    markdown = form is Format.PASSPORT and output is not None and output.suffix == ".md"
-    text = passport_markdown(material) if markdown else _WRITERS[form](material)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_bytes(text.encode())
-        except OSError as error:
-            fail(context, f"{output}: {error.strerror}: choose another --output")
-        context.obj.screen.print(f"{output}: {material.start.label}, {len(material.nodes)} nodes", markup=False)
+    try:
+        proofs = _proofs(context) if form is Format.PASSPORT else None
+        written = _written(material, form, output.suffix if output else ".html", said, proofs)
+    except HallmarkError as error:
+        fail(context, str(error))
+    _put(context, written, output, f"{material.start.label}, {len(material.nodes)} nodes")
     if not material.complete:
         for missing in material.cut:
             context.obj.errors.print(f"INCOMPLETE: {missing}", style="bold yellow", markup=False, soft_wrap=True)
         context.obj.errors.print("Read more with --nodes", style="yellow")
         raise typer.Exit(CUT)
+
+
+def _written(material: Material, form: Format, suffix: str, said: Statements, proofs: Proofs | None) -> bytes:
+    """Return a document as the bytes of a file with a suffix.
+
+    Raises:
+        HallmarkError: There is nothing to write of this kind, or no way to write it.
+    """
+    if form in _DOCUMENTS:
+        return document_text(_DOCUMENTS[form](material)).encode()
+    if form is Format.ANNEX_IV:
+        made = annex_iv(material, said)
+        if suffix == ".json":
+            return document_text(annex_iv_json(made)).encode()
+        return _page(annex_iv_page(made), suffix, material)
+    return _page(passport(material, proofs), suffix, material)
+
+
+def _page(page: Page, suffix: str, material: Material) -> bytes:
+    if suffix == ".md":
+        return page_markdown(page).encode()
+    title = f"Origin of {material.start.label}"
+    picture = draw_svg(compose(title, material.nodes, material.edges, material.start.key, cut=not material.complete))
+    if suffix not in {".pdf", ".png"}:
+        return page_html(page, picture).encode()
+    sheets = page_pdf(page, picture)
+    return sheets if suffix == ".pdf" else first_sheet_png(sheets)
+
+
+def _proofs(context: typer.Context) -> Proofs | None:
+    """Return how the ledger stands; None, and a word on the screen, where it cannot be asked."""
+    try:
+        said = context.obj.connect().call("QueryLedgerFunctionName", "HallmarkLedger", {"ask": "status"})
+    except HallmarkError as error:
+        context.obj.errors.print(f"The ledger was not asked: {error}", style="yellow", markup=False, soft_wrap=True)
+        return None
+    return Proofs(said["origin"], said["size"], said["root"], tuple(said["keys"]))
+
+
+def _put(context: typer.Context, written: bytes, output: Path | None, what: str) -> None:
+    if output is None:
+        sys.stdout.write(written.decode())
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(written)
+    except OSError as error:
+        fail(context, f"{output}: {error.strerror}: choose another --output")
+    context.obj.screen.print(f"{output}: {what}", markup=False)
+
+
+def _statements(context: typer.Context, file: Path | None) -> Statements:
+    if file is None:
+        return Statements()
+    try:
+        return read_statements(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        fail(context, f"{file}: {error}: name a YAML file, as examples/annex-iv.yaml is one")
+    except HallmarkError as error:
+        fail(context, f"{file}: {error}")
 
 
 def _time(text: str | None, option: str) -> datetime | None:

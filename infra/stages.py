@@ -102,7 +102,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         queues=alerts.queues,
         api=api.http,
-        acting=alerts.engine.acting_for_channels,
+        acting=alerts.engine.acting,
     )
     cdk.Tags.of(app).add("application", "hallmark")
     return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels)

@@ -67,16 +67,14 @@ def answer(request: DecideRequest, person: Person) -> dict[str, Any]:
 def override(request: OverrideRequest, person: Person) -> dict[str, Any]:
     """Let a model pass against a verdict: what follows is the path of one that passed."""
     reason = check_reason(request.reason)
-    verdicts = GateVerdicts(settings().gates_table_name, client("dynamodb"))
-    verdict = verdicts.find(request.verdict)
+    verdict = GateVerdicts(settings().gates_table_name, client("dynamodb")).find(request.verdict)
     check_overridable(verdict)
     rules = gate_of(verdict.gate, policy()).approval
     packaged = is_package(verdict.model)
     authors = ModelRegistry(client("sagemaker")).authors(verdict.model) if packaged else ()
     forbidden = rules.author_may_not_approve and packaged
     check_person(person, Rules(approvers=rules.approvers, author_may_not_approve=forbidden, authors=authors))
-    # Kept before it is told: only what is kept is followed.
-    told = verdicts.keep_override(gate_overridden(verdict, person, reason, datetime.now(UTC)))
+    told = gate_overridden(verdict, person, reason, datetime.now(UTC))
     publish(told, GATE_OVERRIDDEN)
     logger.warning("gate overridden", verdict=verdict.verdict, by=person.arn)
     return {"override": told.model_dump(mode="json", by_alias=True)}

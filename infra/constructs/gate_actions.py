@@ -157,7 +157,7 @@ class GateActions(Construct):
             self,
             "DecidePromotion",
             "Takes a person's word: approve, reject, override",
-            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
+            storage.allow_table("GetItem", "UpdateItem"),
             storage.allow_listing(),
             storage.allow_publishing(),
             _allow_reading_packages(),
@@ -245,7 +245,7 @@ class GateActions(Construct):
             "Starts what follows a verdict",
             queue.allow_receiving(),
             self.dead_letters.allow_sending(),
-            storage.allow_table("GetItem", "PutItem"),
+            storage.allow_table("PutItem"),
             iam.PolicyStatement(
                 sid="StartActions", actions=["states:StartExecution"], resources=[promotion.arn, rollback.arn]
             ),

@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hallmark.aws.gate_table import DynamoVerdicts
-from hallmark.events.gates import JudgedCriterion, Outcome
-from hallmark.events.records import own_id
-from hallmark.gates.requests import GateRequest
-from hallmark.gates.verdicts import Verdict, decided_event
+from hallmark.events.gates import JudgedCriterion, QualityGateDecided
+from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
 
+_OUTCOMES = {"passed": "QualityGatePassed", "failed": "QualityGateFailed", "inconclusive": "QualityGateInconclusive"}
 _TOLD = ["ApprovalRequested", "ApprovalDecided", "ApprovalExpired", "GateOverridden", "ModelPromoted", "ModelRejected"]
 _TOLD += ["EndpointRolledBack", "RollbackFailed", "TrainingHalted"]
 
@@ -41,35 +39,43 @@ class GateActions:
 
     # --- verdicts -----------------------------------------------------------------------------------------------------
 
-    def tell(self, gate: str, stage: str, model: str, outcome: Outcome, *, forged: bool = False) -> str:
-        """Keep and publish a verdict, as the function does that judges (forged: publish it only); return its id."""
-        request = GateRequest(gate=gate, model=model, request_id=uuid.uuid4().hex, trigger="manual")
+    def tell(self, gate: str, stage: str, model: str, outcome: str, **more: Any) -> str:
+        """Publish a verdict; return its id."""
+        verdict = own_id("verdict", f"test-{uuid.uuid4().hex[:12]}")
+        at = datetime.now(UTC)
+        kind = model.split(":", 5)[5].partition("/")[0]
         criterion = JudgedCriterion(
             name="accurate",
             kind="absolute",
             outcome="failed" if outcome == "failed" else "passed",
             why="0.61 is less than 0.8",
         )
-        verdict = Verdict(
-            id=own_id("verdict", request.digest),
-            request=request,
-            stage=stage,
-            outcome=outcome,
-            model_name=model.rpartition(":")[2],
-            package=model if ":model-package/" in model else "",
-            endpoint=model if ":endpoint/" in model else "",
-            criteria=(criterion,),
-            action="none",
-            decided_at=datetime.now(UTC),
-            owners=("ml-platform",),
-            summary=f"gate {gate} {outcome}",
+        told = QualityGateDecided.model_validate(
+            {
+                "verdict": verdict,
+                "outcome": outcome,
+                "gate": gate,
+                "stage": stage,
+                "model": model,
+                "model_name": model.rpartition(":")[2],
+                "criteria": [criterion],
+                "action": "none",
+                "decided_at": at,
+                "trigger": "manual",
+                "owners": ["ml-platform"],
+                "summary": f"gate {gate} {outcome}",
+                "lineage": LineageSection(
+                    node=LineageNode(kind="verdict", id=verdict),
+                    at=at,
+                    status=outcome,
+                    attributes={"name": gate},
+                    flows=[LineageFlow(node=LineageNode(kind=kind, id=model))],
+                ),
+                **more,
+            }
         )
-        if not forged:
-            table = self.deployed.outputs["GateTableName"]
-            DynamoVerdicts(table, self.deployed.client("dynamodb")).add(verdict)
-        told = decided_event(verdict)
-        self.repeat(told.to_entry(self.deployed.outputs["EventBusName"], verdict.detail_type))
-        return verdict.id
+        self.repeat(told.to_entry(self.deployed.outputs["EventBusName"], _OUTCOMES[outcome]))
+        return verdict
 
     def repeat(self, entry: dict[str, Any]) -> None:
         """Publish an event, as often as it may be delivered: twice."""

@@ -73,6 +73,18 @@ def test_an_endpoint_descends_at_each_time_from_the_config_that_it_served_then()
     assert found == [set(), {one.key}, {one.key}, {two.key}, {two.key}, {one.key}, {one.key}, set(), set()]
 
 
+def test_what_points_to_itself_points_to_nothing_any_more_until_it_points_to_something_again() -> None:
+    alias, one = node(NodeKind.MODEL_ALIAS, "wine@champion"), node(NodeKind.MODEL_VERSION, "wine/1")
+    pointing = [(one, 10), (alias, 20), (one, 30)]
+
+    graph = graph_of(
+        *(fact(alias, edge(source, alias, role="version", at=at, exclusive=True), at=at) for source, at in pointing)
+    )
+
+    found = [reached(graph, alias.key, Direction.UP, at) for at in (5, 15, 25, 35)]
+    assert found == [set(), {one.key}, set(), {one.key}]
+
+
 def test_a_copy_of_produced_content_descends_from_the_produced_one() -> None:
     made, copy = version("s3://a/x", "d1"), version("s3://b/y", "d1")
     writer, reader = node(JOB, "writer", born=0), node(JOB, "reader", born=10)

@@ -63,37 +63,35 @@ class SnsTopics:
 
 
 class ActingFunction:
-    """The function that acknowledges and silences in the names that channels give."""
+    """The function that acknowledges and silences."""
 
     def __init__(self, function_name: str, client: Any) -> None:
         self._function_name = function_name
         self._client = client
 
-    def acknowledge(self, target: str, by: str, reason: str) -> str:
-        """Note who has a group; return who has it: whoever was first.
+    def acknowledge(self, target: str, by: str, reason: str) -> None:
+        """Note who has a group.
 
         Raises:
             NotFoundError: Nothing of it fires.
             UnavailableError: The function did not answer.
         """
-        answer = self._ask(by, {"ask": "acknowledge", "target": target, "reason": reason})
-        return str(answer["acknowledged"][0]["acknowledged"]["by"])
+        self._ask({"ask": "acknowledge", "target": target, "by": by, "reason": reason})
 
     def silence(self, match: Mapping[str, str], length: str, by: str, reason: str) -> None:
         """Let nobody be told for a while of what has these labels."""
         labels = {name: [value] for name, value in match.items()}
-        self._ask(by, {"ask": "silence", "match": labels, "length": length, "reason": reason})
+        self._ask({"ask": "silence", "match": labels, "length": length, "by": by, "reason": reason})
 
-    def _ask(self, by: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        body = json.dumps({"by": by, "message": message}).encode()
+    def _ask(self, request: Mapping[str, Any]) -> None:
         try:
             with calling("acting on alerts"):
-                answer = self._client.invoke(FunctionName=self._function_name, Payload=body)
-                payload: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
+                answer = self._client.invoke(FunctionName=self._function_name, Payload=json.dumps(request).encode())
+                payload = json.loads(answer["Payload"].read() or b"{}")
         except ClientError as error:
             raise UnavailableError(f"acting on alerts: {error_code(error)}") from error
         if "FunctionError" not in answer:
-            return payload
+            return
         if payload.get("errorType") == NotFoundError.__name__:
             raise NotFoundError(str(payload.get("errorMessage", "")))
         raise UnavailableError(f"acting on alerts: {payload.get('errorType')}: {payload.get('errorMessage')}")

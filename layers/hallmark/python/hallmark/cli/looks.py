@@ -66,6 +66,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.FOUNDATION_MODEL: Look("◆", "f", "foundation model", "foundation models", MODEL),
     NodeKind.REGISTERED_MODEL: Look("❖", "g", "registered model", "registered models", MODEL),
     NodeKind.MODEL_VERSION: Look("◆", "n", "model version", "model versions", MODEL),
+    NodeKind.MODEL_ALIAS: Look("◇", "a", "model alias", "model aliases", MODEL),
     NodeKind.ENDPOINT_CONFIG: Look("○", "o", "endpoint config", "endpoint configs", SERVING),
     NodeKind.ENDPOINT: Look("●", "O", "endpoint", "endpoints", SERVING),
     NodeKind.IMAGE: Look("▣", "I", "image", "images", SOURCE),

@@ -28,6 +28,10 @@ class LineageNode(Published):
     """Of a dataset: its content, ``<algorithm>:<digest>``. The node is that content then, and equal digests of whatever
     tool are the same content; one that is cut short (MLflow's eight digits) goes into the attributes instead."""
 
+    born: datetime | None = None
+    """When it was made, of a thing whose name can be used again after a deletion (a registered model, a version of it):
+    tells it from the one that had the name before. Without it, whichever lived at the time is meant."""
+
 
 class LineageFlow(Published):
     """Something flowed between the event's node and another one. Edges point from cause to effect."""
@@ -38,6 +42,9 @@ class LineageFlow(Published):
     """``in``: from the other one into the event's own node; ``out``: the other way."""
     type: FlowType = "ContributedTo"
     role: str = Field(default="", max_length=256)
+    exclusive: bool = False
+    """Only one thing at a time has this role (an alias points to one version): a later one ends the earlier one's. From
+    the event's own node to itself it says that nothing has the role any more."""
 
 
 class LineageSection(Published):

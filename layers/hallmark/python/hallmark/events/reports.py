@@ -10,7 +10,7 @@ from hallmark.events.records import LineageNode, RecordedEvent
 
 LINEAGE_REPORTED = "LineageReported"
 
-REPORTABLE_KINDS = frozenset({"run", "registered-model", "model-version", "dataset", "dataset-version"})
+REPORTABLE_KINDS = frozenset({"run", "registered-model", "model-version", "model-alias", "dataset", "dataset-version"})
 """What another tool may say how it stands. Jobs, models and endpoints of AWS are told by AWS, verdicts and approvals by
 Hallmark: another tool may name them as ends of flows, but it cannot say that one passed or was approved."""
 

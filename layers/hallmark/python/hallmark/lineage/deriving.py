@@ -64,10 +64,14 @@ def _moment(codes: Integers, micros: Integers) -> Integers:
 
 
 class Closed(NamedTuple):
-    """When each exclusive edge ends (``FOREVER`` if it holds), and which ones only repeat the one before."""
+    """When each exclusive edge ends (``FOREVER`` if it holds), and which ones are not shown.
+
+    Not shown are those that only repeat the one before, and those from a target to itself, which say that nothing has
+    the role any more.
+    """
 
     end: Integers
-    repeated: Integers
+    hidden: Integers
 
 
 def close_exclusive(
@@ -93,7 +97,7 @@ def close_exclusive(
     before_next = kept[:-1][~opens[1:]]
     end[before_next] = start[kept[1:][~opens[1:]]]
     end[kept] = np.minimum(end[kept], np.maximum(deleted_at[kept], start[kept]))
-    return Closed(end, repeated)
+    return Closed(end, repeated | (source == target))
 
 
 class Copies(NamedTuple):

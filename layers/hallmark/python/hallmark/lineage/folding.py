@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
 from hallmark.lineage.ports import RecordedState
 
-WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_job")
+WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_job", "points_to", "lifecycle")
 """Attributes whose changes are a node's history, beside its status."""
 
 _MERGED = frozenset({"steps"})

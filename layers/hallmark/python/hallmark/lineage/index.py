@@ -452,7 +452,7 @@ class _Building:
             deleted_at[target[exclusive]],
             source[exclusive],
         )
-        flags[exclusive[closed.repeated]] |= HIDDEN
+        flags[exclusive[closed.hidden]] |= HIDDEN
         ended = closed.end != FOREVER
         elsewhere = np.flatnonzero((told_source[order] != source) | (told_target[order] != target))
         return {

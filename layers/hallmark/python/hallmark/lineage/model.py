@@ -63,6 +63,7 @@ class NodeKind(StrEnum):
     REGISTERED_MODEL = "registered-model"
     MODEL_VERSION = "model-version"
     ATTESTATION = "attestation"
+    MODEL_ALIAS = "model-alias"
 
 
 RUN_KINDS = frozenset(

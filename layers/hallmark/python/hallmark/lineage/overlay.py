@@ -333,7 +333,7 @@ class _Laying:
             self._ranks.of(source),
         )
         end[exclusive] = closed.end
-        kept[exclusive[closed.repeated]] = False
+        kept[exclusive[closed.hidden]] = False
         return end, kept
 
     # --- equal content ---

@@ -25,9 +25,11 @@ REUSABLE_KINDS = frozenset(
         NodeKind.MODEL_CARD,
         NodeKind.PIPELINE,
         NodeKind.MODEL_PACKAGE_GROUP,
+        NodeKind.REGISTERED_MODEL,
+        NodeKind.MODEL_VERSION,
     }
 )
-"""Kinds whose names can be used again after a deletion (SageMaker API reference, DeleteTrainingJob)."""
+"""Kinds whose names can be used again after a deletion (SageMaker API reference, DeleteTrainingJob; so in MLflow)."""
 
 OWN_KINDS = frozenset(
     {
@@ -44,7 +46,7 @@ OWN_KINDS = frozenset(
     }
 )
 """Kinds that only Hallmark knows: ``hallmark:<kind>/<name>``."""
-FOREIGN_KINDS = frozenset({NodeKind.RUN, NodeKind.REGISTERED_MODEL, NodeKind.MODEL_VERSION})
+FOREIGN_KINDS = frozenset({NodeKind.RUN, NodeKind.REGISTERED_MODEL, NodeKind.MODEL_VERSION, NodeKind.MODEL_ALIAS})
 """Kinds of other tools: ``<tool>:<the tool's own name>``."""
 _NOT_IN_ARNS = {
     NodeKind.DATASET,

@@ -109,9 +109,9 @@ def _add_flow(draft: FactDraft, flow: LineageFlow) -> None:
             draft.belongs(dataset_ref(place), reference)
         # What is the same as another thing is reached from both.
         if flow.direction == "in" or kind is EdgeType.SAME_AS:
-            draft.flows_in(reference, kind, flow.role)
+            draft.flows_in(reference, kind, flow.role, exclusive=flow.exclusive)
         if flow.direction == "out" or kind is EdgeType.SAME_AS:
-            draft.flows_out(reference, kind, flow.role)
+            draft.flows_out(reference, kind, flow.role, exclusive=flow.exclusive)
 
 
 def _use(draft: FactDraft, place: str, flow: LineageFlow, digest: str | None) -> DataUse:
@@ -141,7 +141,7 @@ def _reference(node: LineageNode) -> NodeRef:
         return NodeRef(kind=kind, id=f"{dataset_id(place)}#{digest}")
     if kind is NodeKind.IMAGE:
         return image_ref(node.id, node.digest)
-    return resource_ref(node.id, kind)
+    return resource_ref(node.id, kind, node.born)
 
 
 def _refusal(place: str, error: ValidationError) -> InvalidInputError:

@@ -15,6 +15,7 @@ from infra.stacks.channels import ChannelsStack
 from infra.stacks.drift import DriftStack
 from infra.stacks.evaluation import EvaluationStack
 from infra.stacks.gates import GatesStack
+from infra.stacks.intake import IntakeStack
 from infra.stacks.ledger import LedgerStack
 from infra.stacks.lineage import LineageStack
 from infra.stacks.reviews import ReviewsStack
@@ -32,6 +33,7 @@ class Hallmark(NamedTuple):
     drift: DriftStack
     api: ApiStack
     channels: ChannelsStack
+    intake: IntakeStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -104,5 +106,14 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         api=api.http,
         acting=alerts.engine.acting,
     )
+    intake = IntakeStack(
+        app,
+        "HallmarkIntake",
+        policy=policy,
+        policy_folder=policy_folder,
+        platform=platform,
+        shared=lineage.storage,
+        api=api.http,
+    )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels, intake)

@@ -80,6 +80,9 @@ class CannedService:
     def output_of(self, output: str, stack: str) -> str:
         return output.lower()
 
+    def signed_posts(self, output: str, stack: str) -> Callable[[bytes, Mapping[str, str]], tuple[int, bytes]]:
+        raise NotImplementedError
+
     def read_log(self, place: str) -> Read:
         return log_reader(place, lambda: None)
 

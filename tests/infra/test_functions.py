@@ -120,6 +120,7 @@ STATEMENTS = {
     "query_reviews": [
         *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish", "AskForReviews"),
     ],
+    "receive_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishReports"],
     "receive_feedback": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish"],
     "join_feedback": [
         *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"),

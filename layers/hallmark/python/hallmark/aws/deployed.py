@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from botocore.session import Session
 from hallmark.aws.caller_proof import prove_caller
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.aws.ledger_reading import log_reader
+from hallmark.aws.signed_posts import SignedPosts
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
@@ -237,6 +238,20 @@ class Deployed:
         if output not in self._found_outputs:
             self._found_outputs |= self._outputs_with(output, stack)
         return self._found_outputs[output]
+
+    def signed_posts(self, output: str, stack: str) -> Callable[[bytes, Mapping[str, str]], tuple[int, bytes]]:
+        """Return what signs a body, posts it to the address in an output, and tells status and answer.
+
+        Raises:
+            DeploymentError: It is not deployed, or there are no credentials.
+        """
+        url = self.output_of(output, stack)
+        with _reaching("credentials"):
+            credentials = self._session.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+        region = self._client("cloudformation").meta.region_name
+        return SignedPosts(url, credentials, region, self._endpoint_url).post
 
     def read_log(self, place: str) -> Read:
         """Return what reads the files of a ledger in ``s3://bucket/prefix``, or in a folder.

@@ -23,6 +23,7 @@ from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.gates import gates
 from hallmark.cli.ledger import ledger
 from hallmark.cli.monitors import monitors
+from hallmark.cli.openlineage import foreign
 from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
@@ -388,6 +389,7 @@ app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(ledger, name="ledger")
 app.add_typer(monitors, name="monitors")
+app.add_typer(foreign, name="openlineage")
 
 
 if __name__ == "__main__":

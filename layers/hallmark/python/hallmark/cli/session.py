@@ -61,6 +61,10 @@ class LineageService(Protocol):
         """Return an output of any of Hallmark's stacks."""
         ...
 
+    def signed_posts(self, output: str, stack: str) -> Callable[[bytes, Mapping[str, str]], tuple[int, bytes]]:
+        """Return what signs a body, posts it to the address in an output, and tells status and answer."""
+        ...
+
     def read_log(self, place: str) -> Read:
         """Return what reads the files of a ledger."""
         ...

@@ -15,6 +15,9 @@ WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_
 _MERGED = frozenset({"steps"})
 """Attributes that several observations add to, each a part."""
 
+_KEPT_TOGETHER = frozenset({"facets"})
+"""Facets by their names: each observation may bring others."""
+
 _JOINED = frozenset({"inputs", "outputs"})
 """Lists to which each observation of another tool's run may add: such tools tell of a run in parts."""
 
@@ -81,6 +84,8 @@ def fold(states: Sequence[RecordedState]) -> FoldedNode:
         for name, value in state.attributes.items():
             if name in _MERGED and isinstance(value, Mapping):
                 attributes[name] = _merge_steps(attributes.get(name, {}), value)
+            elif name in _KEPT_TOGETHER and isinstance(value, Mapping):
+                attributes[name] = {**attributes.get(name, {}), **value}
             elif name in _JOINED and state.node.kind is NodeKind.RUN and isinstance(value, list):
                 attributes[name] = _join(attributes.get(name, []), value)
             else:

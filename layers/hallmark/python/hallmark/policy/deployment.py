@@ -8,7 +8,7 @@ from pathlib import Path
 from hallmark.policy.models import Policy
 from hallmark.runtime.policy_files import FOLDER_NAME, section_file
 
-_READ_BY_FUNCTIONS = ("evaluation", "gates", "drift", "reviews", "alerts")
+_READ_BY_FUNCTIONS = ("lineage", "evaluation", "gates", "drift", "reviews", "alerts")
 """Sections of the policy that functions read; of the others their deployment tells them."""
 
 

@@ -1,0 +1,52 @@
+"""The stack of exchange with other tools: their lineage comes in, Hallmark's goes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from hallmark.policy.models import Policy
+from infra.assets import Platform
+from infra.constructs.functions import Layers
+from infra.constructs.http_api import HallmarkHttpApi
+from infra.constructs.lineage_intake import PATH, LineageIntake
+from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.policy_layer import PolicyLayer
+
+
+class IntakeStack(cdk.Stack):
+    """Takes lineage from OpenLineage's clients and from tools that send CloudEvents or facts."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        policy: Policy,
+        policy_folder: Path,
+        platform: Platform,
+        shared: LineageStorage,
+        api: HallmarkHttpApi,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, description="Hallmark: lineage of other tools", termination_protection=False
+        )
+        intake = self.intake = LineageIntake(
+            self,
+            "Intake",
+            storage=shared,
+            layers=Layers(self, "Layers", platform=platform),
+            policy_layer=PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version,
+            policy=policy.lineage,
+            api=api,
+        )
+        outputs = {
+            "ReceiveLineageFunctionName": intake.receiving.function.function_name,
+            "LineageIntakeUrl": f"{api.url}{PATH}",
+            "LineageIntakeQueueUrl": intake.queue.queue.queue_url,
+            "DeadLetterQueueUrlIntake": intake.dead_letters.queue.queue_url,
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)

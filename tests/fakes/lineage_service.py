@@ -26,6 +26,7 @@ from hallmark.lineage.questions import (
     TracedNode,
     TraceQuestion,
 )
+from hallmark.lineage.reproduction.checking import World
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ACCOUNT = "arn:aws:sagemaker:us-east-1:111122223333"
@@ -45,6 +46,7 @@ class CannedService:
         functions: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self._functions = functions
+        self.account: World | None = None
         self.called: list[tuple[str, dict[str, Any]]] = []
         self._evaluations = evaluations
         self.asked_of_evaluations: list[EvaluationQuestion] = []
@@ -76,6 +78,10 @@ class CannedService:
 
     def caller(self) -> str:
         return "arn:aws:iam::111122223333:user/rater-1"
+
+    def world(self) -> World:
+        assert self.account is not None
+        return self.account
 
     def output_of(self, output: str, stack: str) -> str:
         return output.lower()

@@ -27,6 +27,7 @@ from botocore.session import Session
 from hallmark.aws.caller_proof import prove_caller
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.aws.ledger_reading import log_reader
+from hallmark.aws.reproducing import AccountWorld
 from hallmark.aws.signed_posts import SignedPosts
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
@@ -260,6 +261,10 @@ class Deployed:
             HallmarkError: There is no such folder.
         """
         return log_reader(place, lambda: self._client("s3"))
+
+    def world(self) -> AccountWorld:
+        """Return the account, as the caller's own rights show it."""
+        return AccountWorld(self._client)
 
     def _invoke(self, name: str, function: str, payload: str) -> Any:
         answer = self._call("lambda", "invoke", FunctionName=function, Payload=payload.encode())

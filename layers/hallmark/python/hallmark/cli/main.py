@@ -28,6 +28,7 @@ from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
+from hallmark.cli.reproductions import reproductions
 from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.times import read_time
@@ -382,6 +383,7 @@ def _time(text: str | None) -> datetime | None:
 
 app.add_typer(evaluations)
 app.add_typer(exports)
+app.add_typer(reproductions)
 app.add_typer(alerts, name="alerts")
 gate_actions.add_typer(gates)
 app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")

@@ -18,6 +18,7 @@ from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
 from hallmark.lineage.questions import Answer, Question
+from hallmark.lineage.reproduction.checking import World
 
 FAILED = 1
 
@@ -67,6 +68,10 @@ class LineageService(Protocol):
 
     def read_log(self, place: str) -> Read:
         """Return what reads the files of a ledger."""
+        ...
+
+    def world(self) -> World:
+        """Return the account, as the caller's own rights show it."""
         ...
 
     def redrive(self) -> list[Redriven]:

@@ -112,7 +112,7 @@ def test_a_manifest_keeps_to_its_documented_schema_and_is_the_same_each_time(kin
 
 
 def test_the_documented_schema_is_that_of_the_model() -> None:
-    assert SCHEMA == {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
+    assert {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()} == SCHEMA
 
 
 def test_a_training_job_reads_copies_of_its_versions_runs_its_image_by_digest_and_overwrites_nothing() -> None:

@@ -46,7 +46,7 @@ class CannedService:
         functions: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self._functions = functions
-        self.account: World | None = None
+        self.seen_account: World | None = None
         self.called: list[tuple[str, dict[str, Any]]] = []
         self._evaluations = evaluations
         self.asked_of_evaluations: list[EvaluationQuestion] = []
@@ -79,9 +79,9 @@ class CannedService:
     def caller(self) -> str:
         return "arn:aws:iam::111122223333:user/rater-1"
 
-    def world(self) -> World:
-        assert self.account is not None
-        return self.account
+    def account(self) -> World:
+        assert self.seen_account is not None
+        return self.seen_account
 
     def output_of(self, output: str, stack: str) -> str:
         return output.lower()

@@ -305,8 +305,8 @@ class Recorded:
 
     def record_model(self, name: str) -> None:
         """Record a model."""
-        answer = {"ModelName": name, "ModelArn": f"{PREFIX}:model/{name.lower()}", "CreationTime": BEGUN}
-        record_description("model", answer["ModelArn"], answer, self.surroundings)
+        arn = f"{PREFIX}:model/{name.lower()}"
+        record_description("model", arn, {"ModelName": name, "ModelArn": arn, "CreationTime": BEGUN}, self.surroundings)
 
     def ask(self, question: Question) -> Answer:
         """Answer a question."""

@@ -56,7 +56,7 @@ def service(*gone: str) -> CannedService:
     account = Recorded()
     account.record(NodeKind.PROCESSING_JOB, PROCESSING, [tag for tag in TAGS if tag["Key"] == "team"])
     canned = CannedService(account.ask)
-    canned.account = KnownWorld(*gone)
+    canned.seen_account = KnownWorld(*gone)
     return canned
 
 

@@ -35,7 +35,7 @@ from tests.fakes.recorded_jobs import (
 )
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "reproduction-manifest.schema.json").read_text())
-SAGEMAKER = botocore.session.get_session().get_service_model("sagemaker")
+SAGEMAKER: Any = botocore.session.get_session().get_service_model("sagemaker")
 
 
 def faults(operation: str, request: dict[str, Any]) -> str:

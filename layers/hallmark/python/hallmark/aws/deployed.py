@@ -262,7 +262,7 @@ class Deployed:
         """
         return log_reader(place, lambda: self._client("s3"))
 
-    def world(self) -> AccountWorld:
+    def account(self) -> AccountWorld:
         """Return the account, as the caller's own rights show it."""
         return AccountWorld(self._client)
 

@@ -111,7 +111,7 @@ def _check(context: typer.Context, manifest: Manifest, *, as_json: bool) -> int:
     service = guard(context, lambda found: found)
     findings = []
     try:
-        for finding in check_manifest(manifest, service.world(), ask_commit):
+        for finding in check_manifest(manifest, service.account(), ask_commit):
             findings.append(finding)
             if not as_json:
                 context.obj.screen.print(_line(finding), soft_wrap=True)

@@ -70,7 +70,7 @@ class LineageService(Protocol):
         """Return what reads the files of a ledger."""
         ...
 
-    def world(self) -> World:
+    def account(self) -> World:
         """Return the account, as the caller's own rights show it."""
         ...
 

@@ -22,7 +22,7 @@ class RunIdentity(_Frozen):
     key: str
     """Of the node: ``ARN@born``."""
     arn: str
-    kind: NodeKind
+    kind: Literal[NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB, NodeKind.TRANSFORM_JOB, NodeKind.TUNING_JOB]
     name: str
     status: str | None = None
     started_at: str | None = None

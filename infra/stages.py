@@ -11,6 +11,7 @@ from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.stacks.alerts import AlertsStack
 from infra.stacks.api import ApiStack
+from infra.stacks.attestations import AttestationsStack
 from infra.stacks.channels import ChannelsStack
 from infra.stacks.drift import DriftStack
 from infra.stacks.evaluation import EvaluationStack
@@ -34,6 +35,7 @@ class Hallmark(NamedTuple):
     api: ApiStack
     channels: ChannelsStack
     intake: IntakeStack
+    attestations: AttestationsStack
 
 
 def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform: Platform) -> Hallmark:
@@ -54,6 +56,15 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         platform=platform,
         shared=lineage.storage,
     )
+    attestations = AttestationsStack(
+        app,
+        "HallmarkAttestations",
+        policy=policy,
+        platform=platform,
+        shared=lineage.storage,
+        evaluation=evaluation.storage,
+        query_lineage=lineage.query,
+    )
     gates = GatesStack(
         app,
         "HallmarkGates",
@@ -63,6 +74,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         evaluation=evaluation.storage,
         query_lineage=lineage.query,
+        attestations=attestations.storage,
     )
     api = ApiStack(app, "HallmarkApi")
     reviews = ReviewsStack(
@@ -116,4 +128,4 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         api=api.http,
     )
     cdk.Tags.of(app).add("application", "hallmark")
-    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels, intake)
+    return Hallmark(lineage, evaluation, gates, reviews, alerts, ledger, drift, api, channels, intake, attestations)

@@ -71,10 +71,16 @@ def override(request: OverrideRequest, person: Person) -> dict[str, Any]:
     check_overridable(verdict)
     rules = gate_of(verdict.gate, policy()).approval
     packaged = is_package(verdict.model)
-    authors = ModelRegistry(client("sagemaker")).authors(verdict.model) if packaged else ()
+    registry = ModelRegistry(client("sagemaker"))
+    authors = registry.authors(verdict.model) if packaged else ()
     forbidden = rules.author_may_not_approve and packaged
     check_person(person, Rules(approvers=rules.approvers, author_may_not_approve=forbidden, authors=authors))
-    told = gate_overridden(verdict, person, reason, datetime.now(UTC))
+    package = registry.find(verdict.model) if packaged else None
+    digest = package.fingerprint if package is not None else ""
+    told = gate_overridden(verdict, person, reason, datetime.now(UTC), model_digest=digest)
+    table = GateActionsTable(settings().gates_table_name, client("dynamodb"))
+    table.keep_override(told)
+    told = table.override(told.lineage.node.id)
     publish(told, GATE_OVERRIDDEN)
     logger.warning("gate overridden", verdict=verdict.verdict, by=person.arn)
     return {"override": told.model_dump(mode="json", by_alias=True)}

@@ -33,6 +33,7 @@ TOLD_OF = (
     gates.APPROVAL_DECIDED,
     gates.APPROVAL_EXPIRED,
     gates.MODEL_REJECTED,
+    gates.PROMOTION_REFUSED,
     gates.GATE_OVERRIDDEN,
     gates.ENDPOINT_ROLLED_BACK,
     gates.ROLLBACK_FAILED,

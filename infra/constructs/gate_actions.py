@@ -22,6 +22,8 @@ from hallmark.events.gates import (
 from hallmark.events.published import SOURCE
 from hallmark.policy.models import Policy
 from infra.assets import Platform
+from infra.constructs.attestation_storage import AttestationStorage
+from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import PythonFunction
 from infra.constructs.gate_functions import GateFunctions, allow_steps, sagemaker_arns
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
@@ -39,6 +41,7 @@ class GateActions(Construct):
     Attributes:
         dead_letters: Verdicts that could not be followed.
         decide: The function that the command line asks in a person's name.
+        attesting: The function that signs verdicts and overrides.
     """
 
     def __init__(
@@ -49,14 +52,19 @@ class GateActions(Construct):
         functions: GateFunctions,
         policy: Policy,
         query_lineage: lambda_.IFunction,
+        evaluation: EvaluationStorage,
+        attestations: AttestationStorage,
         platform: Platform,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._evaluation = evaluation
+        self._attestations = attestations
         self._functions = functions
         self._policy = policy
         self._storage = functions.storage
         self._query_lineage = query_lineage
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=self._storage.key, alarms=self._storage.alarms)
+        self.attesting = self._add_attesting()
         promotion = self._add_promotion()
         rollback = self._add_rollback(_POLL_SECONDS[platform])
         self._add_following(promotion, rollback)
@@ -96,13 +104,22 @@ class GateActions(Construct):
             "SetModelStage": functions.make(
                 self,
                 "SetModelStage",
-                "Moves a model in the registry; nothing else may",
+                "Moves a model in the registry by a proof; nothing else may",
                 storage.allow_table("GetItem", "Query"),
                 storage.allow_publishing(),
                 _allow_reading_packages(),
                 *self._allow_moving(),
-                environment={**functions.table, **functions.bus},
+                *self._allow_proving(),
+                self._allow_asking(),
+                environment={
+                    **functions.table,
+                    **functions.bus,
+                    **self._attestations.place,
+                    "QUERY_LINEAGE_FUNCTION_NAME": self._query_lineage.function_name,
+                },
+                numeric=True,
             ),
+            "AttestVerdict": self.attesting,
         }
         workflow = Workflow(
             self,
@@ -116,6 +133,61 @@ class GateActions(Construct):
             storage.alarms, "A verdict could not be acted on: see the failed execution of the workflow PromoteModel."
         )
         return workflow
+
+    def _add_attesting(self) -> PythonFunction:
+        functions, storage = self._functions, self._storage
+        queue = WorkQueue(self, "Causes", key=storage.key, dead_letters=self.dead_letters, function_timeout=_TIMEOUT)
+        attesting = functions.make(
+            self,
+            "AttestVerdict",
+            "Signs verdicts and overrides as they are kept",
+            queue.allow_receiving(),
+            self.dead_letters.allow_sending(),
+            storage.allow_table("GetItem"),
+            storage.allow_publishing(),
+            *self._attestations.allow_attesting(),
+            timeout=_TIMEOUT,
+            environment={
+                **functions.table,
+                **functions.bus,
+                **self._attestations.place,
+                "ATTESTOR": self._attestations.attestor,
+                "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
+                "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
+            },
+            numeric=True,
+        )
+        attesting.function.add_event_source(
+            sources.SqsEventSource(queue.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)
+        )
+        events.Rule(
+            self,
+            "Attested",
+            description="What is signed of gates: verdicts that say passed or failed, and overrides",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(
+                source=[SOURCE], detail_type=[QUALITY_GATE_PASSED, QUALITY_GATE_FAILED, GATE_OVERRIDDEN]
+            ),
+            targets=[targets.SqsQueue(queue.queue, dead_letter_queue=self.dead_letters.queue)],
+        )
+        return attesting
+
+    def _allow_proving(self) -> list[iam.PolicyStatement]:
+        """Return what lets a role check a signed verdict, and the reports that it rests on."""
+        buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{_filled(name)}" for name in self._policy.lineage.data_buckets]
+        statements = [
+            *self._attestations.allow_verifying(),
+            self._evaluation.allow_files("GetObject", "report.json"),
+            self._evaluation.allow_missing(),
+            iam.PolicyStatement(
+                sid="ReadQualityReports", actions=["s3:GetObject"], resources=[f"{bucket}/*" for bucket in buckets]
+            ),
+            iam.PolicyStatement(sid="TellMissingReports", actions=["s3:ListBucket"], resources=buckets),
+        ]
+        if self._policy.lineage.data_keys:
+            keys = list(self._policy.lineage.data_keys)
+            statements.append(iam.PolicyStatement(sid="DecryptReports", actions=["kms:Decrypt"], resources=keys))
+        return statements
 
     def _allow_moving(self) -> list[iam.PolicyStatement]:
         """Return what no other role may do: to move a package to a stage of the policy, and to reject one.
@@ -157,7 +229,7 @@ class GateActions(Construct):
             self,
             "DecidePromotion",
             "Takes a person's word: approve, reject, override",
-            storage.allow_table("GetItem", "UpdateItem"),
+            storage.allow_table("GetItem", "PutItem", "UpdateItem"),
             storage.allow_listing(),
             storage.allow_publishing(),
             _allow_reading_packages(),
@@ -287,6 +359,10 @@ def _allow_reading_packages() -> iam.PolicyStatement:
         actions=["sagemaker:DescribeModelPackage", "sagemaker:DescribePipelineExecution"],
         resources=sagemaker_arns("model-package/*", "pipeline/*"),
     )
+
+
+def _filled(names: str) -> str:
+    return names.replace("{account}", cdk.Aws.ACCOUNT_ID).replace("{region}", cdk.Aws.REGION)
 
 
 def _allow_telling() -> iam.PolicyStatement:

@@ -37,6 +37,7 @@ class GateFunctions:
         *statements: iam.PolicyStatement,
         environment: Mapping[str, str],
         timeout: cdk.Duration | None = None,
+        numeric: bool = False,
     ) -> PythonFunction:
         """Return ``functions/<name>``, the name being the construct's in snake case."""
         name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in construct_id).lstrip("_")
@@ -49,6 +50,7 @@ class GateFunctions:
             extra_layers=[self._policy],
             timeout=timeout or cdk.Duration.minutes(1),
             memory_mb=512,
+            numeric=numeric,
             environment=environment,
             statements=[*statements, self.storage.allow_key(writes=True)],
         )

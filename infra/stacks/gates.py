@@ -9,6 +9,7 @@ from constructs import Construct
 
 from hallmark.policy.models import Policy
 from infra.assets import Platform
+from infra.constructs.attestation_storage import AttestationStorage
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.gate_actions import GateActions
@@ -34,6 +35,7 @@ class GatesStack(cdk.Stack):
         shared: LineageStorage,
         evaluation: EvaluationStorage,
         query_lineage: PythonFunction,
+        attestations: AttestationStorage,
     ) -> None:
         super().__init__(
             scope, construct_id, description="Hallmark: which model may move on", termination_protection=False
@@ -58,6 +60,8 @@ class GatesStack(cdk.Stack):
             functions=functions,
             policy=policy,
             query_lineage=query_lineage.function,
+            evaluation=evaluation,
+            attestations=attestations,
             platform=platform,
         )
         watch = TrainingWatch(self, "Watch", functions=functions)
@@ -66,6 +70,7 @@ class GatesStack(cdk.Stack):
         self._output("GateWorkflowArn", verdicts.workflow.arn)
         self._output("GateRequestQueueUrl", verdicts.queue.queue.queue_url)
         self._output("DeadLetterQueueUrlGates", verdicts.dead_letters.queue.queue_url)
+        self._output("AttestVerdictFunctionName", actions.attesting.function.function_name)
         self._output("DecidePromotionFunctionName", actions.decide.function.function_name)
         self._output("DeadLetterQueueUrlActions", actions.dead_letters.queue.queue_url)
         self._output("DeadLetterQueueUrlWatch", watch.dead_letters.queue.queue_url)

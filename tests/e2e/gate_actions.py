@@ -13,12 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hallmark.events.gates import JudgedCriterion, QualityGateDecided
-from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
+import yaml
 
-_OUTCOMES = {"passed": "QualityGatePassed", "failed": "QualityGateFailed", "inconclusive": "QualityGateInconclusive"}
+from hallmark.aws.gate_table import DynamoVerdicts
+from hallmark.aws.model_registry import ModelRegistry
+from hallmark.events.gates import JudgedContent, JudgedCriterion
+from hallmark.events.records import own_id
+from hallmark.gates.content import policy_digest
+from hallmark.gates.requests import GateRequest
+from hallmark.gates.settings import GatesPolicy
+from hallmark.gates.verdicts import Verdict, decided_event
+
+_POLICY = Path(__file__).parent / "policies" / "gate_actions.yaml"
+_GATES = GatesPolicy.model_validate(yaml.safe_load(_POLICY.read_text(encoding="utf-8"))["gates"])
 _TOLD = ["ApprovalRequested", "ApprovalDecided", "ApprovalExpired", "GateOverridden", "ModelPromoted", "ModelRejected"]
-_TOLD += ["EndpointRolledBack", "RollbackFailed", "TrainingHalted"]
+_TOLD += ["EndpointRolledBack", "RollbackFailed", "TrainingHalted", "PromotionRefused", "AttestationSigned"]
 
 
 class GateActions:
@@ -39,43 +48,49 @@ class GateActions:
 
     # --- verdicts -----------------------------------------------------------------------------------------------------
 
-    def tell(self, gate: str, stage: str, model: str, outcome: str, **more: Any) -> str:
-        """Publish a verdict; return its id."""
-        verdict = own_id("verdict", f"test-{uuid.uuid4().hex[:12]}")
-        at = datetime.now(UTC)
-        kind = model.split(":", 5)[5].partition("/")[0]
+    def tell(self, gate: str, stage: str, model: str, outcome: str, *, kept: bool = True) -> str:
+        """Let a gate say this, as it does: keep the verdict, and publish it; return its id.
+
+        Args:
+            gate: Name of the gate.
+            stage: Its stage.
+            model: ARN.
+            outcome: What it says.
+            kept: False where somebody else tells the bus of a verdict that no gate gave.
+        """
         criterion = JudgedCriterion(
             name="accurate",
             kind="absolute",
             outcome="failed" if outcome == "failed" else "passed",
             why="0.61 is less than 0.8",
         )
-        told = QualityGateDecided.model_validate(
+        request = GateRequest(gate=gate, model=model, request_id=uuid.uuid4().hex, trigger="manual")
+        is_package = ":model-package/" in model
+        state = ModelRegistry(self.sagemaker).find(model) if is_package else None
+        verdict = Verdict.model_validate(
             {
-                "verdict": verdict,
-                "outcome": outcome,
-                "gate": gate,
+                "id": own_id("verdict", request.digest),
+                "request": request,
                 "stage": stage,
-                "model": model,
+                "outcome": outcome,
                 "model_name": model.rpartition(":")[2],
+                "package": model if is_package else "",
+                "endpoint": "" if is_package else model,
                 "criteria": [criterion],
                 "action": "none",
-                "decided_at": at,
-                "trigger": "manual",
+                "decided_at": datetime.now(UTC),
                 "owners": ["ml-platform"],
                 "summary": f"gate {gate} {outcome}",
-                "lineage": LineageSection(
-                    node=LineageNode(kind="verdict", id=verdict),
-                    at=at,
-                    status=outcome,
-                    attributes={"name": gate},
-                    flows=[LineageFlow(node=LineageNode(kind=kind, id=model))],
+                "judged": JudgedContent(
+                    model_digest=state.fingerprint if state is not None else "",
+                    policy_digest=policy_digest(_GATES.gates[gate]),
                 ),
-                **more,
             }
         )
-        self.repeat(told.to_entry(self.deployed.outputs["EventBusName"], _OUTCOMES[outcome]))
-        return verdict
+        if kept:
+            DynamoVerdicts(self.deployed.outputs["GateTableName"], self.deployed.client("dynamodb")).add(verdict)
+        self.repeat(decided_event(verdict).to_entry(self.deployed.outputs["EventBusName"], verdict.detail_type))
+        return verdict.id
 
     def repeat(self, entry: dict[str, Any]) -> None:
         """Publish an event, as often as it may be delivered: twice."""
@@ -224,11 +239,11 @@ class GateActions:
             "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
         }
 
-    def command(self, person: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``hallmark gate`` as a person."""
+    def command(self, person: dict[str, str], *arguments: str, group: str = "gate") -> subprocess.CompletedProcess[str]:
+        """Run commands of ``hallmark gate``, or of another group, as a person."""
         environment = {**person, "PATH": os.environ["PATH"], "COLUMNS": "250", "NO_COLOR": "1"}
         return subprocess.run(
-            [str(Path(sys.executable).parent / "hallmark"), "gate", *arguments],
+            [str(Path(sys.executable).parent / "hallmark"), group, *arguments],
             env=environment,
             capture_output=True,
             text=True,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from hallmark.attestations.envelopes import read_public_key
 from tests.e2e.gate_actions import GateActions
+from tests.fakes.foreign_dsse import accepts
 
 pytestmark = pytest.mark.e2e
 
@@ -67,6 +71,54 @@ def test_a_model_that_passed_moves_on_to_the_next_gates_stage(actions: GateActio
     assert described["ModelApprovalStatus"] == "PendingManualApproval"
     life_cycle = described["ModelLifeCycle"]
     assert (life_cycle["Stage"], life_cycle["StageStatus"]) == ("Production", "PendingApproval")
+
+
+def test_a_verdict_that_no_gate_gave_is_refused_and_somebody_is_alerted(deployed: Any, actions: GateActions) -> None:
+    package = actions.package("moves-forged")
+
+    verdict = actions.tell(*STAGING, package, "passed", kept=False)
+    told = actions.heard("PromotionRefused", model=package)
+
+    assert (told["verdict"], told["fault"]) == (verdict, "unsigned")
+    assert "ModelLifeCycle" not in actions.describe(package)
+    assert actions.all_heard("ModelPromoted", model=package) == []
+    fired = deployed.eventually(
+        lambda: [
+            each
+            for each in deployed.call("QueryAlertsFunctionName", {"ask": "open"})["alerts"]
+            if each["name"] == "PromotionRefused" and package in json.dumps(each)
+        ]
+    )
+    assert fired[0]["severity"] == "error"
+
+
+def test_a_verdict_is_signed_and_verified_by_somebody_elses_library_and_taken_back_by_name(
+    actions: GateActions, approver: dict[str, str], tmp_path: Path
+) -> None:
+    package = actions.package("moves-signed")
+    verdict = actions.tell(*PRODUCTION, package, "passed")
+    signed = actions.heard("AttestationSigned", subject=verdict)
+    file, key = tmp_path / "verdict.json", tmp_path / "key.pem"
+
+    shown = actions.command(approver, "show", verdict, "-o", str(file), group="attest")
+    key.write_text(actions.command(approver, "key", group="attest").stdout)
+    verified = actions.command({}, "verify", str(file), "--key", str(key), group="attest")
+    assert shown.returncode == 0, shown.stderr
+    assert verified.returncode == 0, verified.stderr
+    assert accepts(file.read_bytes(), read_public_key(key.read_text()))
+    file.write_text(file.read_text().replace('"payload":"', '"payload":"AAAA'))
+    assert actions.command({}, "verify", str(file), "--key", str(key), group="attest").returncode == 1
+
+    taken = actions.command(
+        approver, "revoke", signed["attestation"], "--reason", "the test set had leaked", group="attest"
+    )
+    approval = actions.heard("ApprovalRequested", model=package)["approval"]
+    actions.command(approver, "approve", approval, "--reason", "the shadow test of a week was fine")
+    told = actions.heard("PromotionRefused", model=package)
+
+    assert taken.returncode == 0, taken.stderr
+    assert told["fault"] == "revoked"
+    assert actions.describe(package)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
 def test_a_model_is_promoted_once_a_person_has_approved_it_by_the_command_line(

@@ -143,7 +143,27 @@ STATEMENTS = {
     "request_approval": ["WriteOwnLog", "UseGates", "Publish", "ReadPackages", "TellTasks", "UseKey"],
     "expire_approval": ["WriteOwnLog", "UseGates", "Publish", "UseKey"],
     # Moving packages is allowed where the policy has gates for them: tests/infra/test_gate_actions.py.
-    "set_model_stage": ["WriteOwnLog", "UseGates", "Publish", "ReadPackages", "UseKey"],
+    "set_model_stage": [
+        *("WriteOwnLog", "UseGates", "Publish", "ReadPackages", "UseKey", "AskLineage", "UseAttestationKey"),
+        *("AttestationsGetObject", "TellMissingAttestations", "GetFiles", "TellMissingFromDenied"),
+        *("ReadQualityReports", "TellMissingReports"),
+    ],
+    "attest_verdict": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseGates", "Publish", "UseKey", "UseAttestationKey"),
+        *("AttestationsGetObject", "AttestationsPutObject", "TellMissingAttestations"),
+    ],
+    "attest_run": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseRuns", "Publish", "UseKey", "UseAttestationKey"),
+        *("AttestationsGetObject", "AttestationsPutObject", "TellMissingAttestations", "AskLineage"),
+        *("GetFiles", "TellMissingFromDenied"),
+    ],
+    "query_attestations": [
+        *("WriteOwnLog", "AttestationsGetObject", "TellMissingAttestations", "UseAttestationKey", "UseKey"),
+    ],
+    "revoke_attestation": [
+        *("WriteOwnLog", "AttestationsGetObject", "AttestationsPutObject", "TellMissingAttestations"),
+        *("UseAttestationKey", "Publish", "UseKey"),
+    ],
     "decide_promotion": ["WriteOwnLog", "UseGates", "ListGates", "Publish", "ReadPackages", "TellTasks", "UseKey"],
     "plan_rollback": ["WriteOwnLog", "UseGates", "LookAtEndpoints", "AskLineage", "UseKey"],
     "complete_rollback": ["WriteOwnLog", "UseGates", "Publish", "UseKey"],

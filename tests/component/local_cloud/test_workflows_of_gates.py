@@ -102,6 +102,7 @@ def promoting(machines: StateMachines, plan: str, **answers: str) -> Workflow:
         "PlanPromotion": plan,
         "RequestApproval": "None",
         "ExpireApproval": "{'state': 'expired'}",
+        "AttestVerdict": "{'attestation': 'a'}",
         "SetModelStage": "{'moved': True, 'answer': event['answer'], 'fingerprint': event['fingerprint']}",
         **answers,
     }
@@ -115,7 +116,7 @@ def test_a_model_that_needs_nobodys_word_is_moved_at_once(machines: StateMachine
     output, entered = promoting(machines, PLAN % "move").run({"order": ORDER})
 
     assert output == {"moved": True, "answer": {}, "fingerprint": "f"}
-    assert entered == ["PlanPromotion", "WhatIsNext", "SetModelStage"]
+    assert entered == ["PlanPromotion", "WhatIsNext", "AttestVerdict", "SetModelStage"]
 
 
 def test_where_nothing_is_to_be_done_the_reason_is_the_output(machines: StateMachines) -> None:

@@ -28,6 +28,7 @@ class World:
         self.told: list[Verdict] = []
         self.kept: dict[str, Verdict] = {}
         self.states: list[RequestState] = []
+        self.origin: LineageEvidence | None = LineageEvidence(node=PACKAGE)
 
     def describe(self, model: str) -> Subject:
         return Subject(model=model, name="wine:3", group="wine", package=model, model_id=self.model_id)
@@ -39,7 +40,7 @@ class World:
         return None, ("it names no quality report",)
 
     def provenance(self, subject: Subject, *, with_tags: bool) -> LineageEvidence | None:
-        return None
+        return self.origin
 
     def monitors(self, subject: Subject) -> tuple[MonitorState, ...] | None:
         return None

@@ -217,6 +217,26 @@ def of_override(event: gates.GateOverridden, _: Around) -> Iterable[Observation]
     )
 
 
+def of_refusal(event: gates.PromotionRefused, _: Around) -> Iterable[Observation]:
+    """Say what a promotion without a proof means."""
+    yield _seen(
+        "PromotionRefused",
+        event.refused_at,
+        bad=True,
+        summary=f"{event.model_name} was not moved at {event.gate}: {event.reason}",
+        subject=event.model,
+        subject_name=event.model_name,
+        cause=event.lineage.node,
+        owners=event.owners,
+        links=(
+            _command("What is signed of it", f"hallmark attest show {event.cause}"),
+            _command("Ask the gate again", f"hallmark gate check {event.model} --gate {event.gate}"),
+        ),
+        gate=event.gate,
+        stage=event.stage,
+    )
+
+
 def of_rollback(event: gates.EndpointRolledBack, _: Around) -> Iterable[Observation]:
     """Say what an endpoint that went back means."""
     where: dict[str, Any] = {"subject": event.endpoint, "subject_name": event.endpoint_name}

@@ -15,6 +15,10 @@ ADVICE: Mapping[str, tuple[str, ...]] = {
     "ApprovalPending": ("Read the evidence, then approve or reject with a reason.",),
     "ApprovalExpired": ("Ask for the gate again if the model is still wanted.",),
     "GateOverridden": ("Make sure that whoever did it watches the model until its next evaluation.",),
+    "PromotionRefused": (
+        "Where something was changed since the verdict, or grew too old: ask the gate again, `hallmark gate check`.",
+        "Where nobody signed it, or it is forged: find out who told the hallmark bus of it (CloudTrail, PutEvents).",
+    ),
     "EndpointRolledBack": (
         "The former version serves again: find out what made the new one fail before the next try.",
     ),

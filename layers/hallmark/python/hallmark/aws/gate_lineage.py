@@ -125,6 +125,7 @@ class LineageOrigins:
         is_snapshot = kinds[key] is NodeKind.DATASET_VERSION
         return Snapshot(
             name=key.partition("#")[0],
+            digest=key.partition("#sha256:")[2],
             is_snapshot=is_snapshot,
             trained_on=trained_on,
             tags=self._tags(key) if with_tags and is_snapshot else None,

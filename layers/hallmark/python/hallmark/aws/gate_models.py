@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.aws.gate_lineage import LineageService
 from hallmark.aws.gate_measurements import source_of_quality_report
+from hallmark.aws.model_registry import package_digest
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.triggering import MODEL_ID_PROPERTY
 from hallmark.gates.evidence import ChampionEvidence, MetricEvidence, Source
@@ -28,6 +30,7 @@ class _Read(NamedTuple):
 
     uri: str
     document: Mapping[str, Any] | None = None
+    digest: str = ""
     modified: datetime | None = None
     problem: str = ""
 
@@ -65,6 +68,7 @@ class SageMakerModels:
             group=str(described.get("ModelPackageGroupName") or ""),
             model_id=str(properties.get(MODEL_ID_PROPERTY) or ""),
             package=str(described.get("ModelPackageArn") or package),
+            digest=package_digest(described),
         )
 
     def _described(self, package: str) -> Mapping[str, Any] | None:
@@ -80,7 +84,7 @@ class SageMakerModels:
 
     def quality_report(self, subject: Subject) -> tuple[Source | None, tuple[str, ...]]:
         """Return the package's own quality report, and what could not be read."""
-        uri, document, modified, problem = self._document(subject.package)
+        uri, document, digest, modified, problem = self._document(subject.package)
         if document is None or modified is None:
             return None, (problem,) if problem else ()
         try:
@@ -88,7 +92,7 @@ class SageMakerModels:
         except InvalidInputError as error:
             return None, (f"{uri}: {error}",)
         against = tuple(self._against(subject, document, each) for each in source.metrics)
-        return source.model_copy(update={"against": against}), ()
+        return source.model_copy(update={"against": against, "document": uri, "digest": digest}), ()
 
     def _against(self, subject: Subject, document: Mapping[str, Any], metric: MetricEvidence) -> ChampionEvidence:
         """Hold a metric against that of the group's latest approved version before this one."""
@@ -96,7 +100,7 @@ class SageMakerModels:
         if champion is None:
             return ChampionEvidence(metric=metric.name, champion="")
         name = _spoken(champion)
-        uri, other, modified, problem = self._document(champion)
+        uri, other, _, modified, problem = self._document(champion)
         if other is None or modified is None:
             return ChampionEvidence(metric=metric.name, champion=name, incomparable=(problem or "it has no report",))
         try:
@@ -155,7 +159,7 @@ class SageMakerModels:
             return _Read(uri, problem=f"{uri} is not JSON")
         if not isinstance(document, dict):
             return _Read(uri, problem=f"{uri} is no JSON object")
-        return _Read(uri, document, answer["LastModified"])
+        return _Read(uri, document, sha256(text).hexdigest(), answer["LastModified"])
 
 
 def _differences(document: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +20,14 @@ from hallmark.gates.ports import RunFound, Subject
 _RUNS = 100
 _REPORTS = 10
 _CANDIDATE = "candidate"
+
+
+class _Read(NamedTuple):
+    """A report and the file that it was read from."""
+
+    report: Report
+    uri: str
+    digest: str
 
 
 class EvaluationReports:
@@ -45,10 +54,11 @@ class EvaluationReports:
             if not is_own and (not subject.model_id or looked >= _REPORTS):
                 continue
             looked += 1
-            report = self._read(run)
-            model = None if report is None else _model_in(report, subject, is_own=is_own)
-            if report is not None and model is not None:
-                found = source_of_report(report, model, uri=run.report, node=run.execution)
+            read = self._read(run)
+            model = None if read is None else _model_in(read.report, subject, is_own=is_own)
+            if read is not None and model is not None:
+                found = source_of_report(read.report, model, uri=run.report, node=run.execution)
+                found = found.model_copy(update={"document": read.uri, "digest": read.digest})
                 return RunFound(source=found, is_running=is_running, has_failed=has_failed)
         if not subject.model_id and not is_running:
             reason += ", and the model names nothing that could be asked (property hallmark:model-id)"
@@ -58,7 +68,7 @@ class EvaluationReports:
         """Return the package's own quality report, and what could not be read."""
         return self._models.quality_report(subject)
 
-    def _read(self, run: Run) -> Report | None:
+    def _read(self, run: Run) -> _Read | None:
         uri = f"{run.report}report.json"
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
@@ -69,7 +79,7 @@ class EvaluationReports:
                 return None
             raise UnavailableError(f"reading {uri}: {describe_error(error)}") from error
         try:
-            return read_report(content)
+            return _Read(read_report(content), uri, sha256(content).hexdigest())
         except InvalidInputError:
             # Of another version: as good as none.
             return None

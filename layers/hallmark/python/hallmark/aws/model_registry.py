@@ -105,12 +105,16 @@ def _state_of(described: Mapping[str, Any]) -> PackageState:
         approval=described.get("ModelApprovalStatus", ""),
         stage=life_cycle.get("Stage", ""),
         stage_status=life_cycle.get("StageStatus", ""),
-        fingerprint=_fingerprint(described),
+        fingerprint=package_digest(described),
     )
 
 
-def _fingerprint(described: Mapping[str, Any]) -> str:
-    """Return the digest of what serves: a package whose containers are exchanged is another model."""
+def package_digest(described: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hex, of what serves: a package whose containers are exchanged is another model.
+
+    Args:
+        described: What DescribeModelPackage answered.
+    """
     parts = [described.get("InferenceSpecification"), described.get("AdditionalInferenceSpecifications")]
     return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

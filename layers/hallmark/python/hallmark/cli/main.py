@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
+from hallmark.cli.attest import attestations
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.exports import exports
 from hallmark.cli.feedback import feedback
@@ -390,6 +391,7 @@ app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what
 app.add_typer(reviews, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(ledger, name="ledger")
+app.add_typer(attestations, name="attest")
 app.add_typer(monitors, name="monitors")
 app.add_typer(foreign, name="openlineage")
 

@@ -18,6 +18,7 @@ APPROVAL_EXPIRED = "ApprovalExpired"
 GATE_OVERRIDDEN = "GateOverridden"
 MODEL_PROMOTED = "ModelPromoted"
 MODEL_REJECTED = "ModelRejected"
+PROMOTION_REFUSED = "PromotionRefused"
 ENDPOINT_ROLLED_BACK = "EndpointRolledBack"
 ROLLBACK_FAILED = "RollbackFailed"
 TRAINING_HALTED = "TrainingHalted"
@@ -69,6 +70,39 @@ class JudgedCriterion(Published):
     """So many more would probably decide."""
 
 
+class JudgedData(Published):
+    """What a model was trained on."""
+
+    uri: str
+    digest: str = ""
+    """Content digest, in hex; empty where nobody knows the content."""
+
+
+class JudgedReport(Published):
+    """A report that a verdict rests on."""
+
+    name: str
+    """Of the suite; ``package`` for the package's own report."""
+    uri: str
+    """Of the file."""
+    digest: str
+    """SHA-256 of the file, in hex."""
+    completed_at: datetime | None = None
+
+
+class JudgedContent(Published):
+    """Of which bytes a verdict was given: it is good for these, and for nothing else."""
+
+    model_digest: str = ""
+    """Of what the package consists of, SHA-256 in hex; empty for a model that is known by its id alone."""
+    policy_digest: str
+    """Of the gate as the policy had it, SHA-256 in hex."""
+    data: list[JudgedData] = []
+    reports: list[JudgedReport] = []
+    expires_at: datetime | None = None
+    """When the oldest evidence becomes too old for the gate."""
+
+
 class QualityGateDecided(RecordedEvent):
     """A gate has given its verdict (``QualityGatePassed``, ``…Failed``, ``…Inconclusive``)."""
 
@@ -93,6 +127,8 @@ class QualityGateDecided(RecordedEvent):
     requested_by: str = ""
     owners: list[str] = []
     summary: str
+    judged: JudgedContent | None = None
+    """None: the verdict was given before verdicts had digests."""
 
 
 class ApprovalRequested(Published):
@@ -150,6 +186,8 @@ class GateOverridden(RecordedEvent):
     reason: str
     overridden_at: datetime
     owners: list[str] = []
+    model_digest: str = ""
+    """Of what the package consisted of then; empty for a model that is known by its id alone."""
 
 
 class ModelMoved(RecordedEvent):
@@ -165,6 +203,24 @@ class ModelMoved(RecordedEvent):
     by: str
     reason: str
     moved_at: datetime
+    owners: list[str] = []
+
+
+class PromotionRefused(RecordedEvent):
+    """A model was not moved, because what it rests on is not proved."""
+
+    model: str
+    model_name: str
+    gate: str
+    stage: str
+    verdict: str
+    cause: str
+    """The verdict, or the override of it."""
+    fault: str
+    """``unsigned``, ``forged``, ``revoked``, ``expired``, or whose digest is another one: ``model``, ``data``,
+    ``policy``, ``evaluation``; ``other`` for a statement about something else."""
+    reason: str
+    refused_at: datetime
     owners: list[str] = []
 
 

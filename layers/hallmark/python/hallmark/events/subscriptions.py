@@ -46,8 +46,12 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "GateOverridden": RECORD,
     "ModelPromoted": RECORD,
     "ModelRejected": RECORD,
+    "PromotionRefused": RECORD,
     "EndpointRolledBack": RECORD,
     "TrainingHalted": RECORD,
+    # Told by hallmark/events/attestations.py:
+    "AttestationSigned": RECORD,
+    "AttestationRevoked": RECORD,
     # Told by hallmark/events/drift.py:
     "BaselineCaptured": RECORD,
     "DriftDetected": RECORD,

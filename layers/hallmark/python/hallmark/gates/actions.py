@@ -12,6 +12,7 @@ from hallmark.events.gates import (
     EndpointRolledBack,
     GateOverridden,
     ModelMoved,
+    PromotionRefused,
     QualityGateDecided,
     RollbackFailed,
     TrainingHalted,
@@ -101,8 +102,18 @@ def approval_expired(approval: Approval) -> ApprovalExpired:
     )
 
 
-def gate_overridden(verdict: QualityGateDecided, person: Person, reason: str, now: datetime) -> GateOverridden:
-    """Tell that a named person lets a model pass against the verdict."""
+def gate_overridden(
+    verdict: QualityGateDecided, person: Person, reason: str, now: datetime, *, model_digest: str = ""
+) -> GateOverridden:
+    """Tell that a named person lets a model pass against the verdict.
+
+    Args:
+        verdict: What the gate said.
+        person: Who.
+        reason: Why.
+        now: When.
+        model_digest: Of what the package consists of, SHA-256 in hex; empty where the model is no package.
+    """
     return GateOverridden(
         verdict=verdict.verdict,
         gate=verdict.gate,
@@ -113,6 +124,7 @@ def gate_overridden(verdict: QualityGateDecided, person: Person, reason: str, no
         reason=reason,
         overridden_at=now,
         owners=verdict.owners,
+        model_digest=model_digest,
         lineage=LineageSection(
             node=LineageNode(kind="override", id=own_id("override", _digest(verdict.verdict))),
             at=now,
@@ -167,6 +179,41 @@ def model_moved(
             status=word,
             attributes={"name": f"{word} {'to' if promoted else 'at'} {place}", "by": by, "reason": reason},
             flows=flows,
+        ),
+    )
+
+
+def promotion_refused(order: Order, fault: str, reason: str, at: datetime) -> PromotionRefused:
+    """Tell that nothing was done with a model, because what the order rests on is not proved.
+
+    Args:
+        order: What was asked.
+        fault: What is wrong, in a word.
+        reason: What is wrong, for people.
+        at: When.
+    """
+    return PromotionRefused(
+        model=order.model,
+        model_name=order.model_name,
+        gate=order.gate,
+        stage=order.stage,
+        verdict=order.verdict,
+        cause=order.cause,
+        fault=fault,
+        reason=reason,
+        refused_at=at,
+        owners=list(order.owners),
+        lineage=LineageSection(
+            node=LineageNode(kind="action", id=own_id("action", f"refuse-{order.id}")),
+            at=at,
+            status="refused",
+            attributes={
+                "name": f"refused to {order.move} at {order.stage}",
+                "fault": fault,
+                "reason": reason,
+                "by": "set_model_stage",
+            },
+            flows=[_verdict(order.verdict), _subject(order.model)],
         ),
     )
 

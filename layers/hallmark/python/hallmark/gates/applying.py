@@ -17,6 +17,10 @@ _ASKING_LOOK = 1
 """A run that the same event has started is seen by then, and is not asked for a second time."""
 
 
+_LINEAGE_LOOKS = 2
+"""So often is looked again for a package that lineage does not know: it may never know one that it cannot read."""
+
+
 class Ports(NamedTuple):
     """All that a gate needs of what lies elsewhere."""
 
@@ -72,6 +76,10 @@ def apply_gate(
         ports.verdicts.note(_state(request, "waiting", now, reason=waits))
         return Applied(None, awaited)
     evidence = gather(gate, subject, runs, ports)
+    if subject.package and evidence.lineage is None and look < min(_LINEAGE_LOOKS, looks - 1):
+        # A package's event comes to the gate and to lineage at the same time.
+        ports.verdicts.note(_state(request, "waiting", now, reason="lineage to know the package"))
+        return Applied(None, ("lineage",))
     verdict = ports.verdicts.add(verdict_of(request, gate, evidence, judge(gate, evidence, now), now))
     ports.announcer.tell(verdict)
     return Applied(verdict)
@@ -115,7 +123,7 @@ def _awaited(runs: dict[str, RunFound], gate: Gate, subject: Subject, now: datet
 
 
 def gather(gate: Gate, subject: Subject, runs: dict[str, RunFound], ports: Ports) -> Evidence:
-    """Put together what is known of a model; only what the criteria ask for is looked up."""
+    """Put together what is known of a model: what the criteria ask for, and what a package was made from."""
     sources = [found.source for found in runs.values() if found.source is not None]
     problems = list(subject.problems)
     asked = list(gate.asked.values())
@@ -133,9 +141,10 @@ def gather(gate: Gate, subject: Subject, runs: dict[str, RunFound], ports: Ports
         group=subject.group,
         package=subject.package,
         endpoint=subject.endpoint,
+        digest=subject.digest,
         sources=tuple(sources),
         missing_suites={suite: found.reason for suite, found in runs.items() if found.source is None},
-        lineage=ports.lineage.provenance(subject, with_tags=with_tags) if origins else None,
+        lineage=ports.lineage.provenance(subject, with_tags=with_tags) if origins or subject.package else None,
         monitors=ports.lineage.monitors(subject) if watches else None,
         problems=tuple(problems),
     )

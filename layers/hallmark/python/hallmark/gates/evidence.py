@@ -61,6 +61,10 @@ class Source(_Frozen):
     uri: str
     node: str = ""
     """What it is in lineage: the ARN of a run's execution; empty for the package's report."""
+    document: str = ""
+    """URI of the file that was read."""
+    digest: str = ""
+    """SHA-256 of it, in hex."""
     completed_at: datetime | None = None
     """None where nobody can tell."""
     primary: str | None = None
@@ -85,6 +89,8 @@ class Snapshot(_Frozen):
     """A dataset upstream of the model."""
 
     name: str
+    digest: str = ""
+    """Content digest, in hex; empty where only its address is known."""
     is_snapshot: bool
     """False where only its address is known, and not what was in it."""
     trained_on: bool
@@ -127,6 +133,8 @@ class Evidence(_Frozen):
     package: str = ""
     """ARN of the model package that is judged; that behind an endpoint."""
     endpoint: str = ""
+    digest: str = ""
+    """Of what the package consists of, SHA-256 in hex."""
     sources: tuple[Source, ...] = ()
     missing_suites: dict[str, str] = {}
     """Suites of the gate without a usable run, and why."""

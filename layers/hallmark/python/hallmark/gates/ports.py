@@ -24,6 +24,8 @@ class Subject(NamedTuple):
     model_id: str = ""
     """What can be asked: of a foundation or custom model, or what the package names."""
     problems: tuple[str, ...] = ()
+    digest: str = ""
+    """Of what the package consists of, SHA-256 in hex."""
 
 
 class RunFound(NamedTuple):

@@ -12,11 +12,13 @@ from hallmark.events.gates import (
     QUALITY_GATE_FAILED,
     QUALITY_GATE_INCONCLUSIVE,
     QUALITY_GATE_PASSED,
+    JudgedContent,
     JudgedCriterion,
     Outcome,
     QualityGateDecided,
 )
 from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
+from hallmark.gates.content import content_of
 from hallmark.gates.evidence import Evidence
 from hallmark.gates.judging import Judgement
 from hallmark.gates.requests import GateRequest
@@ -54,6 +56,8 @@ class Verdict(BaseModel):
     decided_at: datetime
     owners: tuple[str, ...] = ()
     summary: str
+    judged: JudgedContent | None = None
+    """Of which bytes; None for a verdict from before."""
 
     @property
     def detail_type(self) -> str:
@@ -95,6 +99,7 @@ def verdict_of(request: GateRequest, gate: Gate, evidence: Evidence, judgement: 
         decided_at=now,
         owners=gate.owners,
         summary=summary_of(request.gate, evidence.model_name, judgement),
+        judged=content_of(gate, evidence),
     )
 
 
@@ -142,6 +147,7 @@ def decided_event(verdict: Verdict) -> QualityGateDecided:
         requested_by=request.requested_by,
         owners=list(verdict.owners),
         summary=verdict.summary,
+        judged=verdict.judged,
     )
 
 

@@ -1,0 +1,269 @@
+"""The functions that sign a verdict and move a model by it, as Lambda runs them; AWS as moto answers it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from hallmark.aws import clients
+from hallmark.aws.gate_table import DynamoVerdicts
+from hallmark.aws.gate_verdicts import GateVerdicts
+from hallmark.aws.model_registry import ModelRegistry
+from hallmark.errors import UnavailableError
+from hallmark.events.gates import QualityGateDecided
+from hallmark.gates.evidence import Evidence
+from hallmark.gates.judging import Judgement
+from hallmark.gates.promoting import order_of
+from hallmark.gates.requests import GateRequest
+from hallmark.gates.settings import GatesPolicy
+from hallmark.gates.verdicts import decided_event, verdict_of
+from hallmark.policy.deployment import write_policy_package
+from hallmark.policy.models import Policy
+from tests.contract.aws_adapters.injection import SERVER_FAULT, Fault, Injection
+from tests.fakes.lambda_functions import Context, load_function
+from tests.fakes.statement_keys import FakeKms
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+GATES = GatesPolicy.model_validate(
+    {
+        "gates": {
+            "full": {
+                "stage": "production",
+                "models": {"model_package_groups": ["churn"]},
+                "criteria": {"traceable": {"kind": "lineage"}},
+            }
+        }
+    }
+)
+UNKNOWN = {"answer": "candidates", "asked": "x", "reason": "unknown", "candidates": []}
+
+
+class Account:
+    """What is deployed, and what was published."""
+
+    def __init__(self) -> None:
+        self.injection = Injection()
+        self.kms = FakeKms()
+        self.injection.watch(clients._session())
+        self.answers()
+        self.sagemaker: Any = boto3.client("sagemaker", region_name=REGION)
+        self.sqs: Any = boto3.client("sqs", region_name=REGION)
+        self.dynamodb: Any = boto3.client("dynamodb", region_name=REGION)
+        self.dynamodb.create_table(
+            TableName="gates",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.s3: Any = boto3.client("s3", region_name=REGION)
+        self.s3.create_bucket(Bucket="attestations")
+        self.queue = self._listen()
+
+    def answers(self, *failing: str) -> None:
+        """Let lineage know nothing of any model, KMS do what it does, and each of these operations fail."""
+        metadata = {"HTTPStatusCode": 200, "RequestId": "0", "HTTPHeaders": {}, "RetryAttempts": 0}
+
+        def knows_nothing() -> dict[str, Any]:
+            return {"Payload": io.BytesIO(json.dumps(UNKNOWN).encode()), "ResponseMetadata": metadata}
+
+        def keys() -> dict[str, Any]:
+            # moto signs no digests.
+            name = {"GetPublicKey": "get_public_key", "Sign": "sign", "Verify": "verify"}
+            operation = self.injection.calls[-1].partition(".")[2]
+            answer = getattr(self.kms, name[operation])(**self.injection.requests[-1])
+            return {**answer, "ResponseMetadata": metadata}
+
+        def choose(_number: int, operation: str) -> Fault | None:
+            if operation in failing:
+                return SERVER_FAULT
+            if operation == "lambda.Invoke":
+                return Fault("lineage", before=knows_nothing)
+            return Fault("kms", before=keys) if operation.startswith("kms.") else None
+
+        self.injection.choose = choose
+
+    def package(self) -> str:
+        self.sagemaker.create_model_package_group(ModelPackageGroupName="churn")
+        container = {"Image": "image:1", "ModelDataUrl": "s3://models/churn.tar.gz"}
+        made = self.sagemaker.create_model_package(
+            ModelPackageGroupName="churn",
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+            ModelApprovalStatus="PendingManualApproval",
+        )
+        return str(made["ModelPackageArn"])
+
+    def judged(self, package: str, *, kept: bool = True) -> QualityGateDecided:
+        """Let the gate pass a package; where it is not kept, somebody only tells the bus so."""
+        state = ModelRegistry(clients.client("sagemaker")).find(package)
+        assert state is not None
+        evidence = Evidence(
+            model=package, model_name="churn v1", group="churn", package=package, digest=state.fingerprint
+        )
+        request = GateRequest(gate="full", model=package, request_id="r", trigger="manual")
+        verdict = verdict_of(
+            request, GATES.gates["full"], evidence, Judgement("passed", ()), datetime(2026, 11, 23, 12, tzinfo=UTC)
+        )
+        if kept:
+            DynamoVerdicts("gates", clients.client("dynamodb")).add(verdict)
+        told = decided_event(verdict)
+        GateVerdicts("gates", clients.client("dynamodb")).keep(told)
+        return told
+
+    def promote(self, told: QualityGateDecided) -> dict[str, Any]:
+        """Do what the workflow does after it has planned."""
+        order = order_of(told, GATES)
+        assert order is not None
+        self.call("attest_verdict", {"cause": order.cause})
+        answer: dict[str, Any] = self.call(
+            "set_model_stage", {"order": order.model_dump(mode="json"), "at": "2026-11-23T12:01:00+00:00"}
+        )
+        return answer
+
+    def call(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = load_function(name).handler(event, Context())
+        return answer
+
+    def status(self, package: str) -> str:
+        return str(self.sagemaker.describe_model_package(ModelPackageName=package)["ModelApprovalStatus"])
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                event = json.loads(message["Body"])
+                found.append((event["detail-type"], event["detail"]))
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def _listen(self) -> str:
+        events: Any = boto3.client("events", region_name=REGION)
+        url = str(self.sqs.create_queue(QueueName="heard")["QueueUrl"])
+        events.create_event_bus(Name="hallmark")
+        events.put_rule(Name="all", EventBusName="hallmark", EventPattern='{"source": ["hallmark"]}')
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.put_targets(Rule="all", EventBusName="hallmark", Targets=[{"Id": "heard", "Arn": arn}])
+        return url
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    variables = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "GATES_TABLE_NAME": "gates",
+        "EVENT_BUS_NAME": "hallmark",
+        "ATTESTATION_BUCKET_NAME": "attestations",
+        "ATTESTATION_KEY_ID": "11111111-2222-3333-4444-555555555555",
+        "ATTESTOR": f"urn:hallmark:{ACCOUNT}:{REGION}",
+        "QUERY_LINEAGE_FUNCTION_NAME": "query",
+        "DEAD_LETTER_QUEUE_URL": "none",
+        "POWERTOOLS_METRICS_NAMESPACE": "Hallmark",
+        "POWERTOOLS_SERVICE_NAME": "test",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    write_policy_package(Policy(gates=GATES), tmp_path, tmp_path / "layer")
+    monkeypatch.syspath_prepend(str(tmp_path / "layer"))
+    sys.modules.pop("hallmark_policy", None)
+    clients._client.cache_clear()
+    clients._session.cache_clear()
+    with mock_aws():
+        yield Account()
+    clients._client.cache_clear()
+    clients._session.cache_clear()
+    sys.modules.pop("hallmark_policy", None)
+
+
+def test_a_verdict_is_signed_and_moves_its_model_and_lineage_is_told_of_both(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package)
+
+    done = account.promote(told)
+
+    assert done["moved"] is True
+    assert account.status(package) == "Approved"
+    heard = dict(account.told())
+    assert sorted(heard) == ["AttestationSigned", "ModelPromoted"]
+    signed = heard["AttestationSigned"]
+    assert signed["subject"] == told.verdict
+    flows = {flow["role"]: flow["node"]["id"] for flow in signed["lineage"]["flows"]}
+    assert flows == {"attested": told.verdict, "about": package}
+
+
+def test_a_verdict_that_only_the_bus_was_told_of_is_refused_and_that_is_told(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package, kept=False)
+
+    done = account.promote(told)
+
+    assert (done["moved"], done["fault"]) == (False, "unsigned")
+    assert account.status(package) == "PendingManualApproval"
+    heard = account.told()
+    assert [kind for kind, _ in heard] == ["PromotionRefused"]
+    assert heard[0][1]["verdict"] == told.verdict
+    assert heard[0][1]["lineage"]["status"] == "refused"
+
+
+def test_while_kms_is_down_nothing_is_moved_and_afterwards_all_of_it_is(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package)
+
+    account.answers("kms.Sign")
+    with pytest.raises(UnavailableError, match="signing an attestation"):
+        account.promote(told)
+    account.answers("kms.Verify")
+    with pytest.raises(UnavailableError, match="verifying an attestation"):
+        account.promote(told)
+    assert account.status(package) == "PendingManualApproval"
+    assert [kind for kind, _ in account.told()] == ["AttestationSigned"]
+
+    account.answers()
+    assert account.promote(told)["moved"] is True
+    assert account.status(package) == "Approved"
+
+
+def test_a_repeat_signs_nothing_new_and_tells_the_same(account: Account) -> None:
+    told = account.judged(account.package())
+
+    account.promote(told)
+    first = account.told()
+    again = account.promote(told)
+
+    assert again["moved"] is True
+    assert account.told() == first
+    assert len(account.injection.of("kms.Sign")) == 1
+    assert account.s3.list_objects_v2(Bucket="attestations")["KeyCount"] == 2
+
+
+def test_an_envelope_that_somebody_exchanged_moves_nothing(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package)
+    account.call("attest_verdict", {"cause": told.verdict})
+    (key,) = [
+        each["Key"]
+        for each in account.s3.list_objects_v2(Bucket="attestations")["Contents"]
+        if each["Key"].startswith("envelopes/")
+    ]
+    kept = json.loads(account.s3.get_object(Bucket="attestations", Key=key)["Body"].read())
+    kept["signatures"][0]["sig"] = "MEUCIQ=="
+    account.s3.put_object(Bucket="attestations", Key=key, Body=json.dumps(kept).encode())
+
+    done = account.promote(told)
+
+    assert (done["moved"], done["fault"]) == (False, "forged")
+    assert account.status(package) == "PendingManualApproval"

@@ -8,6 +8,7 @@ from constructs import Construct
 from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.constructs.functions import Layers
+from infra.constructs.lineage_coverage import LineageCoverage
 from infra.constructs.lineage_mirror import LineageMirror
 from infra.constructs.lineage_questions import LineageQuestions
 from infra.constructs.lineage_reconciliation import LineageReconciliation
@@ -33,10 +34,12 @@ class LineageStack(cdk.Stack):
             self, "Questions", storage=storage, layers=layers, policy=policy.lineage
         )
         self.query = questions.query
+        coverage = LineageCoverage(self, "Coverage", storage=storage, layers=layers, policy=policy.lineage)
         dead_letters: dict[str, DeadLetterQueue] = {
             "Recording": recording.dead_letters,
             "Reconciliation": reconciliation.dead_letters,
             "Questions": questions.dead_letters,
+            "Coverage": coverage.dead_letters,
         }
         if policy.lineage.mirror.enabled:
             mirror = LineageMirror(self, "Mirror", storage=storage, layers=layers, policy=policy.lineage)
@@ -47,6 +50,9 @@ class LineageStack(cdk.Stack):
         self._output("EventBusName", storage.bus.event_bus_name, "The hallmark bus")
         self._output("AlarmTopicArn", storage.alarms.topic_arn, "Subscribe whoever runs Hallmark")
         self._output("QueryLineageFunctionName", questions.query.function.function_name, "What `hallmark` asks")
+        self._output(
+            "MeasureCoverageFunctionName", coverage.measuring.function.function_name, "What `hallmark coverage` asks"
+        )
         self._output("ReconciliationQueueUrl", reconciliation.queue.queue.queue_url, "What `hallmark backfill` wakes")
         for name, queue in dead_letters.items():
             self._output(f"DeadLetterQueueUrl{name}", queue.queue.queue_url, f"Dead letters of {name.lower()}")

@@ -58,6 +58,10 @@ STATEMENTS = {
         *("AskLineage", "DescribePackages", "ListPackages", "ReadQualityReports", "TellMissingReports"),
         "AnswerPipelineSteps",
     ],
+    "measure_coverage": [
+        *("WriteOwnLog", "QueryLineage", "ReadGraph", "KeepReports", "TellMissingFromDenied", "UseKey"),
+        *("ListSageMaker", "ListBedrock"),
+    ],
     "query_gates": ["WriteOwnLog", "UseGates", "ListGates", "UseKey", "StartGates"],
     "record_lineage": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "RecordFacts", "UseKey", "KeepManifests"),

@@ -17,6 +17,7 @@ from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
 from hallmark.cli.attest import attestations
+from hallmark.cli.coverage import coverage
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.exports import exports
 from hallmark.cli.feedback import feedback
@@ -385,6 +386,7 @@ def _time(text: str | None) -> datetime | None:
 app.add_typer(evaluations)
 app.add_typer(exports)
 app.add_typer(reproductions)
+app.add_typer(coverage)
 app.add_typer(alerts, name="alerts")
 gate_actions.add_typer(gates)
 app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")

@@ -475,7 +475,7 @@ class _KindSweep:
 
 def is_recorded(kind: NodeKind, listed: Listed, states: Sequence[RecordedState]) -> bool:
     """Tell whether what a listing says of a resource is recorded already, and described as far as it can be."""
-    lived = [recorded for recorded in states if _is_of_this_life(recorded.state, listed.created_at)]
+    lived = [recorded for recorded in states if is_of_this_life(recorded.state, listed.created_at)]
     if not lived:
         return False
     view = fold(lived)
@@ -491,7 +491,7 @@ def is_recorded(kind: NodeKind, listed: Listed, states: Sequence[RecordedState])
     return view.at is not None and view.at > listed.changed_at - timedelta(milliseconds=1)
 
 
-def _is_of_this_life(state: NodeState, created_at: datetime | None) -> bool:
+def is_of_this_life(state: NodeState, created_at: datetime | None) -> bool:
     """Tell whether a state is one of the resource that was made then, not of one that had its name before."""
     if created_at is None:
         return True
@@ -505,7 +505,7 @@ def _record_absence(kind: NodeKind, arn: str, states: Sequence[RecordedState], s
     """Record that a resource that was known no longer exists; tell whether that was new."""
     births = [recorded.state.node.born for recorded in states if recorded.state.node.born is not None]
     born = max(births, default=None)
-    view = fold([recorded for recorded in states if _is_of_this_life(recorded.state, born)])
+    view = fold([recorded for recorded in states if is_of_this_life(recorded.state, born)])
     if not states or view.status == "Deleted":
         return False
     now = surroundings.clock()

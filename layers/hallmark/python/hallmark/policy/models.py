@@ -14,6 +14,7 @@ from hallmark.durations import Duration
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.gates.settings import GatesPolicy
 from hallmark.ledger.settings import LedgerPolicy
+from hallmark.lineage.coverage.settings import CoveragePolicy
 from hallmark.lineage.intake.settings import ForeignLineagePolicy
 from hallmark.reviews.settings import ReviewsPolicy
 
@@ -100,6 +101,7 @@ class LineagePolicy(ForeignLineagePolicy):
     reconciliation: ReconciliationPolicy = ReconciliationPolicy()
     compaction: CompactionPolicy = CompactionPolicy()
     mirror: MirrorPolicy = MirrorPolicy()
+    coverage: CoveragePolicy = CoveragePolicy()
 
 
 class Policy(_Section):

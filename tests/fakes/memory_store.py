@@ -95,10 +95,14 @@ class KnownContents:
 
     def __init__(self, listings: Mapping[str, Sequence[StoredObject]] | None = None) -> None:
         self.listings = dict(listings or {})
+        self.refused: dict[str, str] = {}
+        """By URI, why it may not be read."""
         self.asked: list[str] = []
 
     def listing(self, uri: str, as_of: datetime | None, limit: int) -> Listing:
         self.asked.append(uri)
+        if uri in self.refused:
+            return Listing((), complete=True, refused=self.refused[uri])
         found = self.listings.get(uri)
         if found is None:
             return Listing((), complete=True, refused="NoSuchBucket: the bucket does not exist")

@@ -20,7 +20,7 @@ from hallmark.lineage.coverage.settings import CoveragePolicy
 from hallmark.lineage.coverage.unmatched import find_unmatched, runs_of
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin
-from hallmark.lineage.ports import Listing, StoredObject
+from hallmark.lineage.ports import StoredObject
 from hallmark.lineage.reconciliation import SWEPT, Allowance, Listed, ListingRefusedError
 from hallmark.lineage.recording import record_description
 from hallmark.lineage.references import resource_ref
@@ -106,12 +106,7 @@ def test_what_the_policy_does_not_ask_for_is_reported_and_does_not_count() -> No
 
 
 def refused(desk: Desk, uri: str, reason: str) -> None:
-    listing = desk.record.contents.listing
-
-    def answer(asked: str, as_of: datetime | None, limit: int) -> Listing:
-        return Listing((), complete=True, refused=reason) if asked == uri else listing(asked, as_of, limit)
-
-    desk.record.contents.listing = answer  # type: ignore[method-assign]
+    desk.record.contents.refused[uri] = reason
 
 
 def data_gap(desk: Desk) -> tuple[str, str]:

@@ -61,6 +61,43 @@ def test_what_ends_before_the_wait_is_over_is_never_told() -> None:
     assert types(world) == ["AlertFired", "AlertResolved"]
 
 
+REJECTED = [seen(True), seen(False, NOON + SECOND, acted=True, summary="it was rejected")]
+
+
+@pytest.mark.parametrize("batches", [[REJECTED[:1], REJECTED[1:]], [REJECTED], [REJECTED[1:], REJECTED[:1]]])
+def test_what_was_acted_on_before_the_wait_is_over_is_told_first_and_its_end_after_that(
+    batches: list[list[Observation]],
+) -> None:
+    world = World(policy_of())
+    for batch in batches:
+        world.engine.receive(batch, NOON)
+
+    first = world.tick(FIRST)
+    world.engine.receive(REJECTED, FIRST + SECOND)
+    ended = world.tick(FIRST + INTERVAL)
+
+    assert (told(first), told(ended)) == ([("mail", "first", 1, 0)], [("mail", "resolved", 0, 1)])
+    assert [each.alerts[0].summary for each in (*first, *ended)] == ["it was rejected", "it was rejected"]
+    assert (
+        first[0].alerts[0].id == ended[0].alerts[0].id == f"hallmark:alert/{REJECTED[0].fingerprint}@20261104T120000Z"
+    )
+    assert types(world) == ["AlertFired", "AlertResolved"]
+    world.engine.receive(REJECTED, NOON + HOUR)
+    assert world.tick(NOON + HOUR + INTERVAL) == []
+
+
+@pytest.mark.parametrize("reason", ["muted", "less severe than the receiver asks for"])
+def test_what_was_acted_on_and_nobody_is_to_hear_of_ends_its_group(reason: str) -> None:
+    world = World(policy_of(**({"receiver": "duty"} if reason.startswith("less") else {})))
+    if reason == "muted":
+        world.store.save_silence(make_silence({"subject": ("live",)}, "ada", "a test", NOON, HOUR))
+    for observation in REJECTED:
+        world.engine.receive([observation.model_copy(update={"severity": "info"})], NOON)
+
+    assert world.tick(FIRST) == []
+    assert world.store.groups.popitem()[1].value.due_at is None
+
+
 def test_an_end_is_told_once_and_ends_the_group() -> None:
     world = World(policy_of())
     world.engine.receive([seen(True)], NOON)

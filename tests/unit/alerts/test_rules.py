@@ -93,6 +93,37 @@ def test_approvals_wait_until_somebody_decides_or_nobody_did_in_time() -> None:
     }
 
 
+def test_a_rejection_ends_what_the_gate_stopped_and_what_waited_for_a_decision() -> None:
+    told = gates.ModelMoved(
+        lineage=others.section("action", "a"),
+        model=others.PACKAGE,
+        model_name="churn:3",
+        gate="benchmarks",
+        stage="staging",
+        verdict="hallmark:verdict/v1",
+        by="gate benchmarks",
+        reason="accuracy is worse",
+        moved_at=NOON + DAY,
+    )
+    where = {
+        "approval": "a",
+        "gate": "benchmarks",
+        "stage": "staging",
+        "model": others.PACKAGE,
+        "model_name": "churn:3",
+    }
+    waits = others.event(
+        "ApprovalRequested", gates.ApprovalRequested(**where, verdict="v", expires_at=NOON + DAY, summary="")
+    )
+    rejection = others.event("ModelRejected", told)
+
+    for bad, name in ((others.verdict("failed"), "QualityGate"), (waits, "ApprovalPending")):
+        ended = one(rejection, name=name)
+        assert (one(bad, name=name).fingerprint, ended.bad) == (ended.fingerprint, False)
+    assert one(rejection, name="QualityGate").acted
+    assert one(rejection, name="QualityGate").summary == "churn:3 was rejected: accuracy is worse"
+
+
 def test_an_override_is_told_and_ends_what_it_overrides() -> None:
     told = gates.GateOverridden(
         lineage=others.section("override", "o"),

@@ -41,6 +41,8 @@ class Observation(_Frozen):
     readings: tuple[Reading, ...] = ()
     owners: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    acted: bool = False
+    """What is good is so because something was done about what was bad: people hear of it, however soon that was."""
 
     @property
     def fingerprint(self) -> str:
@@ -214,6 +216,22 @@ def stand(record: AlertRecord, tuning: Tuning, now: datetime) -> Standing:
     if flaps and now < rounds.ends_at + tuning.flap_hold:
         return Standing("firing", starts_at, None, flapping=True)
     return Standing("resolved", starts_at, rounds.ends_at)
+
+
+def was_acted_on(record: AlertRecord, standing: Standing) -> bool:
+    """Tell whether a condition is over because something was done about it, instead of passing by itself."""
+    return (
+        standing.status == "resolved"
+        and record.good is not None
+        and record.good.acted
+        and record.good.at == standing.ends_at
+    )
+
+
+def was_missed(record: AlertRecord, standing: Standing) -> bool:
+    """Tell whether something was done about a condition before anybody saw it begin: the events came late."""
+    begun, starts_at = record.started_at, standing.starts_at
+    return was_acted_on(record, standing) and starts_at is not None and (begun is None or begun < starts_at)
 
 
 def alert_of(record: AlertRecord, standing: Standing) -> Alert:

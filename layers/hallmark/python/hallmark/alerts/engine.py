@@ -24,10 +24,12 @@ from hallmark.alerts.conditions import (
     observe,
     record_of,
     stand,
+    was_acted_on,
+    was_missed,
 )
 from hallmark.alerts.grouping import GroupState, flush, open_group, reopen
 from hallmark.alerts.inhibition import can_inhibit, is_inhibited
-from hallmark.alerts.notifications import SHOWN_ALERTS, Alert
+from hallmark.alerts.notifications import SHOWN_ALERTS, Alert, Status
 from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet, Versioned
 from hallmark.alerts.remediation import advised
 from hallmark.alerts.routing import GroupKey, Routes
@@ -64,6 +66,8 @@ class _Written(NamedTuple):
     record: AlertRecord
     revision: int
     standing: Standing
+    status: Status
+    """What the bus is to be told."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class Engine:
         ordered = sorted(observations, key=attrgetter("fingerprint"))
         news = {fingerprint: list(seen) for fingerprint, seen in groupby(ordered, key=attrgetter("fingerprint"))}
         records = self._keep(news, now)
-        firing = [record for record in records if self._stand(record, now).status == "firing"]
+        # Of what something was done about before anybody saw it begin, the beginning was told just now.
+        firing = [record for record in records if "firing" in (self._stand(record, now).status, record.told)]
         self._join(firing, now)
         return len(records)
 
@@ -124,13 +129,13 @@ class Engine:
     def _settle(self, changes: Sequence[_Change], now: datetime) -> list[AlertRecord]:
         """Write records and tell the bus what changed; return those that no other one wrote meanwhile."""
         written = [found for change in changes if (found := self._write(change, now)) is not None]
-        news = [each for each in written if each.standing.status != each.record.told]
+        news = [each for each in written if each.status != each.record.told]
         # Told before it is noted: who dies in between tells it again, and the same event makes the same fact.
         if news:
             self.announcer.publish([self._entry(each, now) for each in news])
-        settled = [each.record for each in written if each.standing.status == each.record.told]
+        settled = [each.record for each in written if each.status == each.record.told]
         for each in news:
-            noted = each.record.model_copy(update={"told": each.standing.status})
+            noted = each.record.model_copy(update={"told": each.status})
             if self._save(noted, each.revision, each.standing):
                 settled.append(noted)
         return settled
@@ -139,15 +144,19 @@ class Engine:
         record, old = change
         standing = self._stand(record, now)
         if standing.status == "firing" and old.value.told == "resolved":
-            record = record.model_copy(update={"started_at": standing.starts_at, "acknowledged": None, "context": None})
-        if record == old.value:
-            return _Written(record, old.revision, standing)
-        written = self._save(record, old.revision, standing)
-        return _Written(record, old.revision + 1, standing) if written else None
+            record = _begun(record, standing)
+        revision = old.revision
+        if record != old.value:
+            if not self._save(record, revision, standing):
+                return None
+            revision += 1
+        if record.told == "resolved" and was_missed(record, standing):
+            return _Written(_begun(record, standing), revision, standing, "firing")
+        return _Written(record, revision, standing, standing.status)
 
     def _entry(self, written: _Written, now: datetime) -> Mapping[str, object]:
         standing = written.standing
-        if standing.status == "firing":
+        if written.status == "firing":
             detail_type, at = ALERT_FIRED, standing.starts_at
         else:
             detail_type, at = ALERT_RESOLVED, standing.ends_at
@@ -228,10 +237,11 @@ class Engine:
         ]
         lost = {record.fingerprint for record in records} - {alert.fingerprint for alert in alerts}
         muted = self._muted(records, now)
-        planned = flush(state, route, self.policy, alerts, muted, now)
+        acted = {record.fingerprint for record in records if was_acted_on(record, standings[record.fingerprint])}
+        planned = flush(state, route, self.policy, alerts, muted, now, acted)
         if len(planned.group.outbox) > len(state.outbox):
             shown = self._explain(records, alerts, now)
-            planned = flush(state, route, self.policy, shown, muted, now)
+            planned = flush(state, route, self.policy, shown, muted, now, acted)
         if not self.store.save_group(planned.group, found.revision):
             return None
         self.store.leave(state.id, planned.removed | lost)
@@ -368,6 +378,10 @@ class Engine:
             if record == old.value or self._save(record, old.revision, standing):
                 return record
         raise ConflictError(f"acknowledging {fingerprint}: others wrote it each time")
+
+
+def _begun(record: AlertRecord, standing: Standing) -> AlertRecord:
+    return record.model_copy(update={"started_at": standing.starts_at, "acknowledged": None, "context": None})
 
 
 def _with_context(alert: Alert, context: Context | None) -> Alert:

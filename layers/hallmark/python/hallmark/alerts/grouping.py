@@ -91,6 +91,7 @@ def flush(
     alerts: Sequence[Alert],
     muted: Collection[str],
     now: datetime,
+    acted: Collection[str] = (),
 ) -> Flush:
     """Decide what a group's receivers are told now.
 
@@ -101,13 +102,26 @@ def flush(
         alerts: All alerts of the group, ended ones included.
         muted: Fingerprints of those that a silence or an inhibition mutes.
         now: The time.
+        acted: Fingerprints of those that are over because something was done about them. They are told as firing
+            first, if nobody was told yet, and their end at the next interval: people hear of what was stopped.
     """
+    known, least = group.told.get(group.key.receiver), policy.receivers[group.key.receiver].min_severity
+    owed = set(acted) - set(muted) - set(known.firing if known else ())
+    if route.digest is None:  # which tells what is over, too
+        alerts = [
+            _as_firing(alert) if alert.fingerprint in owed and is_at_least(alert.severity, least) else alert
+            for alert in alerts
+        ]
     look = _Look(group, route, policy, alerts, muted, now)
     if look.is_due:
         look.tell(group.key.receiver)
     for step in route.escalate:
         look.escalate(step.receiver, due_for(step, look.visible, group.told.get(group.key.receiver), now))
     return look.result()
+
+
+def _as_firing(alert: Alert) -> Alert:
+    return alert.model_copy(update={"status": "firing", "ends_at": None})
 
 
 class _Look:

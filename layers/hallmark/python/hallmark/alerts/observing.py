@@ -115,13 +115,20 @@ def _change(value: float | None, baseline: float | None) -> float | None:
 
 
 def of_rejection(event: gates.ModelMoved, _: Around) -> Iterable[Observation]:
-    """Say what a model that was promoted or rejected means."""
-    # What a gate stopped is dealt with once the model is rejected; promoted, it has passed or was overridden.
-    stage = event.from_stage or event.to_stage
-    return [
-        _approval("ApprovalPending", event.moved_at, event.model, event.model_name, stage, (), bad=False),
-        _approval("ApprovalExpired", event.moved_at, event.model, event.model_name, stage, (), bad=False),
-    ]
+    """Say what a model that was rejected means: what its gate stopped is dealt with, and nobody needs to decide."""
+    for name in ("ApprovalPending", "ApprovalExpired"):
+        yield _approval(name, event.moved_at, event.model, event.model_name, event.stage, (), bad=False)
+    rejected = _seen(
+        "QualityGateNotPassed",
+        event.moved_at,
+        bad=False,
+        summary=f"{event.model_name} was rejected: {event.reason}",
+        subject=event.model,
+        subject_name=event.model_name,
+        gate=event.gate,
+        stage=event.stage,
+    )
+    yield rejected.model_copy(update={"acted": True})
 
 
 def _approval(  # noqa: PLR0913 - what an observation is made of

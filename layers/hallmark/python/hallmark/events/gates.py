@@ -196,6 +196,9 @@ class ModelMoved(RecordedEvent):
     model: str
     model_name: str
     group: str = ""
+    gate: str = ""
+    """The gate whose verdict it follows, and the gate's stage."""
+    stage: str = ""
     from_stage: str = ""
     to_stage: str = ""
     approval_status: str = ""

@@ -165,6 +165,8 @@ def model_moved(
         model=order.model,
         model_name=order.model_name,
         group=order.group,
+        gate=order.gate,
+        stage=order.stage,
         from_stage=before.stage if before is not None else "",
         to_stage=order.to_stage,
         approval_status=_approval_status(order, before),

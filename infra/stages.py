@@ -116,7 +116,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         queues=alerts.queues,
         api=api.http,
-        acting=alerts.engine.acting,
+        acting=alerts.engine.acting_for_channels,
     )
     intake = IntakeStack(
         app,

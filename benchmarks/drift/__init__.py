@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,10 @@ from hallmark.drift.statistics.judging import judge
 from hallmark.drift.statistics.looks import HOURS_OF_A_YEAR, LookState
 from hallmark.drift.statistics.profiles import Kind, Profile
 
-SIZES = {100: (100, 20), 1_000: (60, 12), 10_000: (12, 5), 100_000: (3, 3)}
+SIZES = {100: (100, 20), 1_000: (60, 12), 10_000: (60, 8), 100_000: (20, 5)}
 """For each n: windows without drift of each of ten baselines and two distributions, and streams for each shift."""
+ONLY = "SIZE"
+"""In the environment: measures false alarms and delays at this n alone, and nothing else."""
 CHECKS = {
     "js > 0.01 bits": Check(feature="x", statistic=Statistic.JENSEN_SHANNON, threshold=0.01),
     "js > 0.1 bits": Check(feature="x", statistic=Statistic.JENSEN_SHANNON),
@@ -39,15 +42,19 @@ Alarms = list[list[bool]]
 
 def run() -> Iterator[dict[str, Any]]:
     """Measure all."""
+    if ONLY in os.environ:
+        n = int(os.environ[ONLY])
+        yield from _beside_peers({n: SIZES[n]})
+        return
     yield _throughput()
-    yield from _beside_peers()
+    yield from _beside_peers(SIZES)
     yield _year()
 
 
-def _beside_peers() -> Iterator[dict[str, Any]]:
+def _beside_peers(sizes: dict[int, tuple[int, int]]) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        streams = make_streams(folder, SIZES)
+        streams = make_streams(folder, sizes)
         told: dict[str, Alarms] = {}
         for peer in PEERS:
             try:
@@ -55,7 +62,7 @@ def _beside_peers() -> Iterator[dict[str, Any]]:
             except PeerMissingError as error:
                 yield {"area": "drift", "name": peer, "skipped": str(error)}
         told |= {f"hallmark {way}": alarms for way, alarms in _ours(streams).items()}
-    for n in SIZES:
+    for n in sizes:
         yield from _rates(n, streams, told)
         yield from _delays(n, streams, told)
 

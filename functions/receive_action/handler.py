@@ -10,6 +10,7 @@ from typing import Any
 from hallmark.alerts.channels.receiving import Reception, read_request
 from hallmark.aws.channel_queues import ActingFunction
 from hallmark.aws.clients import client
+from hallmark.aws.http_posts import HttpPosts
 from hallmark.aws.mac_keys import MacKey
 from hallmark.aws.secrets import Secrets
 from hallmark.runtime.observability import logger, metrics
@@ -19,7 +20,7 @@ from hallmark.runtime.settings import Settings
 class ReceptionSettings(Settings):
     """What the function is told by its deployment."""
 
-    act_on_alerts_function_name: str
+    act_for_channels_function_name: str
     mac_key_id: str
     slack_secrets: str = "[]"
     pagerduty_secrets: str = "[]"
@@ -31,11 +32,14 @@ def reception() -> Reception:
     settings = ReceptionSettings.from_environment()
     return Reception(
         mac=MacKey(settings.mac_key_id, client("kms")),
-        acting=ActingFunction(settings.act_on_alerts_function_name, client("lambda")),
+        acting=ActingFunction(settings.act_for_channels_function_name, client("lambda")),
         secrets=Secrets(client("secretsmanager")),
         slack_secrets=tuple(json.loads(settings.slack_secrets)),
         pagerduty_secrets=tuple(json.loads(settings.pagerduty_secrets)),
         clock=lambda: datetime.now(UTC),
+        # Slack waits three seconds for all of it (docs.slack.dev, "Handling user interaction").
+        poster=HttpPosts(connect_seconds=0.5, read_seconds=1.0),
+        warn=logger.warning,
     )
 
 

@@ -91,14 +91,22 @@ class AlertEngine(Construct):
             storage.allow_indexes(LISTS_INDEX, INHIBITORS_INDEX),
             storage.shared.allow_key(writes=False),
         )
-        self.acting = self._function(
-            "ActOnAlerts",
-            "act_on_alerts",
-            "Acknowledges and silences alerts",
+        acting = (
             storage.allow_table("BatchGetItem", "PutItem", "Query"),
             storage.allow_indexes(INHIBITORS_INDEX),
             storage.allow_publishing(),
             storage.shared.allow_key(writes=True),
+        )
+        self.acting = self._function(
+            "ActOnAlerts",
+            "act_on_alerts",
+            "Acknowledges and silences alerts in people's names",
+            *acting,
+            environment={"ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+        )
+        # Of its own, so that who may invoke the other one can act in nobody's name but theirs.
+        self.acting_for_channels = self._function(
+            "ActForChannels", "act_for_channels", "Acknowledges and silences alerts for channels", *acting
         )
 
     def _function(

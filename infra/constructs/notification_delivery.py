@@ -171,14 +171,14 @@ class NotificationDelivery(Construct):
             timeout=cdk.Duration.seconds(29),
             memory_mb=512,
             environment={
-                "ACT_ON_ALERTS_FUNCTION_NAME": acting.function.function_name,
+                "ACT_FOR_CHANNELS_FUNCTION_NAME": acting.function.function_name,
                 "MAC_KEY_ID": self.mac_key.key_arn,
                 "SLACK_SECRETS": json.dumps(sorted(slack)),
                 "PAGERDUTY_SECRETS": json.dumps(sorted(pagerduty)),
             },
             statements=[
                 iam.PolicyStatement(
-                    sid="ActOnAlerts", actions=["lambda:InvokeFunction"], resources=[acting.function.function_arn]
+                    sid="ActForChannels", actions=["lambda:InvokeFunction"], resources=[acting.function.function_arn]
                 ),
                 iam.PolicyStatement(sid="VerifyLinks", actions=["kms:VerifyMac"], resources=[self.mac_key.key_arn]),
                 *self._allow_secrets(sorted(slack | pagerduty)),

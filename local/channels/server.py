@@ -9,21 +9,29 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlencode
 
 from local.channels.faults import PAGERDUTY, SLACK, ChannelFault, ChannelFaults
 from local.channels.pagerduty import PagerDutyEvents
-from local.channels.slack import SlackWebhooks
+from local.channels.slack import SlackAnswer, SlackMessage, SlackWebhooks
 
 _WEBHOOK = "/slack/services/"
 _RESPONSES = "/slack/responses/"
+_USES = 5
 _ENQUEUE = "/pagerduty/v2/enqueue"
 _CHANGE = "/pagerduty/v2/change/enqueue"
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 SLACK_SIGNING_SECRET = "local-slack-signing-secret"  # noqa: S105 - of the server in this process alone
 PAGERDUTY_SIGNING_SECRET = "local-pagerduty-signing-secret"  # noqa: S105 - likewise
+
+
+@dataclass
+class _Press:
+    message: SlackMessage | None
+    uses: int = 0
 
 
 class ChannelServer:
@@ -41,6 +49,7 @@ class ChannelServer:
         self.slack = SlackWebhooks()
         self.pagerduty = PagerDutyEvents()
         self.responses: list[dict[str, Any]] = []
+        self._pressed: list[_Press] = []
         self._server: ThreadingHTTPServer | None = None
         self._requests: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -74,11 +83,16 @@ class ChannelServer:
         self, action_id: str, value: str, *, by: str = "ada", at: float | None = None
     ) -> tuple[dict[str, str], bytes]:
         """Return headers and body of the request that Slack makes when somebody presses a button, signed."""
+        pressed = self.slack.message_with(value)
+        with self._lock:
+            self._pressed.append(_Press(pressed))
+            place = len(self._pressed) - 1
         payload = {
             "type": "block_actions",
             "user": {"id": "U0ADA", "username": by, "name": by},
-            "response_url": f"{self.url}{_RESPONSES}{len(self.responses)}",
+            "response_url": f"{self.url}{_RESPONSES}{place}",
             "actions": [{"type": "button", "action_id": action_id, "value": value}],
+            **({"message": {"type": "message", "bot_id": "B0", **pressed.body}} if pressed else {}),
         }
         body = urlencode({"payload": json.dumps(payload)}).encode()
         timestamp = str(int(time.time() if at is None else at))
@@ -95,6 +109,7 @@ class ChannelServer:
         self.slack.clear()
         self.pagerduty.clear()
         self.responses.clear()
+        self._pressed.clear()
         with self._lock:
             self._requests.clear()
 
@@ -132,14 +147,24 @@ class ChannelServer:
             return fault.status, headers, fault.body.encode(), fault
         return *self._ask(path, body), fault
 
+    def _respond(self, place: str, body: bytes) -> SlackAnswer:
+        """Take an answer to a press: five at most (docs.slack.dev, "Handling user interaction")."""
+        with self._lock:
+            press = self._pressed[int(place)] if place.isdecimal() and int(place) < len(self._pressed) else None
+            if press is None or press.uses == _USES:
+                return SlackAnswer(404, "used_url" if press else "no_service")
+            press.uses += 1
+            self.responses.append(json.loads(body))
+        return self.slack.replace(press.message, body) if press.message else SlackAnswer(200, "ok")
+
     def _ask(self, path: str, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         if path.startswith(_WEBHOOK):
             said = self.slack.post(path.removeprefix(_WEBHOOK), body)
             headers = {} if said.retry_after is None else {"Retry-After": str(said.retry_after)}
             return said.status, {"Content-Type": "text/html", **headers}, said.text.encode()
         if path.startswith(_RESPONSES):
-            self.responses.append(json.loads(body))
-            return 200, {"Content-Type": "text/html"}, b"ok"
+            said = self._respond(path.removeprefix(_RESPONSES), body)
+            return said.status, {"Content-Type": "text/html"}, said.text.encode()
         if path in {_ENQUEUE, _CHANGE}:
             answer = self.pagerduty.enqueue(body) if path == _ENQUEUE else self.pagerduty.enqueue_change(body)
             return answer.status, {"Content-Type": "application/json"}, json.dumps(answer.body).encode()

@@ -108,6 +108,27 @@ class SlackWebhooks:
             self._messages.append(SlackMessage(webhook, body))
         return SlackAnswer(200, "ok")
 
+    def message_with(self, value: str) -> SlackMessage | None:
+        """Return the latest message with a button of a value: what was pressed."""
+        found = (
+            message
+            for message in reversed(self.messages)
+            if any(button.get("value") == value for button in message.buttons.values())
+        )
+        return next(found, None)
+
+    def replace(self, message: SlackMessage, payload: bytes) -> SlackAnswer:
+        """Answer what is sent to the response URL of a press: it may replace the message that has the button."""
+        try:
+            body = _read(payload)
+        except BlockError as refused:
+            return SlackAnswer(400, str(refused))
+        with self._lock:
+            if body.get("replace_original") and message in self._messages:
+                shown = {name: value for name, value in body.items() if name != "replace_original"}
+                self._messages[self._messages.index(message)] = SlackMessage(message.webhook, shown)
+        return SlackAnswer(200, "ok")
+
 
 def _read(payload: bytes) -> dict[str, Any]:
     try:

@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 import yaml
+from botocore.credentials import Credentials
 
 from examples.wine_cultivars.workflow import Workflow
+from hallmark.aws.caller_proof import prove_caller
 from local.bedrock.published_corpora import json_lines, sentiment_cases
 from local.cloud import LocalCloud
 from local.demo import await_record, make_role
@@ -67,6 +69,13 @@ class Deployed:
     def call(self, output: str, question: dict[str, Any]) -> dict[str, Any]:
         """Ask the deployed function that an output names."""
         return self._ask(output, question)
+
+    def call_signed(self, output: str, message: dict[str, Any]) -> dict[str, Any]:
+        """Ask the deployed function that an output names in the root's name, as the command line does."""
+        keys = self.cloud.environment()
+        credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+        proof = prove_caller(message, self.client("sts"), credentials)
+        return self._ask(output, {"message": message, "proof": proof})
 
     def ask_monitors(self, ask: str, **question: Any) -> dict[str, Any]:
         """Ask the deployed query function of monitors, likewise."""

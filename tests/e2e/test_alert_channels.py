@@ -193,6 +193,9 @@ def test_a_button_in_slack_acknowledges_and_a_forged_press_does_not(told: Told, 
     assert told.alert(model)["acknowledged"] is None
     assert told.request("/alerts/slack", body, headers)[0] == 200
     assert deployed.eventually(lambda: told.alert(model)["acknowledged"])["by"] == "grace"
+    (shown,) = told.messages(model)
+    assert "grace has it" in shown.text
+    assert "Acknowledge" not in shown.buttons
 
 
 def test_who_takes_the_incident_in_pagerduty_has_the_alert(told: Told, deployed: Any, model: str) -> None:

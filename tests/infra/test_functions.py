@@ -139,6 +139,7 @@ STATEMENTS = {
         *("FindAlerts", "Publish", "AskLineage", "UseKey"),
     ],
     "query_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "UseKey"],
+    "act_for_channels": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
     "act_on_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
     "follow_verdict": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseGates", "StartActions", "AskLineage", "UseKey"),
@@ -180,7 +181,7 @@ STATEMENTS = {
         *("UseKey", "PublishToTopics"),
     ],
     "announce_change": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "ReadSecrets"],
-    "receive_action": ["WriteOwnLog", "ActOnAlerts", "VerifyLinks"],
+    "receive_action": ["WriteOwnLog", "ActForChannels", "VerifyLinks"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
     "seal_ledger": [
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),

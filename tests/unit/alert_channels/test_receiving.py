@@ -9,10 +9,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from hallmark.alerts.channels.answering import show_done
 from hallmark.alerts.channels.receiving import HttpRequest, Reception, Response, read_request
 from hallmark.alerts.channels.slack import ACKNOWLEDGE
 from hallmark.alerts.channels.tokens import Grant, make_token
+from hallmark.aws.http_posts import HttpPosts
 from hallmark.errors import NotFoundError
+from local.channels.faults import SLACK, ChannelFault
 from local.channels.server import PAGERDUTY_SIGNING_SECRET, ChannelServer
 from tests.fakes.alert_channels import NOW, HmacKey, Lane, MemorySecrets, later, notification
 
@@ -34,10 +37,11 @@ class Actions:
         self.done: list[tuple[Any, ...]] = []
         self.fires = True
 
-    def acknowledge(self, target: str, by: str, reason: str) -> None:
+    def acknowledge(self, target: str, by: str, reason: str) -> str:
         if not self.fires:
             raise NotFoundError("nothing fires")
         self.done.append(("acknowledge", target, by, reason))
+        return str(self.done[0][2])
 
     def silence(self, match: Mapping[str, str], length: str, by: str, reason: str) -> None:
         self.done.append(("silence", dict(match), length, by))
@@ -54,7 +58,12 @@ def channels() -> ChannelServer:
 
 
 @pytest.fixture
-def reception(actions: Actions) -> Reception:
+def warnings() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def reception(actions: Actions, warnings: list[str]) -> Reception:
     return Reception(
         mac=HmacKey(),
         acting=actions,
@@ -62,6 +71,8 @@ def reception(actions: Actions) -> Reception:
         slack_secrets=("slack",),
         pagerduty_secrets=("pd",),
         clock=lambda: NOW,
+        poster=HttpPosts(connect_seconds=0.5, read_seconds=1.0),
+        warn=warnings.append,
     )
 
 
@@ -143,17 +154,82 @@ def test_what_fires_no_more_is_said(reception: Reception, actions: Actions) -> N
     assert press(reception, "/alerts/ack", make_token(GRANT, HmacKey())).status == 409
 
 
-def test_a_button_in_slack_acts_at_once(reception: Reception, actions: Actions) -> None:
-    with ChannelServer() as channels:
-        lane = Lane(channels)
-        lane.hand(notification("buttons"))
-        button = channels.slack.messages[0].buttons["Acknowledge"]
-        assert "url" not in button
-        headers, body = channels.press(button["action_id"], button["value"], by="ada", at=NOW.timestamp())
-    answer = reception.answer(HttpRequest("POST", "/alerts/slack", {}, lowered(headers), body))
+def pushed(reception: Reception, channels: ChannelServer, name: str, by: str) -> Response:
+    """Press a button of the one message that there is."""
+    (message,) = channels.slack.messages
+    button = message.buttons[name]
+    assert "url" not in button
+    headers, body = channels.press(button["action_id"], button["value"], by=by, at=NOW.timestamp())
+    return reception.answer(HttpRequest("POST", "/alerts/slack", {}, lowered(headers), body))
 
-    assert answer.status == 200
-    assert actions.done == [("acknowledge", "9f86d081884c7d65", "ada", "by the button in Slack")]
+
+def test_a_button_in_slack_acts_at_once_and_the_message_says_who_has_it(
+    reception: Reception, actions: Actions, warnings: list[str]
+) -> None:
+    with ChannelServer() as channels:
+        Lane(channels).hand(notification("buttons"))
+        (before,) = channels.slack.messages
+        answers = [pushed(reception, channels, "Acknowledge", "<ada>")]
+        (after,) = channels.slack.messages
+        answers.append(pushed(reception, channels, "Silence 2 h", "grace"))
+        (silenced,) = channels.slack.messages
+
+    assert [each.status for each in answers] == [200, 200]
+    assert actions.done[0] == ("acknowledge", "9f86d081884c7d65", "<ada>", "by the button in Slack")
+    assert [each[0] for each in actions.done] == ["acknowledge", "silence"]
+    assert "*&lt;ada&gt; has it*, 2026-11-28 14:30 UTC" in after.text
+    assert (set(before.buttons) - set(after.buttons), set(after.buttons) - set(silenced.buttons)) == (
+        {"Acknowledge"},
+        {"Silence 2 h"},
+    )
+    assert "*grace silenced it for 2 hours*" in silenced.text
+    assert "has it" in silenced.text
+    assert before.text.split("\n")[0] == silenced.text.split("\n")[0]
+    assert warnings == []
+
+
+def test_the_message_names_who_was_first(reception: Reception, actions: Actions) -> None:
+    actions.done.append(("acknowledge", "9f86d081884c7d65", "ada", "on it"))
+    with ChannelServer() as channels:
+        Lane(channels).hand(notification("buttons"))
+        pushed(reception, channels, "Acknowledge", "grace")
+
+        assert "ada has it" in channels.slack.messages[0].text
+
+
+def test_what_fires_no_more_is_told_to_who_pressed_alone(reception: Reception, actions: Actions) -> None:
+    actions.fires = False
+    with ChannelServer() as channels:
+        Lane(channels).hand(notification("buttons"))
+        before = channels.slack.messages
+        assert pushed(reception, channels, "Acknowledge", "ada").status == 200
+
+        assert (channels.slack.messages, channels.responses[0]["response_type"]) == (before, "ephemeral")
+
+
+@pytest.mark.parametrize("fault", [ChannelFault(status=404, body="used_url"), ChannelFault(status=500)])
+def test_a_message_that_cannot_be_changed_undoes_nothing(
+    reception: Reception, actions: Actions, warnings: list[str], fault: ChannelFault
+) -> None:
+    with ChannelServer() as channels:
+        Lane(channels).hand(notification("buttons"))
+        channels.faults.set(SLACK, fault)
+
+        assert pushed(reception, channels, "Acknowledge", "ada").status == 200
+    assert len(actions.done) == 1
+    assert str(fault.status) in warnings[0]
+    assert "/slack/responses" not in warnings[0]
+
+
+def test_a_message_as_long_as_slack_takes_it_still_says_who_has_it() -> None:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"alert {place}"}} for place in range(49)]
+    buttons = [{"type": "actions", "elements": [{"action_id": ACKNOWLEDGE}, {"action_id": "hallmark_open"}]}]
+    shown = show_done({"text": "x", "blocks": blocks + buttons}, "ack", "ada", NOW, "2 hours")
+
+    assert (len(shown["blocks"]), shown["blocks"][-1]["elements"]) == (50, [{"action_id": "hallmark_open"}])
+    assert "ada has it" in shown["blocks"][-2]["elements"][0]["text"]
+    assert shown["blocks"][-3]["text"]["text"] == "alert 47"
+    assert "ada has it" in show_done(None, "ack", "ada", NOW, "2 hours")["blocks"][0]["elements"][0]["text"]
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,14 @@ class Service(CannedService):
 
     def call(self, output: str, stack: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         assert stack == "HallmarkAlerts"
+        assert output == "QueryAlertsFunctionName"
         told = json.loads(json.dumps(payload))
-        if output == "QueryAlertsFunctionName":
-            return json.loads(json.dumps(self.desk.answer(read_question(told))))  # type: ignore[no-any-return]
-        assert output == "ActOnAlertsFunctionName"
-        return json.loads(json.dumps(self.desk.act(read_request(told))))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(self.desk.answer(read_question(told))))  # type: ignore[no-any-return]
 
-    def caller(self) -> str:
-        return ME
+    def call_signed(self, output: str, stack: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        assert (output, stack) == ("ActOnAlertsFunctionName", "HallmarkAlerts")
+        told = json.loads(json.dumps(message))
+        return json.loads(json.dumps(self.desk.act(read_request(told), ME)))  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_whoever_has_it_is_named_by_their_credentials(service: Service) -> None:
     assert "ada has it" in say(service)
     service.see(verdict("passed", at=NOON + MINUTE))
     with pytest.raises(Exception, match="fires"):
-        service.call("ActOnAlertsFunctionName", "HallmarkAlerts", {"ask": "acknowledge", "target": name, "by": ME})
+        service.call_signed("ActOnAlertsFunctionName", "HallmarkAlerts", {"ask": "acknowledge", "target": name})
 
 
 def test_a_silence_begins_is_listed_and_ends(service: Service) -> None:

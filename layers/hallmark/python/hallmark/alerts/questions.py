@@ -52,7 +52,6 @@ class AcknowledgeRequest(_Frozen):
 
     ask: Literal["acknowledge"] = "acknowledge"
     target: str
-    by: str = Field(min_length=1)
     reason: str = ""
 
 
@@ -62,7 +61,6 @@ class SilenceRequest(_Frozen):
     ask: Literal["silence"] = "silence"
     match: Matchers
     length: Duration
-    by: str
     reason: str
 
 
@@ -142,8 +140,12 @@ class AlertDesk:
             raise NotFoundError(f"the alert {question.alert} has never fired: nothing bad was seen of it")
         return shown[0]
 
-    def act(self, request: Request) -> dict[str, Any]:
+    def act(self, request: Request, by: str) -> dict[str, Any]:
         """Do what is asked.
+
+        Args:
+            request: What.
+            by: Who asks, as whoever calls has made sure of.
 
         Raises:
             InvalidInputError: It cannot be done as asked.
@@ -151,10 +153,10 @@ class AlertDesk:
         """
         now, store = self.clock(), self.engine.store
         if isinstance(request, AcknowledgeRequest):
-            noted = self.engine.acknowledge(request.target, request.by, request.reason, now)
+            noted = self.engine.acknowledge(request.target, by, request.reason, now)
             return {"acknowledged": self._shown(noted)}
         if isinstance(request, SilenceRequest):
-            silence = make_silence(request.match, request.by, request.reason, now, request.length)
+            silence = make_silence(request.match, by, request.reason, now, request.length)
             store.save_silence(silence)
             return silence.model_dump(mode="json")
         known = next((each for each in store.silences() if each.id == request.silence), None)

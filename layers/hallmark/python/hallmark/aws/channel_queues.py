@@ -63,35 +63,37 @@ class SnsTopics:
 
 
 class ActingFunction:
-    """The function that acknowledges and silences."""
+    """The function that acknowledges and silences in the names that channels give."""
 
     def __init__(self, function_name: str, client: Any) -> None:
         self._function_name = function_name
         self._client = client
 
-    def acknowledge(self, target: str, by: str, reason: str) -> None:
-        """Note who has a group.
+    def acknowledge(self, target: str, by: str, reason: str) -> str:
+        """Note who has a group; return who has it: whoever was first.
 
         Raises:
             NotFoundError: Nothing of it fires.
             UnavailableError: The function did not answer.
         """
-        self._ask({"ask": "acknowledge", "target": target, "by": by, "reason": reason})
+        answer = self._ask(by, {"ask": "acknowledge", "target": target, "reason": reason})
+        return str(answer["acknowledged"][0]["acknowledged"]["by"])
 
     def silence(self, match: Mapping[str, str], length: str, by: str, reason: str) -> None:
         """Let nobody be told for a while of what has these labels."""
         labels = {name: [value] for name, value in match.items()}
-        self._ask({"ask": "silence", "match": labels, "length": length, "by": by, "reason": reason})
+        self._ask(by, {"ask": "silence", "match": labels, "length": length, "reason": reason})
 
-    def _ask(self, request: Mapping[str, Any]) -> None:
+    def _ask(self, by: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"by": by, "message": message}).encode()
         try:
             with calling("acting on alerts"):
-                answer = self._client.invoke(FunctionName=self._function_name, Payload=json.dumps(request).encode())
-                payload = json.loads(answer["Payload"].read() or b"{}")
+                answer = self._client.invoke(FunctionName=self._function_name, Payload=body)
+                payload: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
         except ClientError as error:
             raise UnavailableError(f"acting on alerts: {error_code(error)}") from error
         if "FunctionError" not in answer:
-            return
+            return payload
         if payload.get("errorType") == NotFoundError.__name__:
             raise NotFoundError(str(payload.get("errorMessage", "")))
         raise UnavailableError(f"acting on alerts: {payload.get('errorType')}: {payload.get('errorMessage')}")

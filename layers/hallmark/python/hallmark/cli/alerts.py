@@ -24,6 +24,7 @@ from hallmark.cli.session import fail, guard, print_json
 from hallmark.cli.times import read_time
 
 STACK = "HallmarkAlerts"
+ACTING = "ActOnAlertsFunctionName"
 _COLOURS = {"info": "cyan", "warning": "yellow", "error": "red", "critical": "bold red"}
 
 alerts = typer.Typer(help="What fires, what is known of it, who has it, what is silenced.")
@@ -45,7 +46,7 @@ def _ask(context: typer.Context, question: Question) -> dict[str, Any]:
 
 def _act(context: typer.Context, request: Request) -> dict[str, Any]:
     payload = request.model_dump(mode="json")
-    answer: dict[str, Any] = guard(context, lambda service: service.call("ActOnAlertsFunctionName", STACK, payload))
+    answer: dict[str, Any] = guard(context, lambda service: service.call_signed(ACTING, STACK, payload))
     return answer
 
 
@@ -90,7 +91,7 @@ def ack(
     as_json: AsJson = False,
 ) -> None:
     """Say that you have it: nobody else is told because of it."""
-    answer = _act(context, AcknowledgeRequest(target=target, by=_caller(context), reason=reason))
+    answer = _act(context, AcknowledgeRequest(target=target, reason=reason))
     if as_json:
         print_json(answer)
         return
@@ -115,7 +116,7 @@ def silence(
         lasting = timedelta(0)
     if lasting <= timedelta(0):
         fail(context, f"--for is {length!r}: write how long, as 30m, 2h or 3d")
-    request = SilenceRequest(match=_matchers(context, match), length=lasting, by=_caller(context), reason=reason)
+    request = SilenceRequest(match=_matchers(context, match), length=lasting, reason=reason)
     answer = _act(context, request)
     if as_json:
         print_json(answer)
@@ -168,10 +169,6 @@ def _matchers(context: typer.Context, match: list[str] | None) -> dict[str, tupl
             fail(context, f"--match is {each!r}: write LABEL=VALUE, e.g. name=DriftDetected")
         found[label] = (*found.get(label, ()), value)
     return found
-
-
-def _caller(context: typer.Context) -> str:
-    return str(guard(context, lambda service: service.caller()))
 
 
 def _alerts_table(found: list[dict[str, Any]]) -> Table:

@@ -83,7 +83,7 @@ def read_target(channel: str, name: str, secret: str) -> Target:
             raise InvalidInputError(
                 f"the secret {name}", "(not shown)", "put PagerDuty's integration key in it: 32 characters"
             )
-    if not _is_safe(target.url):
+    if not is_safe(target.url):
         raise InvalidInputError(
             f"the secret {name}", "(not shown)", "put a webhook's URL in it that begins with https://"
         )
@@ -147,7 +147,7 @@ def _check(channel: str, answer: Answer, target: Target) -> None:
     raise InvalidInputError("the message", "(kept here)", f"{reason}: mend what it names, then redrive")
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
     """Tell whether nobody on the way can read what is sent there: TLS, or this machine alone."""
     try:
         parts = urlsplit(url)

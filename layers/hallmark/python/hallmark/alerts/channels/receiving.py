@@ -11,25 +11,28 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+from hallmark.alerts.channels.answering import post_answer, show_done, tell_alone
 from hallmark.alerts.channels.pages import HEADERS, confirm_page, done_page, refusal_page
+from hallmark.alerts.channels.posting import Poster
 from hallmark.alerts.channels.shortening import one_line
 from hallmark.alerts.channels.signatures import is_from_pagerduty, is_from_slack
-from hallmark.alerts.channels.slack import ACKNOWLEDGE, SILENCE
+from hallmark.alerts.channels.slack import BUTTONS
 from hallmark.alerts.channels.tokens import Grant, Mac, Purpose, TokenError, read_token
-from hallmark.errors import NotFoundError
+from hallmark.errors import InvalidInputError, NotFoundError, UnavailableError
 
 SILENCE_FOR = "2 hours"
 _NAME_LENGTH = 80
 _PURPOSES: Mapping[str, Purpose] = {"/alerts/ack": "ack", "/alerts/silence": "silence"}
-_PRESSES: Mapping[str, Purpose] = {ACKNOWLEDGE: "ack", SILENCE: "silence"}
+_PRESSES: Mapping[str, Purpose] = {action: purpose for purpose, action in BUTTONS.items()}
+_NONE_FIRES = "None of these alerts fires any more."
 _INCIDENTS = {"incident.acknowledged": "acknowledged", "incident.resolved": "resolved"}
 
 
 class Acting(Protocol):
     """The engine."""
 
-    def acknowledge(self, target: str, by: str, reason: str) -> None:
-        """Note who has a group.
+    def acknowledge(self, target: str, by: str, reason: str) -> str:
+        """Note who has a group; return who has it: whoever was first.
 
         Raises:
             NotFoundError: Nothing of it fires.
@@ -100,6 +103,8 @@ class Reception:
         slack_secrets: Names of the secrets with which Slack's apps may sign.
         pagerduty_secrets: Names of the secrets with which PagerDuty's webhooks may be signed.
         clock: The time.
+        poster: Answers presses in Slack.
+        warn: Is told what went wrong and undoes nothing.
     """
 
     mac: Mac
@@ -108,6 +113,8 @@ class Reception:
     slack_secrets: tuple[str, ...]
     pagerduty_secrets: tuple[str, ...]
     clock: Callable[[], datetime]
+    poster: Poster
+    warn: Callable[[str], None] = lambda _message: None
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer one request."""
@@ -131,7 +138,7 @@ class Reception:
         except TokenError as refused:
             return Response(403, refusal_page(str(refused)), HEADERS)
         except NotFoundError:
-            return Response(409, refusal_page("None of these alerts fires any more."), HEADERS)
+            return Response(409, refusal_page(_NONE_FIRES), HEADERS)
         return Response(200, done_page(grant, by), HEADERS)
 
     def _slack(self, request: HttpRequest) -> Response:
@@ -148,12 +155,21 @@ class Reception:
                 continue
             try:
                 grant = read_token(str(press["value"]), purpose, self.mac, now)
-                self._act(grant, one_line(by)[:_NAME_LENGTH], "by the button in Slack")
+                has = self._act(grant, one_line(by)[:_NAME_LENGTH], "by the button in Slack")
             except TokenError as refused:
                 return Response(403, str(refused))
             except NotFoundError:
-                return Response(200, "None of these alerts fires any more.")
+                self._reply(payload, tell_alone(_NONE_FIRES))
+                return Response(200, _NONE_FIRES)
+            self._reply(payload, show_done(payload.get("message"), purpose, has, now, SILENCE_FOR))
         return Response(200)
+
+    def _reply(self, payload: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        try:
+            post_answer(self.poster, payload.get("response_url"), answer)
+        except (InvalidInputError, UnavailableError) as error:
+            # What was asked is done; Slack would only offer to do it again.
+            self.warn(f"the message in Slack does not show what was done: {error}")
 
     def _pagerduty(self, request: HttpRequest) -> Response:
         signed = (self.secrets.read(name) for name in self.pagerduty_secrets)
@@ -171,11 +187,11 @@ class Reception:
             return Response(200, "nothing of it fires")
         return Response(200, "done")
 
-    def _act(self, grant: Grant, by: str, reason: str) -> None:
+    def _act(self, grant: Grant, by: str, reason: str) -> str:
         if grant.purpose == "ack":
-            self.acting.acknowledge(grant.group, by, reason)
-        else:
-            self.acting.silence(grant.match, SILENCE_FOR, by, reason)
+            return self.acting.acknowledge(grant.group, by, reason)
+        self.acting.silence(grant.match, SILENCE_FOR, by, reason)
+        return by
 
 
 def group_of(incident_key: str) -> str | None:

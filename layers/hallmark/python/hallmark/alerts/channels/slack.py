@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hallmark.alerts.channels.messages import RESOLVED_SYMBOL as RESOLVED
 from hallmark.alerts.channels.messages import SYMBOLS, Item, Link, Message, time_of
 from hallmark.alerts.channels.shortening import clean, clip, first, length, one_line
+from hallmark.alerts.channels.tokens import Purpose
 
 HEADER_LENGTH = 150
 SECTION_LENGTH = 3000
@@ -21,6 +22,8 @@ _FALLBACK_LENGTH = 300
 ACKNOWLEDGE = "hallmark_acknowledge"
 SILENCE = "hallmark_silence"
 OPEN = "hallmark_open"
+BUTTONS: Mapping[Purpose, str] = {"ack": ACKNOWLEDGE, "silence": SILENCE}
+"""The button of each purpose."""
 
 # How many alerts are told in full, and how many entries of each list, from ample to scant: the first that fits is sent.
 _MEASURES = ((12, 10, SECTION_LENGTH), (8, 5, 2000), (5, 3, 1500), (3, 2, 1000), (1, 1, 800), (0, 0, 400))
@@ -41,7 +44,7 @@ def render_slack(message: Message, *, total: int = TOTAL_LENGTH, is_interactive:
         blocks = _blocks(message, items, entries, section, is_interactive=is_interactive)
         if len(blocks) <= BLOCKS and sum(length(text) for text in _texts(blocks)) <= total:
             break
-    return {"text": clip(one_line(message.heading), _FALLBACK_LENGTH, _escape), "blocks": blocks}
+    return {"text": clip(one_line(message.heading), _FALLBACK_LENGTH, escape), "blocks": blocks}
 
 
 def _blocks(message: Message, items: int, entries: int, section: int, *, is_interactive: bool) -> list[Block]:
@@ -75,11 +78,11 @@ def _item(item: Item, entries: int, most: int) -> Block:
     symbol = RESOLVED if item.status == "resolved" else SYMBOLS[item.severity]
     until = f" until {time_of(item.until)}" if item.until else ""
     parts = [
-        f"{symbol} *{clip(one_line(item.title), 200, _escape)}*",
+        f"{symbol} *{clip(one_line(item.title), 200, escape)}*",
         f"_{item.status} since {time_of(item.since)}{until}_",
     ]
     if item.summary:
-        parts.append(clip(clean(item.summary), max(most // 4, 100), _escape))
+        parts.append(clip(clean(item.summary), max(most // 4, 100), escape))
     facts = [f"{fact.name}: {fact.value}" for fact in item.facts]
     for name, values in (
         ("", facts),
@@ -88,7 +91,7 @@ def _item(item: Item, entries: int, most: int) -> Block:
         ("What to do", item.remedies),
         ("See more", [f"{command.name}: {command.value}" for command in item.commands]),
     ):
-        lines = [f"• {clip(one_line(value), max(most // 10, 60), _escape)}" for value in first(values, entries)]
+        lines = [f"• {clip(one_line(value), max(most // 10, 60), escape)}" for value in first(values, entries)]
         if lines:
             parts.append("\n".join([f"*{name}*", *lines] if name else lines))
     links = [text for text in map(_link, item.links) if text]
@@ -144,21 +147,21 @@ def _plain(text: str, most: int) -> Block:
 
 
 def _text(text: str, most: int) -> Block:
-    return {"type": "mrkdwn", "text": clip(text, most, _escape) or " "}
+    return {"type": "mrkdwn", "text": clip(text, most, escape) or " "}
 
 
 def _link(link: Link) -> str:
     if not _is_address(link.url) or length(link.url) > URL_LENGTH // 4:
         return ""
     address = link.url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
-    return f"<{address}|{clip(one_line(link.text).replace('|', '/'), 100, _escape) or 'link'}>"
+    return f"<{address}|{clip(one_line(link.text).replace('|', '/'), 100, escape) or 'link'}>"
 
 
 def _is_address(url: str) -> bool:
     return url.startswith(("https://", "http://")) and not any(letter.isspace() for letter in url) and url == clean(url)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Return a text in which nothing is a mention, a link or a command (docs.slack.dev, formatting message text)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

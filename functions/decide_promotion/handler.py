@@ -67,7 +67,8 @@ def answer(request: DecideRequest, person: Person) -> dict[str, Any]:
 def override(request: OverrideRequest, person: Person) -> dict[str, Any]:
     """Let a model pass against a verdict: what follows is the path of one that passed."""
     reason = check_reason(request.reason)
-    verdict = GateVerdicts(settings().gates_table_name, client("dynamodb")).find(request.verdict)
+    verdicts = GateVerdicts(settings().gates_table_name, client("dynamodb"))
+    verdict = verdicts.find(request.verdict)
     check_overridable(verdict)
     rules = gate_of(verdict.gate, policy()).approval
     packaged = is_package(verdict.model)
@@ -77,10 +78,8 @@ def override(request: OverrideRequest, person: Person) -> dict[str, Any]:
     check_person(person, Rules(approvers=rules.approvers, author_may_not_approve=forbidden, authors=authors))
     package = registry.find(verdict.model) if packaged else None
     digest = package.fingerprint if package is not None else ""
-    told = gate_overridden(verdict, person, reason, datetime.now(UTC), model_digest=digest)
-    table = GateActionsTable(settings().gates_table_name, client("dynamodb"))
-    table.keep_override(told)
-    told = table.override(told.lineage.node.id)
+    # Kept before it is told: only what is kept is followed.
+    told = verdicts.keep_override(gate_overridden(verdict, person, reason, datetime.now(UTC), model_digest=digest))
     publish(told, GATE_OVERRIDDEN)
     logger.warning("gate overridden", verdict=verdict.verdict, by=person.arn)
     return {"override": told.model_dump(mode="json", by_alias=True)}

@@ -12,7 +12,7 @@ from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.endpoint_history import EndpointHistory, LineageFunction
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.workflows import Workflow
-from hallmark.errors import InvalidInputError
+from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.events.envelope import read_event_text
 from hallmark.events.gates import GATE_OVERRIDDEN, GateOverridden, QualityGateDecided
 from hallmark.gates.promoting import order_of
@@ -49,11 +49,8 @@ def policy() -> GatesPolicy:
 
 def follow(body: str) -> int:
     """Start what one event asks for; return how many executions are new."""
-    told = read_verdict(read_event_text(body))
-    orders: list[RollbackOrder] = []
-    if isinstance(told, QualityGateDecided):
-        GateVerdicts(settings().gates_table_name, client("dynamodb")).keep(told)
-        orders = rollbacks(told)
+    told = kept(read_verdict(read_event_text(body)))
+    orders = rollbacks(told) if isinstance(told, QualityGateDecided) else []
     order = order_of(told, policy())
     started = 0
     if order is not None:
@@ -81,6 +78,24 @@ def read_verdict(event: Any) -> QualityGateDecided | GateOverridden:
         fault = error.errors()[0]
         field = ".".join(("detail", *map(str, fault["loc"])))
         raise InvalidInputError(field, fault["input"], f"{fault['msg']}; see docs/events.md") from None
+
+
+def kept(told: QualityGateDecided | GateOverridden) -> QualityGateDecided | GateOverridden:
+    """Return what the gates' own table holds of what the bus was told: that counts, and nothing else is acted on.
+
+    Raises:
+        InvalidInputError: It holds nothing: no gate and no person of Hallmark's has said so.
+    """
+    verdicts = GateVerdicts(settings().gates_table_name, client("dynamodb"))
+    try:
+        if isinstance(told, GateOverridden):
+            return verdicts.find_override(told.lineage.node.id)
+        verdict = verdicts.find(told.verdict)
+    except NotFoundError as error:
+        remedy = f"{error}; find out who put this event on the bus"
+        raise InvalidInputError("detail.verdict", told.verdict, remedy) from error
+    verdicts.place(verdict)
+    return verdict
 
 
 def rollbacks(told: QualityGateDecided) -> list[RollbackOrder]:

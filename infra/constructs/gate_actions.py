@@ -317,7 +317,7 @@ class GateActions(Construct):
             "Starts what follows a verdict",
             queue.allow_receiving(),
             self.dead_letters.allow_sending(),
-            storage.allow_table("PutItem"),
+            storage.allow_table("GetItem", "PutItem"),
             iam.PolicyStatement(
                 sid="StartActions", actions=["states:StartExecution"], resources=[promotion.arn, rollback.arn]
             ),

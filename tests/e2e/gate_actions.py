@@ -17,7 +17,7 @@ import yaml
 
 from hallmark.aws.gate_table import DynamoVerdicts
 from hallmark.aws.model_registry import ModelRegistry
-from hallmark.events.gates import JudgedContent, JudgedCriterion
+from hallmark.events.gates import JudgedContent, JudgedCriterion, Outcome
 from hallmark.events.records import own_id
 from hallmark.gates.content import policy_digest
 from hallmark.gates.requests import GateRequest
@@ -48,49 +48,54 @@ class GateActions:
 
     # --- verdicts -----------------------------------------------------------------------------------------------------
 
-    def tell(self, gate: str, stage: str, model: str, outcome: str, *, kept: bool = True) -> str:
-        """Let a gate say this, as it does: keep the verdict, and publish it; return its id.
+    def tell(
+        self, gate: str, stage: str, model: str, outcome: Outcome, *, forged: bool = False, of_other_bytes: bool = False
+    ) -> str:
+        """Keep and publish a verdict, as the function does that judges; return its id.
 
         Args:
             gate: Name of the gate.
             stage: Its stage.
             model: ARN.
-            outcome: What it says.
-            kept: False where somebody else tells the bus of a verdict that no gate gave.
+            outcome: What the gate says.
+            forged: Publish it only.
+            of_other_bytes: The package is not what it was when the gate judged it.
         """
+        request = GateRequest(gate=gate, model=model, request_id=uuid.uuid4().hex, trigger="manual")
         criterion = JudgedCriterion(
             name="accurate",
             kind="absolute",
             outcome="failed" if outcome == "failed" else "passed",
             why="0.61 is less than 0.8",
         )
-        request = GateRequest(gate=gate, model=model, request_id=uuid.uuid4().hex, trigger="manual")
-        is_package = ":model-package/" in model
-        state = ModelRegistry(self.sagemaker).find(model) if is_package else None
-        verdict = Verdict.model_validate(
-            {
-                "id": own_id("verdict", request.digest),
-                "request": request,
-                "stage": stage,
-                "outcome": outcome,
-                "model_name": model.rpartition(":")[2],
-                "package": model if is_package else "",
-                "endpoint": "" if is_package else model,
-                "criteria": [criterion],
-                "action": "none",
-                "decided_at": datetime.now(UTC),
-                "owners": ["ml-platform"],
-                "summary": f"gate {gate} {outcome}",
-                "judged": JudgedContent(
-                    model_digest=state.fingerprint if state is not None else "",
-                    policy_digest=policy_digest(_GATES.gates[gate]),
-                ),
-            }
+        verdict = Verdict(
+            id=own_id("verdict", request.digest),
+            request=request,
+            stage=stage,
+            outcome=outcome,
+            model_name=model.rpartition(":")[2],
+            package=model if ":model-package/" in model else "",
+            endpoint=model if ":endpoint/" in model else "",
+            criteria=(criterion,),
+            action="none",
+            decided_at=datetime.now(UTC),
+            owners=("ml-platform",),
+            summary=f"gate {gate} {outcome}",
+            judged=JudgedContent(
+                model_digest="0" * 64 if of_other_bytes else self._digest(model),
+                policy_digest=policy_digest(_GATES.gates[gate]),
+            ),
         )
-        if kept:
-            DynamoVerdicts(self.deployed.outputs["GateTableName"], self.deployed.client("dynamodb")).add(verdict)
-        self.repeat(decided_event(verdict).to_entry(self.deployed.outputs["EventBusName"], verdict.detail_type))
+        if not forged:
+            table = self.deployed.outputs["GateTableName"]
+            DynamoVerdicts(table, self.deployed.client("dynamodb")).add(verdict)
+        told = decided_event(verdict)
+        self.repeat(told.to_entry(self.deployed.outputs["EventBusName"], verdict.detail_type))
         return verdict.id
+
+    def _digest(self, model: str) -> str:
+        state = ModelRegistry(self.sagemaker).find(model) if ":model-package/" in model else None
+        return state.fingerprint if state is not None else ""
 
     def repeat(self, entry: dict[str, Any]) -> None:
         """Publish an event, as often as it may be delivered: twice."""

@@ -61,6 +61,20 @@ def test_a_model_that_failed_its_gate_is_rejected_with_the_reason_and_lineage_kn
     assert len({each["lineage"]["node"]["id"] for each in actions.all_heard("ModelRejected", model=package)}) == 1
 
 
+def test_a_verdict_that_somebody_put_on_the_bus_moves_nothing(deployed: Any, actions: GateActions) -> None:
+    package = actions.package("moves-forged")
+
+    verdict = actions.tell(*STAGING, package, "passed", forged=True)
+
+    def letters() -> list[dict[str, Any]]:
+        return [each for each in deployed.dead_letters("Actions") if verdict in each["Body"]]
+
+    letter = deployed.eventually(letters)[0]
+    assert "who put this event on the bus" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert "ModelLifeCycle" not in actions.describe(package)
+    assert actions.all_heard("ModelPromoted", model=package) == []
+
+
 def test_a_model_that_passed_moves_on_to_the_next_gates_stage(actions: GateActions) -> None:
     package = actions.package("moves-passed")
 
@@ -73,13 +87,13 @@ def test_a_model_that_passed_moves_on_to_the_next_gates_stage(actions: GateActio
     assert (life_cycle["Stage"], life_cycle["StageStatus"]) == ("Production", "PendingApproval")
 
 
-def test_a_verdict_that_no_gate_gave_is_refused_and_somebody_is_alerted(deployed: Any, actions: GateActions) -> None:
-    package = actions.package("moves-forged")
+def test_a_verdict_about_other_bytes_moves_nothing_and_somebody_is_alerted(deployed: Any, actions: GateActions) -> None:
+    package = actions.package("moves-exchanged")
 
-    verdict = actions.tell(*STAGING, package, "passed", kept=False)
+    verdict = actions.tell(*STAGING, package, "passed", of_other_bytes=True)
     told = actions.heard("PromotionRefused", model=package)
 
-    assert (told["verdict"], told["fault"]) == (verdict, "unsigned")
+    assert (told["verdict"], told["fault"]) == (verdict, "model")
     assert "ModelLifeCycle" not in actions.describe(package)
     assert actions.all_heard("ModelPromoted", model=package) == []
     fired = deployed.eventually(

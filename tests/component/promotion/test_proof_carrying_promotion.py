@@ -119,7 +119,7 @@ class Account:
         if kept:
             DynamoVerdicts("gates", clients.client("dynamodb")).add(verdict)
         told = decided_event(verdict)
-        GateVerdicts("gates", clients.client("dynamodb")).keep(told)
+        GateVerdicts("gates", clients.client("dynamodb")).place(told)
         return told
 
     def promote(self, told: QualityGateDecided) -> dict[str, Any]:

@@ -11,15 +11,17 @@ import pytest
 from moto import mock_aws
 
 from hallmark.aws.gate_actions import Champion, GateActionsTable
+from hallmark.aws.gate_table import DynamoVerdicts
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.errors import NotFoundError
-from hallmark.events.gates import QualityGateDecided
 from hallmark.gates.approvals import Approval, Rules, decide
 from hallmark.gates.promoting import order_of
+from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy
+from hallmark.gates.verdicts import Verdict, decided_event
 from hallmark.gates.watching import Point
 from hallmark.people import Person
-from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE, verdict
+from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE
 
 TABLE = "gates"
 KIM = Person(arn="arn:aws:iam::111122223333:user/kim")
@@ -36,30 +38,35 @@ POLICY = GatesPolicy.model_validate(
 )
 
 
+def create_table(client: Any) -> None:
+    """Create it as the stack does."""
+    attributes = ("pk", "sk", "listed", "listed_at", "model")
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in attributes],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": "listed_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for index, partition in (("listing", "listed"), ("model", "model"))
+        ],
+    )
+
+
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
-        attributes = ("pk", "sk", "listed", "listed_at", "model")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in attributes],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": [
-                        {"AttributeName": partition, "KeyType": "HASH"},
-                        {"AttributeName": "listed_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, partition in (("listing", "listed"), ("model", "model"))
-            ],
-        )
+        create_table(client)
         yield client
 
 
@@ -158,32 +165,37 @@ def test_whose_stop_it_was_is_known_afterwards(table: GateActionsTable) -> None:
     assert not table.has_halted("arn:job", "accuracy")
 
 
-def told(name: str, minute: int, gate: str = "full", **more: Any) -> QualityGateDecided:
-    return verdict(gate, "production", "passed", verdict=name, decided_at=NOON + timedelta(minutes=minute), **more)
+def given(minute: int, model: str = PACKAGE, gate: str = "full") -> Verdict:
+    """Return a verdict as the function makes it that judges."""
+    request = GateRequest(gate=gate, model=model, request_id=str(minute), trigger="manual")
+    return Verdict(
+        id=f"hallmark:verdict/{request.digest}",
+        request=request,
+        stage="production",
+        outcome="passed",
+        model_name="churn v3",
+        criteria=(),
+        action="none",
+        decided_at=NOON + timedelta(minutes=minute),
+        summary="as expected",
+    )
 
 
-def test_a_later_verdict_of_the_same_gate_on_the_same_model_is_newer(verdicts: GateVerdicts) -> None:
-    for each in (
-        told("v1", 1),
-        told("v3", 3),
-        told("v1", 1),
-        told("v2", 2),
-        told("other", 9, model=PACKAGE.replace("/3", "/4")),
-        told("gate", 9, gate="bench"),
-    ):
-        verdicts.keep(each)
+def test_a_later_verdict_of_the_same_gate_on_the_same_model_is_newer(dynamodb: Any, verdicts: GateVerdicts) -> None:
+    kept = DynamoVerdicts(TABLE, dynamodb)
+    first, third = kept.add(given(1)), kept.add(given(3))
+    others = [kept.add(each) for each in (given(2), given(9, PACKAGE.replace("/3", "/4")), given(9, gate="bench"))]
+    for each in (first, third, first, *others):
+        verdicts.place(verdicts.find(each.id))
 
-    orders = {name: order_of(told(name, minute), POLICY) for name, minute in (("v1", 1), ("v3", 3))}
+    orders = [order_of(decided_event(each), POLICY) for each in (first, third)]
 
-    assert orders["v1"] is not None
-    assert orders["v3"] is not None
-    assert verdicts.newer(orders["v1"]) == "v3"
-    assert verdicts.newer(orders["v3"]) is None
+    assert [verdicts.newer(order) for order in orders if order] == [third.id, None]
 
 
-def test_a_verdict_is_read_as_it_was_told(verdicts: GateVerdicts) -> None:
-    verdicts.keep(told("v1", 1))
+def test_a_verdict_is_read_as_the_gate_gave_it(dynamodb: Any, verdicts: GateVerdicts) -> None:
+    kept = DynamoVerdicts(TABLE, dynamodb).add(given(1))
 
-    assert verdicts.find("v1") == told("v1", 1)
-    with pytest.raises(NotFoundError, match="there is no verdict v9"):
+    assert verdicts.find(kept.id) == decided_event(kept)
+    with pytest.raises(NotFoundError, match="there is no verdict 'v9'"):
         verdicts.find("v9")

@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import NotFoundError, UnavailableError
-from hallmark.events.gates import GateOverridden
 from hallmark.gates.approvals import Approval
 from hallmark.gates.watching import Curve, Point
 
@@ -117,29 +116,6 @@ class GateActionsTable:
                 Limit=limit,
             )
         return [_approval_of(item) for item in answer["Items"]]
-
-    # --- overrides ----------------------------------------------------------------------------------------------------
-
-    def keep_override(self, told: GateOverridden) -> None:
-        """Keep an override as its person gave it; the first one of a verdict counts.
-
-        Raises:
-            UnavailableError: DynamoDB did not answer.
-        """
-        item = {**_override_key(told.lineage.node.id), "body": {"S": told.model_dump_json(by_alias=True)}}
-        self._put("keeping an override", item, "attribute_not_exists(pk)")
-
-    def override(self, override: str) -> GateOverridden:
-        """Return an override by the id of its node.
-
-        Raises:
-            NotFoundError: Nobody gave it.
-            UnavailableError: DynamoDB did not answer.
-        """
-        item = self._get("reading an override", _override_key(override))
-        if item is None:
-            raise NotFoundError(f"nobody has given the override {override}")
-        return GateOverridden.model_validate_json(item["body"]["S"])
 
     # --- rollbacks ----------------------------------------------------------------------------------------------------
 
@@ -271,10 +247,6 @@ def _approval_of(item: Mapping[str, Any]) -> Approval:
 
 def _approval_key(approval: str) -> dict[str, Any]:
     return {"pk": {"S": f"approval#{approval}"}, "sk": {"S": "approval"}}
-
-
-def _override_key(override: str) -> dict[str, Any]:
-    return {"pk": {"S": f"override#{override}"}, "sk": {"S": "override"}}
 
 
 def _endpoint_key(endpoint: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class ChannelServer:
         with self._lock:
             self._pressed.append(_Press(pressed))
             place = len(self._pressed) - 1
-        payload = {
+        payload: dict[str, Any] = {
             "type": "block_actions",
             "user": {"id": "U0ADA", "username": by, "name": by},
             "response_url": f"{self.url}{_RESPONSES}{place}",

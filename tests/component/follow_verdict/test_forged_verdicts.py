@@ -31,9 +31,13 @@ from tests.fakes.told_verdicts import NOON, PACKAGE
 
 TABLE = "gates"
 KIM = Person(arn="arn:aws:iam::111122223333:user/kim")
-GATES = {"gates": {"bench": {"stage": "staging", "models": {"model_package_groups": ["churn"]}, "next_stage": "end"}}}
-GATES["gates"]["bench"]["criteria"] = {"traceable": {"kind": "lineage"}}
-GATES["gates"]["full"] = {**GATES["gates"]["bench"], "stage": "end", "next_stage": None}
+STAGING = {
+    "stage": "staging",
+    "models": {"model_package_groups": ["churn"]},
+    "criteria": {"traceable": {"kind": "lineage"}},
+    "next_stage": "end",
+}
+GATES = {"gates": {"bench": STAGING, "full": {**STAGING, "stage": "end", "next_stage": None}}}
 DEFINITION = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Pass", "End": True}}})
 ROLE = "arn:aws:iam::123456789012:role/steps"
 

@@ -222,7 +222,9 @@ def test_a_message_that_cannot_be_changed_undoes_nothing(
 
 
 def test_a_message_as_long_as_slack_takes_it_still_says_who_has_it() -> None:
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"alert {place}"}} for place in range(49)]
+    blocks: list[Any] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": f"alert {place}"}} for place in range(49)
+    ]
     buttons = [{"type": "actions", "elements": [{"action_id": ACKNOWLEDGE}, {"action_id": "hallmark_open"}]}]
     shown = show_done({"text": "x", "blocks": blocks + buttons}, "ack", "ada", NOW, "2 hours")
 

@@ -15,6 +15,7 @@ from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.ledger_files import S3LogFiles
 from hallmark.aws.model_registry import ModelRegistry
 from hallmark.aws.promotion_proof import PromotionProof
+from hallmark.errors import NotFoundError
 from hallmark.events.gates import MODEL_PROMOTED, MODEL_REJECTED, PROMOTION_REFUSED, ModelMoved, PromotionRefused
 from hallmark.gates.actions import model_moved, promotion_refused
 from hallmark.gates.promoting import (
@@ -76,7 +77,10 @@ def move(order: Order, fingerprint: str, by: str, reason: str, *, by_person: boo
         return Moved(unproved=proof().refusal(order, None, now, by_person=by_person))
     registry = ModelRegistry(client("sagemaker"))
     package = registry.find(order.model)
-    newer = GateVerdicts(settings().gates_table_name, client("dynamodb")).newer(order)
+    try:
+        newer = GateVerdicts(settings().gates_table_name, client("dynamodb")).newer(order)
+    except NotFoundError as error:
+        return Moved(unproved=Refusal("unsigned", str(error)), before=package)
     refusal = refusal_of(order, package, newer) or check_unchanged(fingerprint, package)
     if refusal is not None or package is None or is_done(order, package):
         return Moved(refusal, before=package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,26 @@ class ByCloud(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
             if folder in self.workqueue:
                 self.workqueue.move_to_end(folder, last=False)
         super()._assign_work_unit(node)
+
+
+def _set_aside() -> None:
+    """Leave what is there out of each later search for garbage: it stays, and is a million objects."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what collecting has imported."""
+    _set_aside()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Set aside what the tests of a file have imported and read, once what they share has been taken down."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        _set_aside()
+    return done
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,7 +18,7 @@ from local.bedrock_port import BedrockPort
 from local.channels.server import ChannelServer
 from local.envelopes import localise_event, read_event
 from local.gateway import Gateway
-from local.ministack_access import CLIENT_CONFIG, ServerAddress, root_session
+from local.ministack_access import ServerAddress, root_client
 from local.port_owner import PortInUseError
 from local.sagemaker_port import SageMakerPort
 from local.settings import CloudSettings, child_environment, client_environment, configure_emulator
@@ -91,9 +91,12 @@ class LocalCloud:
         return child_environment(self.endpoint, self.account, self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return a boto3 client of ``service`` with the root's credentials."""
-        session = root_session(self.account, region or self.region)
-        return session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)  # type: ignore[call-overload] # the name is a variable
+        """Return a boto3 client of ``service`` with the root's credentials; it is shared and thread-safe.
+
+        Raises:
+            NotRunningError: This cloud does not run.
+        """
+        return root_client(service, self.account, region or self.region)
 
     def sagemaker(self) -> SageMakerPort:
         """Return the stand-in of SageMaker; it is made when it is first asked for."""

@@ -58,6 +58,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return done
 
 
+def pytest_unconfigure() -> None:
+    """Let the interpreter take down at its end what was set aside."""
+    gc.unfreeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByCloud:
     """Use it for every distribution."""

@@ -132,11 +132,9 @@ def _with_checked_answer(_original: Any) -> Any:
 
 def _with_permission_of_role(original: Any) -> Any:
     def concurrency(esm: _Document, func_rec: _Document, config: _Document, queue: _Document | None = None) -> int:
-        return (
-            0
-            if queue is not None and _queue_denied(esm, config, queue)
-            else int(original(esm, func_rec, config, queue))
-        )
+        # Roles are asked for what they may do where there is something to do: pollers look at queues all the time.
+        is_denied_now = queue is not None and bool(queue["messages"]) and _queue_denied(esm, config, queue)
+        return 0 if is_denied_now else int(original(esm, func_rec, config, queue))
 
     return concurrency
 

@@ -15,6 +15,7 @@ from local.patches import (
     event_targets,
     failed_invocations,
     lambda_functions,
+    lambda_workers,
     log_streams,
     object_checksums,
     object_encryption,
@@ -40,6 +41,7 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
         EmulatorChangedError: MiniStack is no longer what a mend was written for.
     """
     lambda_functions.apply()
+    lambda_workers.apply()
     event_source_mappings.apply()
     stream_mappings.apply()
     event_targets.apply()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
@@ -18,6 +20,10 @@ _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow
 settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
 settings.register_profile("explore", _UNHURRIED, max_examples=500)
 settings.load_profile("repeatable")
+
+# Each session of an SDK reads the descriptions of services for itself, three times as long as it takes to make a client
+# of them; thousands are made here.
+vars(botocore.session)["create_loader"] = cache(botocore.session.create_loader)
 
 SHARES_A_CLOUD = ("tests/e2e", "tests/component/local_cloud")
 """Folders whose tests share one local cloud: it costs seconds to start, and a process holds one at a time."""

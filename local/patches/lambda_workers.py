@@ -216,7 +216,11 @@ class _Stem:
     def end(self) -> None:
         """End it; its copies end when their streams do."""
         self._socket.close()
-        self._process.wait(_STOP_SECONDS)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _answer(self) -> bytes:
         answer = self._socket.recv(_MESSAGE_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,13 @@ def stream_of(*facts: Fact) -> list[dict[str, Any]]:
     return records
 
 
+@cache
+def many_facts() -> tuple[list[Fact], list[dict[str, Any]]]:
+    """Return more facts than one call of the bus takes, and what the stream has of them; recorded once for all."""
+    facts = [fact(f"job-{number}") for number in range(25)]
+    return facts, stream_of(*facts)
+
+
 def record(image: Mapping[str, Any], position: int) -> dict[str, Any]:
     body = image.get("body", {})
     written = {"B": base64.b64encode(body["B"]).decode()} if "B" in body else body
@@ -154,9 +162,9 @@ def test_a_new_fact_is_announced_with_what_it_tells_of(function: ModuleType, pub
 
 
 def test_all_facts_of_a_batch_are_announced_in_their_order(function: ModuleType, published: Queue) -> None:
-    facts = [fact(f"job-{number}") for number in range(25)]
+    facts, records = many_facts()
 
-    assert announce(function, stream_of(*facts)) == []
+    assert announce(function, records) == []
     assert [event["detail"]["factId"] for event in announced(published)] == [each.id for each in facts]
 
 
@@ -210,8 +218,7 @@ def test_a_throttled_bus_brings_the_batch_again_from_its_first_record(
 def test_the_batch_comes_again_from_the_first_record_that_the_bus_did_not_take(
     function: ModuleType, published: Queue, calls: AwsCalls
 ) -> None:
-    facts = [fact(f"job-{number}") for number in range(25)]
-    records = stream_of(*facts)
+    facts, records = many_facts()
     calls.inject(1, Fault.THROTTLED)
 
     assert announce(function, records) == ["sequence-10"]
@@ -237,9 +244,8 @@ def test_the_batch_comes_again_from_a_poison_record_that_could_not_be_kept(
 def test_one_fault_at_any_call_leaves_no_fact_unannounced(
     function: ModuleType, published: Queue, dead_letters: Queue, calls: AwsCalls, number: int, fault: Fault
 ) -> None:
-    facts = [fact(f"job-{number}") for number in range(25)]
-    records = stream_of(*facts)
-    records.insert(12, POISON)
+    facts, stream = many_facts()
+    records = [*stream[:12], POISON, *stream[12:]]
     calls.inject(number, fault)
 
     left = records

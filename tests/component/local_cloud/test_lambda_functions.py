@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from typing import Any
 
@@ -194,3 +196,61 @@ def test_the_log_of_a_function_is_in_its_log_group(workbench: Any) -> None:
         return json.dumps([event["message"] for event in found])
 
     assert workbench.wait_for(lambda: "seen in the log" in messages())
+
+
+def test_a_package_that_a_layer_brings_is_the_one_that_is_imported(workbench: Any, zip_files: Any) -> None:
+    layer = workbench.lambda_.publish_layer_version(
+        LayerName=workbench.name("layer"), Content={"ZipFile": zip_files({"python/yaml.py": "WORD = 'of the layer'"})}
+    )["LayerVersionArn"]
+    function = workbench.function(
+        """
+        import yaml
+
+        def handler(event, context):
+            return yaml.WORD
+        """,
+        Layers=[layer],
+    )
+
+    assert workbench.invoke(function) == ("of the layer", None)
+
+
+def test_processes_share_neither_variables_nor_chance(workbench: Any) -> None:
+    source = """
+        import os, random
+
+        def handler(event, context):
+            return [os.environ["WORD"], random.random(), os.getpid()]
+    """
+    functions = [workbench.function(source, Environment={"Variables": {"WORD": word}}) for word in ("one", "two")]
+
+    (first, _), (second, _) = (workbench.invoke(function) for function in functions)
+
+    assert (first[0], second[0]) == ("one", "two")
+    assert first[1] != second[1]
+    assert first[2] != second[2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is copied")
+def test_a_function_starts_although_the_process_that_is_copied_was_killed(workbench: Any) -> None:
+    parent = "import os\ndef handler(event, context): return os.getppid()"
+    copied, _ = workbench.invoke(workbench.function(parent))
+
+    os.kill(copied, signal.SIGKILL)
+
+    again, error = workbench.invoke(workbench.function(parent))
+    assert error is None
+    assert again != copied
+
+
+def test_a_function_may_start_processes_and_hear_how_they_ended(workbench: Any) -> None:
+    function = workbench.function(
+        """
+        import subprocess
+
+        def handler(event, context):
+            return subprocess.run(["/bin/sh", "-c", "exit 7"]).returncode
+        """
+    )
+
+    assert workbench.invoke(function) == (7, None)

@@ -13,6 +13,7 @@ from infra.constructs.lineage_mirror import LineageMirror
 from infra.constructs.lineage_questions import LineageQuestions
 from infra.constructs.lineage_reconciliation import LineageReconciliation
 from infra.constructs.lineage_recording import LineageRecording
+from infra.constructs.lineage_reproduction import LineageReproduction
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.queues import DeadLetterQueue
 
@@ -34,12 +35,14 @@ class LineageStack(cdk.Stack):
             self, "Questions", storage=storage, layers=layers, policy=policy.lineage
         )
         self.query = questions.query
+        reproduction = LineageReproduction(self, "Reproduction", storage=storage, layers=layers)
         coverage = LineageCoverage(self, "Coverage", storage=storage, layers=layers, policy=policy.lineage)
         dead_letters: dict[str, DeadLetterQueue] = {
             "Recording": recording.dead_letters,
             "Reconciliation": reconciliation.dead_letters,
             "Questions": questions.dead_letters,
             "Coverage": coverage.dead_letters,
+            "Reproduction": reproduction.dead_letters,
         }
         if policy.lineage.mirror.enabled:
             mirror = LineageMirror(self, "Mirror", storage=storage, layers=layers, policy=policy.lineage)

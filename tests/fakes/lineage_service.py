@@ -9,6 +9,7 @@ from typing import Any
 
 from hallmark.aws.deployed import Redriven, Waiting
 from hallmark.aws.ledger_reading import log_reader
+from hallmark.aws.rerunning import Reruns
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
@@ -47,6 +48,7 @@ class CannedService:
     ) -> None:
         self._functions = functions
         self.seen_account: World | None = None
+        self.started_runs: Reruns | None = None
         self.called: list[tuple[str, dict[str, Any]]] = []
         self._evaluations = evaluations
         self.asked_of_evaluations: list[EvaluationQuestion] = []
@@ -78,6 +80,10 @@ class CannedService:
 
     def caller(self) -> str:
         return "arn:aws:iam::111122223333:user/rater-1"
+
+    def reruns(self) -> Reruns:
+        assert self.started_runs is not None
+        return self.started_runs
 
     def account(self) -> World:
         assert self.seen_account is not None

@@ -58,6 +58,9 @@ STATEMENTS = {
         *("AskLineage", "DescribePackages", "ListPackages", "ReadQualityReports", "TellMissingReports"),
         "AnswerPipelineSteps",
     ],
+    "judge_reproduction": [
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishJudgements"),
+    ],
     "measure_coverage": [
         *("WriteOwnLog", "QueryLineage", "ReadGraph", "KeepReports", "TellMissingFromDenied", "UseKey"),
         *("ListSageMaker", "ListBedrock"),

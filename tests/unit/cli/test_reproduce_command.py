@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hallmark.lineage.model import NodeKind
+from hallmark.aws.rerunning import RerunError, Reruns, Standing, StartedRun
+from hallmark.lineage.model import Fact, NodeKind, NodeRef, NodeState, Origin
+from hallmark.lineage.reproduction.announcing import reproduction_id
 from hallmark.lineage.reproduction.checking import Image, Known, Place
+from hallmark.lineage.reproduction.judging import Outcome
 from hallmark.lineage.reproduction.lifecycles import StoredVersion
-from hallmark.lineage.reproduction.manifest import Row
+from hallmark.lineage.reproduction.manifest import Manifest, Row
+from hallmark.lineage.reproduction.staging import Copy
 from tests.fakes.lineage_service import CannedService
 from tests.fakes.memory_store import NOW
 from tests.fakes.recorded_jobs import CONTENTS, PROCESSING, TAGS, Recorded
@@ -50,6 +55,95 @@ class KnownWorld:
 
     def model(self, name: str) -> Known:
         return Known(True, name)
+
+
+class JudgedReruns(Reruns):
+    """Runs that end at once, and of which lineage knows what they came to."""
+
+    def __init__(self, account: Recorded, outcome: Outcome | None, refusal: str = "") -> None:
+        self.account, self.outcome, self.refusal = account, outcome, refusal
+        self.copies: Sequence[Copy] = ()
+        self.started: list[Manifest] = []
+
+    def copy(self, copies: Sequence[Copy]) -> Iterator[Copy]:
+        self.copies = copies
+        yield from copies
+
+    def start(self, manifest: Manifest) -> StartedRun:
+        if self.refusal:
+            raise RerunError(self.refusal)
+        self.started.append(manifest)
+        arn = f"arn:aws:sagemaker:us-east-1:111122223333:processing-job/again-{len(self.started)}"
+        if self.outcome is not None:
+            node = NodeRef(kind=NodeKind.REPRODUCTION, id=reproduction_id(f"{arn}@{NOW:%Y%m%dT%H%M%SZ}"))
+            told = {"summary": "as it was found", "metrics": {"loss": {"first": 1, "second": 2, "is_near": False}}}
+            state = NodeState(node=node, at=NOW, status=self.outcome.value, attributes=told)
+            self.account.store.add(Fact(subject=node, origin=Origin.EVENT, states=(state,)), NOW)
+        return StartedRun(arn, NOW)
+
+    def standing(self, manifest: Manifest) -> Standing:
+        return Standing("Completed", "", "")
+
+
+def rerun_service(outcome: Outcome | None, *gone: str, refusal: str = "") -> tuple[CannedService, JudgedReruns]:
+    account = Recorded()
+    account.record(NodeKind.PROCESSING_JOB, PROCESSING, TAGS)
+    canned = CannedService(account.ask)
+    canned.seen_account = KnownWorld(*gone)
+    canned.started_runs = reruns = JudgedReruns(account, outcome, refusal)
+    return canned, reruns
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        (Outcome.EXACT, 0, "wine-prepare: reproduced: as it was found"),
+        (Outcome.WITHIN_TOLERANCE, 0, "reproduced within tolerance"),
+        (Outcome.DIFFERENT, 3, "not reproduced"),
+        (Outcome.INCONCLUSIVE, 4, "cannot be told"),
+    ],
+)
+def test_a_second_run_is_started_and_what_it_came_to_is_said_and_is_the_code(
+    outcome: Outcome, code: int, words: str
+) -> None:
+    canned, reruns = rerun_service(outcome)
+
+    screen = run(canned, "reproduce", "wine-prepare", "--run", "--tolerance", "0.05")
+
+    assert (screen.code, words in screen.out) == (code, True)
+    assert "≠ loss: 1 / 2" in screen.out
+    (manifest,) = reruns.started
+    assert {copy.source_key for copy in reruns.copies} == {"raw/a.csv", "raw/b.csv", "code/prepare.py"}
+    assert manifest.request is not None
+    assert {"Key": "hallmark:tolerance", "Value": "0.05"} in manifest.request["Tags"]
+
+
+def test_nothing_is_started_where_data_are_gone_or_the_check_says_so() -> None:
+    for words in (("--run",), ("--check", "--run")):
+        canned, reruns = rerun_service(Outcome.EXACT, "v2")
+
+        screen = run(canned, "reproduce", "wine-prepare", *words)
+
+        assert (screen.code, reruns.started) == (1 if words == ("--run",) else 3, [])
+        assert "b.csv" in screen.out + screen.err
+
+
+def test_what_sagemaker_refuses_is_said() -> None:
+    canned, _ = rerun_service(Outcome.EXACT, refusal="CreateProcessingJob: ResourceLimitExceeded")
+
+    screen = run(canned, "reproduce", "wine-prepare", "--run")
+
+    assert (screen.code, "ResourceLimitExceeded" in screen.err) == (1, True)
+
+
+def test_a_run_that_is_not_judged_in_time_says_how_to_ask_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hallmark.cli.rerun._JUDGED_WITHIN", timedelta(0))
+    canned, _ = rerun_service(None)
+
+    screen = run(canned, "reproduce", "wine-prepare", "--run")
+
+    assert screen.code == 4
+    assert "hallmark show hallmark:reproduction/processing-job/again-1@" in screen.err.replace("\n", "")
 
 
 def service(*gone: str) -> CannedService:

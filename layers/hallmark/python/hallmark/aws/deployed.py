@@ -28,6 +28,7 @@ from hallmark.aws.caller_proof import prove_caller
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.aws.ledger_reading import log_reader
 from hallmark.aws.reproducing import AccountWorld
+from hallmark.aws.rerunning import Reruns
 from hallmark.aws.signed_posts import SignedPosts
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
@@ -261,6 +262,10 @@ class Deployed:
             HallmarkError: There is no such folder.
         """
         return log_reader(place, lambda: self._client("s3"))
+
+    def reruns(self) -> Reruns:
+        """Return what copies data, starts a run again and follows it, by the caller's own rights."""
+        return Reruns(self._client)
 
     def account(self) -> AccountWorld:
         """Return the account, as the caller's own rights show it."""

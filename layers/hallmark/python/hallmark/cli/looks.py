@@ -81,6 +81,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.FEEDBACK: Look("✉", "k", "feedback", "feedback", DATA),
     NodeKind.ALERT: Look("▲", "^", "alert", "alerts", DECISION),
     NodeKind.ATTESTATION: Look("✓", "s", "attestation", "attestations", DECISION),
+    NodeKind.REPRODUCTION: Look("⟳", "z", "reproduction", "reproductions", DECISION),
     NodeKind.USER: Look("@", "@", "user", "users", SOURCE),
 }
 

@@ -17,7 +17,6 @@ from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
 from hallmark.cli.attest import attestations
-from hallmark.cli.ci import ci
 from hallmark.cli.coverage import coverage
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.exports import exports
@@ -397,7 +396,6 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(attestations, name="attest")
 app.add_typer(monitors, name="monitors")
 app.add_typer(foreign, name="openlineage")
-app.add_typer(ci, name="ci")
 
 
 if __name__ == "__main__":

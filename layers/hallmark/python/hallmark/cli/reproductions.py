@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from hallmark.cli import screens
+from hallmark.cli import rerun, screens
 from hallmark.cli.repositories import ask_commit
 from hallmark.cli.session import fail, guard, print_json
 from hallmark.errors import HallmarkError
@@ -39,6 +40,11 @@ def reproduce(
         Path | None, typer.Option("--output", "-o", help="File for the manifest; else the screen")
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what of it still exists with the same content")] = False,
+    again: Annotated[bool, typer.Option("--run", help="Start it, wait, and say whether it came to the same")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How far metrics may differ, as a share; else by rule")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="With --run: how long to wait at most")] = 24 * 60,
     name: Annotated[str | None, typer.Option(help="Name of the second run; the first one's with an ending")] = None,
     staging: Annotated[
         str | None, typer.Option(metavar="URI", help="Where copies and outputs go; a folder of the run's own bucket")
@@ -50,14 +56,21 @@ def reproduce(
 ) -> None:
     """Write what runs a job again: its request, data by version and digest, image by digest, code, seed; and the holes.
 
-    Exit code 0: there is a request, or all is there. 3: something is gone or changed. 4: something that is needed is
-    not known, or could not be looked at.
+    Exit code 0: there is a request; all is there; it is reproduced. 3: something is gone or changed; it is not
+    reproduced. 4: what is needed is not known, could not be looked at or could not be compared.
     """
-    manifest = _manifest(context, run, Choices(name=name, staging=staging, values=_values(values)), as_json=as_json)
+    ending = f"{datetime.now(UTC):%m%d%H%M%S}" if again else None
+    choices = Choices(name, staging, _values(values), ending, tolerance)
+    manifest = _manifest(context, run, choices, as_json=as_json)
     if output is not None:
         _write(context, output, manifest)
     if check:
-        raise typer.Exit(_check(context, manifest, as_json=as_json))
+        code = _check(context, manifest, as_json=as_json)
+        if code or not again:
+            raise typer.Exit(code)
+    if again:
+        _say_holes(context, manifest)
+        raise typer.Exit(rerun.run_again(context, manifest, minutes=minutes, as_json=as_json))
     if output is None:
         print_json(manifest.model_dump(mode="json"))
     _say_holes(context, manifest)

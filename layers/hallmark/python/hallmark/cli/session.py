@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from hallmark.aws.deployed import Redriven, Waiting
+from hallmark.aws.rerunning import Reruns
 from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
@@ -68,6 +69,10 @@ class LineageService(Protocol):
 
     def read_log(self, place: str) -> Read:
         """Return what reads the files of a ledger."""
+        ...
+
+    def reruns(self) -> Reruns:
+        """Return what starts a run again and follows it, by the caller's own rights."""
         ...
 
     def account(self) -> World:

@@ -65,6 +65,8 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "AlertFired": RECORD,
     "AlertResolved": RECORD,
     "AlertAcknowledged": RECORD,
+    # Told by hallmark/events/reproductions.py:
+    "ReproductionJudged": RECORD,
     # Told by hallmark/events/reports.py:
     "LineageReported": REPORT,
 }

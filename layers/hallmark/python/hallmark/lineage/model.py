@@ -64,6 +64,7 @@ class NodeKind(StrEnum):
     MODEL_VERSION = "model-version"
     ATTESTATION = "attestation"
     MODEL_ALIAS = "model-alias"
+    REPRODUCTION = "reproduction"
 
 
 RUN_KINDS = frozenset(

@@ -43,6 +43,7 @@ OWN_KINDS = frozenset(
         NodeKind.FEEDBACK,
         NodeKind.ALERT,
         NodeKind.ATTESTATION,
+        NodeKind.REPRODUCTION,
     }
 )
 """Kinds that only Hallmark knows: ``hallmark:<kind>/<name>``."""

@@ -59,6 +59,7 @@ EVIDENCE_KINDS = frozenset(
         NodeKind.FEEDBACK,
         NodeKind.ALERT,
         NodeKind.ATTESTATION,
+        NodeKind.REPRODUCTION,
         NodeKind.MODEL_CARD,
     }
 )

@@ -122,6 +122,9 @@ def judge(first: FoldedNode, second: FoldedNode, manifests: Manifests, asked: st
     outputs = _data(one, other, "outputs", manifests)
     conditions = _conditions(one, other)
     outcome, summary = _decide(second, metrics, inputs, outputs, conditions, tolerance)
+    doubtful = [each.role for each in inputs if each.is_same is None]
+    if doubtful and outcome in {Outcome.EXACT, Outcome.WITHIN_TOLERANCE}:
+        summary += f"; whether it read the same is not known of {_listed(doubtful)}"
     return Judgement(outcome, summary, tolerance, metrics, inputs, outputs, conditions)
 
 
@@ -224,7 +227,7 @@ def _may_be_copies(
 
 def _conditions(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     found = []
-    digests = [(each.get("image") or {}).get("digest") for each in (first, second)]
+    digests = [_image_digest(each.get("image") or {}) for each in (first, second)]
     if all(digests) and digests[0] != digests[1]:
         found.append(f"image {_short(digests[0])} was, {_short(digests[1])} is")
     one, other = _parameters(first), _parameters(second)
@@ -235,6 +238,10 @@ def _conditions(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
     if all(machines) and machines[0] != machines[1]:
         found.append(f"{machines[0]} was, {machines[1]} is")
     return found
+
+
+def _image_digest(image: Mapping[str, Any]) -> str | None:
+    return image.get("digest") or str(image.get("uri") or "").partition("@")[2] or None
 
 
 def _parameters(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,12 +45,15 @@ class Choices(NamedTuple):
     """What whoever reproduces a run chooses.
 
     ``staging`` is an S3 URI; None takes a folder in the bucket that the run wrote to. ``values`` are put into the
-    request by their dotted paths.
+    request by their dotted paths. ``tolerance`` is a share from 0 to 1; None leaves it to the rule (``judging.py``).
     """
 
     name: str | None = None
     staging: str | None = None
     values: Mapping[str, str] = {}
+    ending: str | None = None
+    """Of the second run's name, where none is chosen: a second run and a third one need two names."""
+    tolerance: float | None = None
 
 
 def write_manifest(ask: Ask, run: str, choices: Choices | None = None) -> Manifest | Candidates:
@@ -107,7 +110,7 @@ class _Writing:
         code, seed = self._code(), self._seed()
         self._move_outputs(request, staging, name)
         self._leave_out(request)
-        request[self._operation.name] = new_name(name, node.key, self._operation, self._choices.name)
+        request[self._operation.name] = new_name(name, node.key, self._operation, self._choices)
         request["Tags"] = self._tags(node.key)
         for path, value in self._choices.values.items():
             before = put_value(request, path, value)
@@ -324,7 +327,10 @@ class _Writing:
 
     def _tags(self, key: str) -> list[dict[str, str]]:
         told = {name: value for name, value in (self._told.get("tags") or {}).items() if not name.startswith(_OWN_TAGS)}
-        return [{"Key": name, "Value": str(value)} for name, value in {**told, REPRODUCES_TAG: key}.items()]
+        own = {REPRODUCES_TAG: key}
+        if self._choices.tolerance is not None:
+            own[TOLERANCE_TAG] = f"{self._choices.tolerance:g}"
+        return [{"Key": name, "Value": str(value)} for name, value in {**told, **own}.items()]
 
 
 _LEFT_OUT = {
@@ -365,19 +371,20 @@ def final_metrics(told: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in (told.get("metrics") or {}).items()}
 
 
-def new_name(name: str, key: str, operation: Operation, chosen: str | None) -> str:
+def new_name(name: str, key: str, operation: Operation, choices: Choices) -> str:
     """Return the name of a second run: the first one's with ``-again-`` and a few digits, unless one is chosen.
 
     Raises:
         InvalidInputError: SageMaker takes no such name.
     """
+    chosen = choices.name
     if chosen is not None:
         if not re.fullmatch(rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{operation.name_length - 1}}}", chosen):
             raise InvalidInputError(
                 "--name", chosen, f"write letters, digits and hyphens, {operation.name_length} at most"
             )
         return chosen
-    ending = f"-again-{hashlib.sha256(key.encode()).hexdigest()[:6]}"
+    ending = f"-again-{choices.ending or hashlib.sha256(key.encode()).hexdigest()[:6]}"
     return name[: operation.name_length - len(ending)].rstrip("-") + ending
 
 

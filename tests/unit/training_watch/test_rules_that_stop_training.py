@@ -16,6 +16,7 @@ from hallmark.gates.watching import (
     Seen,
     find_not_a_number,
     is_better_job,
+    StartedJob,
     is_watched,
     judge,
     make_curve,
@@ -180,9 +181,9 @@ def test_jobs_are_chosen_by_name_and_tags() -> None:
         {"rule": "divergence"}, jobs={"names": ["churn-*", "fraud"], "tags": {"team": "ml-*", "stage": "dev"}}
     )
 
-    assert is_watched(watching, "churn-7", {"team": "ml-risk", "stage": "dev"})
-    assert not is_watched(watching, "churn-7", {"team": "ml-risk"})
-    assert not is_watched(watching, "spam-7", {"team": "ml-risk", "stage": "dev"})
+    assert is_watched(watching, StartedJob(("churn-7",), {"team": "ml-risk", "stage": "dev"}))
+    assert not is_watched(watching, StartedJob(("churn-7",), {"team": "ml-risk"}))
+    assert not is_watched(watching, StartedJob(("spam-7",), {"team": "ml-risk", "stage": "dev"}))
 
 
 def test_a_metric_is_joined_with_its_step_by_time() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hallmark.errors import InvalidInputError
-from hallmark.gates.watch_settings import TrainingWatch
+from hallmark.gates.watch_settings import TrainingWatch, WatchedJobs
 from hallmark.gates.watch_starts import starts_of
 
 ARN = "arn:aws:sagemaker:eu-central-1:111122223333:training-job/churn-7"
@@ -43,6 +43,37 @@ def test_each_watch_that_is_for_the_job_begins() -> None:
 
 def test_the_name_in_the_arn_counts_where_the_events_name_is_another() -> None:
     assert names(event(TrainingJobName="something-else"), churn=watch("churn-*")) == ["churn"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ({"pipelines": ["churn-*"]}, True),
+        ({"pipelines": ["fraud-*", "churn-weekly"]}, True),
+        ({"pipelines": ["fraud-*"]}, False),
+        ({"images": ["*/churn-train:*"]}, True),
+        ({"images": ["*/fraud-train:*"]}, False),
+        ({"pipelines": ["churn-*"], "images": ["*/fraud-train:*"]}, False),
+        ({"pipelines": ["churn-*"], "names": ["fraud-*"]}, False),
+    ],
+)
+def test_a_watch_is_for_the_jobs_of_a_pipeline_or_of_an_image(jobs: dict[str, Any], expected: bool) -> None:
+    watches = {"it": watch("*").model_copy(update={"jobs": WatchedJobs.model_validate(jobs)})}
+    execution = "arn:aws:sagemaker:eu-central-1:111122223333:pipeline/churn-weekly/execution/abc123"
+    image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/churn-train:7"
+    given = event(
+        Tags=[{"Key": "sagemaker:pipeline-execution-arn", "Value": execution}],
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+    )
+
+    assert (names(given, **watches) == ["it"]) is expected
+
+
+def test_a_job_that_no_pipeline_started_is_not_watched_for_one() -> None:
+    watches = {"it": watch("*").model_copy(update={"jobs": WatchedJobs(pipelines=("*",))})}
+
+    assert names(event(), **watches) == []
+    assert names(event(AlgorithmSpecification="odd"), all=watch("*")) == ["all"]
 
 
 @pytest.mark.parametrize("status", ["Completed", "Stopping", None])

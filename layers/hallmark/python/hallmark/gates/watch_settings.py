@@ -25,6 +25,10 @@ class WatchedJobs(_Section):
     """Patterns of names, e.g. ``churn-*``; one of them must fit."""
     tags: dict[str, str] = {}
     """Tags that a job must have; ``*`` may be in a value."""
+    pipelines: tuple[str, ...] = ()
+    """Patterns of SageMaker pipelines' names; a job that one of them started fits."""
+    images: tuple[str, ...] = ()
+    """Patterns of training images, e.g. ``*/churn-train:*``, or of names of algorithms; one of them must fit."""
 
 
 class ThresholdRule(_Section):

@@ -10,7 +10,7 @@ from hallmark.errors import InvalidInputError
 from hallmark.events.tags import parse_tags
 from hallmark.events.times import parse_time
 from hallmark.gates.watch_settings import TrainingWatch
-from hallmark.gates.watching import is_watched
+from hallmark.gates.watching import StartedJob, is_watched
 
 _RUNNING = "InProgress"
 
@@ -47,12 +47,18 @@ def starts_of(event: Any, watches: Mapping[str, TrainingWatch]) -> Iterator[Star
         tags = parse_tags(detail.get("Tags")) or {}
     except ValueError as error:
         raise InvalidInputError("detail.Tags", detail.get("Tags"), str(error)) from None
-    # The name in AWS's samples is not always the one in the ARN: the ARN is right.
-    name = arn.rpartition("/")[2]
+    algorithm = detail.get("AlgorithmSpecification")
+    algorithm = algorithm if isinstance(algorithm, Mapping) else {}
+    job = StartedJob(
+        # The name in AWS's samples is not always the one in the ARN.
+        names=(arn.rpartition("/")[2], str(detail.get("TrainingJobName", ""))),
+        tags=tags,
+        image=str(algorithm.get("TrainingImage") or algorithm.get("AlgorithmName") or ""),
+    )
     # Names can be used again after a deletion.
     born = detail.get("CreationTime")
     for key, watch in watches.items():
-        if is_watched(watch, name, tags) or is_watched(watch, str(detail.get("TrainingJobName", "")), tags):
+        if is_watched(watch, job):
             digest = sha256(f"{arn}\n{_seconds(born)}\n{key}".encode()).hexdigest()[:32]
             yield Start(f"watch-{digest}", key, arn, max(1, int(watch.interval.total_seconds())))
 

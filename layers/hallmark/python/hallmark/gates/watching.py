@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from hallmark.gates.watch_settings import (
@@ -22,6 +23,8 @@ from hallmark.gates.watch_settings import (
 CURVE_POINTS = 100
 """As many as an event, and a champion's record, hold."""
 _LINE_CHARACTERS = 2_000
+_PIPELINE_TAG = "sagemaker:pipeline-execution-arn"
+"""SageMaker's own, on each job that a pipeline starts."""
 _NOT_A_NUMBER = r"\s*[-+]?(?:nan|inf(?:inity)?)\b"
 
 
@@ -62,12 +65,34 @@ class Seen(NamedTuple):
     silent_seconds: float | None = None
 
 
-def is_watched(watch: TrainingWatch, name: str, tags: Mapping[str, str]) -> bool:
+class StartedJob(NamedTuple):
+    """A training job, as far as it says which watches are for it."""
+
+    names: tuple[str, ...]
+    tags: Mapping[str, str] = MappingProxyType({})
+    image: str = ""
+    """Its training image, or the name of its algorithm."""
+
+    @property
+    def pipeline(self) -> str:
+        """Return the name of the pipeline that started it; empty where none did."""
+        _, _, path = self.tags.get(_PIPELINE_TAG, "").partition(":pipeline/")
+        return path.partition("/")[0]
+
+
+def is_watched(watch: TrainingWatch, job: StartedJob) -> bool:
     """Tell whether a job is one of those that the watch is for."""
-    jobs = watch.jobs
-    return any(fnmatchcase(name, pattern) for pattern in jobs.names) and all(
-        fnmatchcase(tags.get(key, ""), wanted) and key in tags for key, wanted in jobs.tags.items()
+    wanted = watch.jobs
+    return (
+        any(_fits(name, wanted.names) for name in job.names)
+        and all(key in job.tags and fnmatchcase(job.tags[key], value) for key, value in wanted.tags.items())
+        and (not wanted.pipelines or (job.pipeline != "" and _fits(job.pipeline, wanted.pipelines)))
+        and (not wanted.images or _fits(job.image, wanted.images))
     )
+
+
+def _fits(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
 def judge(watch: TrainingWatch, seen: Seen) -> Finding | None:

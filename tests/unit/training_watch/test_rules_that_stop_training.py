@@ -14,9 +14,9 @@ from hallmark.gates.watch_settings import TrainingWatch
 from hallmark.gates.watching import (
     Point,
     Seen,
+    StartedJob,
     find_not_a_number,
     is_better_job,
-    StartedJob,
     is_watched,
     judge,
     make_curve,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ import numpy as np
 
 from benchmarks.drift.peers import PEERS, PeerMissingError, ask
 from benchmarks.drift.traffic import SHIFTS, Stream, make_streams
-from hallmark.drift.statistics.checks import Check, Statistic
+from hallmark.drift.statistics.checks import NORMS, Check, Statistic
+from hallmark.drift.statistics.embeddings import EmbeddingDistance, domain_classifier, maximum_mean_discrepancy
 from hallmark.drift.statistics.judging import judge
 from hallmark.drift.statistics.looks import HOURS_OF_A_YEAR, LookState
 from hallmark.drift.statistics.profiles import Kind, Profile
+from hallmark.drift.statistics.samples import KEPT_TEXTS
+from hallmark.sentence_encoder import encoder
+from local.bedrock.published_corpora import rated_texts
 
 SIZES = {100: (100, 20), 1_000: (60, 12), 10_000: (60, 8), 100_000: (20, 5)}
 """For each n: windows without drift of each of ten baselines and two distributions, and streams for each shift."""
 ONLY = "SIZE"
-"""In the environment: measures false alarms and delays at this n alone, and nothing else."""
+"""In the environment: measures false alarms and delays at this n alone, or of vectors alone, and nothing else."""
+VECTORS = "vectors"
 CHECKS = {
     "js > 0.01 bits": Check(feature="x", statistic=Statistic.JENSEN_SHANNON, threshold=0.01),
     "js > 0.1 bits": Check(feature="x", statistic=Statistic.JENSEN_SHANNON),
@@ -34,6 +40,7 @@ CHECKS = {
 COMPARED = "wasserstein > 0.1"
 """Named before measuring: Evidently's default at these sizes, and NannyML has it as well."""
 PROMISED = 0.01
+MOST_TEXTS = 3_700
 _YEARS = 4
 _YEARLY_N = 100
 
@@ -43,11 +50,12 @@ Alarms = list[list[bool]]
 def run() -> Iterator[dict[str, Any]]:
     """Measure all."""
     if ONLY in os.environ:
-        n = int(os.environ[ONLY])
-        yield from _beside_peers({n: SIZES[n]})
+        only = os.environ[ONLY]
+        yield from _embeddings() if only == VECTORS else _beside_peers({int(only): SIZES[int(only)]})
         return
     yield _throughput()
     yield from _beside_peers(SIZES)
+    yield from _embeddings()
     yield _year()
 
 
@@ -142,6 +150,53 @@ def _delays(n: int, streams: Sequence[Stream], told: Mapping[str, Alarms]) -> It
 
 def _delay(alarms: Alarms) -> float:
     return float(np.mean([row.index(True) + 1 if True in row else len(row) for row in alarms]))
+
+
+def _embeddings() -> Iterator[dict[str, Any]]:
+    """What texts say: tweets against tweets, and with a tenth or a quarter of product reviews among them."""
+    random, encode = np.random.default_rng(2026), encoder().encode
+    texts = {corpus: [each.text for each in rated_texts(corpus)] for corpus in ("tweets", "product-reviews")}
+    begun = time.process_time()
+    usual, other = (encode(texts[corpus][:MOST_TEXTS]) for corpus in texts)
+    yield {
+        "area": "drift",
+        "name": f"vectors of texts of {round(np.mean([len(text) for text in texts['tweets']]))} characters on average",
+        "ours": round((time.process_time() - begun) / (len(usual) + len(other)) * 1000, 1),
+        "unit": "ms of CPU a text",
+    }
+    for statistic, distance, windows in (
+        (Statistic.MMD, maximum_mean_discrepancy, 400),
+        (Statistic.DOMAIN_CLASSIFIER, domain_classifier, 60),
+    ):
+        for n in (20, 100, KEPT_TEXTS):
+            alarms = {
+                changed: [
+                    _is_alarm(distance(*_window(random, usual, other, n, changed)), NORMS[statistic].threshold)
+                    for _ in range(20 if changed else windows)
+                ]
+                for changed in (0.0, 0.1, 0.25)
+            }
+            yield {
+                "area": "drift",
+                "name": f"false alarms per 10,000 windows of {n} texts without drift: {statistic}",
+                "ours": round(10_000 * float(np.mean(alarms[0.0]))),
+                "unit": f"alarms (of {windows:,} windows beside {KEPT_TEXTS} texts)",
+                "goal": 10_000 * PROMISED,
+                "met": sum(alarms[0.0]) <= PROMISED * windows,
+                "found": {f"{share:.0%} other texts": float(np.mean(alarms[share])) for share in (0.1, 0.25)},
+            }
+
+
+def _window(random: np.random.Generator, usual: Any, other: Any, n: int, changed: float) -> tuple[Any, Any]:
+    """Return a baseline and a window, which have no text in common."""
+    order, strange = random.permutation(len(usual)), random.permutation(len(other))
+    new = round(n * changed)
+    window = np.concatenate([usual[order[KEPT_TEXTS : KEPT_TEXTS + n - new]], other[strange[:new]]])
+    return usual[order[:KEPT_TEXTS]], window
+
+
+def _is_alarm(found: EmbeddingDistance, threshold: float) -> bool:
+    return found.p_value <= PROMISED and found.value > threshold
 
 
 def _year() -> dict[str, Any]:

@@ -19,9 +19,10 @@ from hallmark.evaluation.scorers import chrf, rouge
 from hallmark.evaluation.scorers.chrf import ChrfScorer
 from hallmark.evaluation.scorers.refusal import is_refusal
 from hallmark.evaluation.scorers.rouge import RougeScorer
-from hallmark.evaluation.scorers.similarity import encoder, similarity
+from hallmark.evaluation.scorers.similarity import similarity
 from hallmark.evaluation.scorers.text import token_f1
 from hallmark.evaluation.scorers.toxicity import find_toxic
+from hallmark.sentence_encoder import encoder
 from local.bedrock.published_corpora import wmt17
 
 _SENTENCES = 500

@@ -16,6 +16,7 @@ from hallmark.errors import NotFoundError
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
+from hallmark.sentence_encoder import encoder
 
 
 class ProfilingSettings(Settings):
@@ -49,6 +50,7 @@ def readers() -> Readers:
         metrics=CloudWatchSource(client("cloudwatch")),
         histories=EvaluationHistories(settings().query_evaluations_function_name, client("lambda")),
         scores=DynamoScores(settings().drift_table_name, client("dynamodb")),
+        encoder=encoder,
     )
 
 

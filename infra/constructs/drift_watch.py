@@ -67,6 +67,7 @@ class DriftWatch(Construct):
         timeout: cdk.Duration = _MINUTE,
         memory_mb: int = 1024,
         environment: Mapping[str, str],
+        encodes: bool = False,
     ) -> PythonFunction:
         return PythonFunction(
             self,
@@ -74,7 +75,9 @@ class DriftWatch(Construct):
             name=name,
             description=description,
             layers=self._layers,
-            numeric=True,
+            # Each of the two layers has numpy.
+            numeric=not encodes,
+            scoring=encodes,
             extra_layers=[self._policy_layer.version],
             timeout=timeout,
             memory_mb=memory_mb,
@@ -109,6 +112,7 @@ class DriftWatch(Construct):
             *self._allow_asking(query_evaluations),
             timeout=_PROFILE_TIMEOUT,
             memory_mb=_PROFILE_MB,
+            encodes=any(monitor.embeds for monitor in self._policy.monitors.values()),
             environment={
                 **self._memory,
                 **account,

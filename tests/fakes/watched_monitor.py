@@ -15,6 +15,7 @@ from hallmark.drift.ports import EndpointInfo, Look, SourceFile
 from hallmark.drift.reading import Readers, profile_part
 from hallmark.drift.settings import CloudWatchMetrics, Monitor
 from hallmark.errors import NotFoundError, UnavailableError
+from hallmark.sentence_encoder import encoder
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -166,7 +167,7 @@ class Watched:
         """Plan, profile, judge."""
         plan = self.plan(at)
         nowhere = Nowhere()
-        readers = Readers(self.team, nowhere, nowhere, nowhere)
+        readers = Readers(self.team, nowhere, nowhere, nowhere, encoder)
         for part in plan.parts:
             self.own.put(part.profile, profile_part(part, self.monitor, readers).model_dump_json().encode())
         return Watcher(self.memory, self.own, self.told.extend).look(plan, self.monitor, at)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from hallmark.drift.settings import ANY_KIND, HAS_READING, DriftPolicy, Monitor, Statistic
+from hallmark.drift.settings import ANY_KIND, HAS_READING, ON_EMBEDDINGS, DriftPolicy, Monitor, Statistic
 from hallmark.drift.statistics import checks
 from hallmark.policy.document import PolicyError, read_policy
 
@@ -20,7 +20,8 @@ MONITOR: dict[str, Any] = {
 
 def test_the_policy_has_the_statistics_that_there_are() -> None:
     on_profiles = set(checks.Statistic) - checks.ON_EMBEDDINGS
-    assert set(get_args(Statistic)) == {statistic.value for statistic in on_profiles}
+    assert set(get_args(Statistic)) == {statistic.value for statistic in checks.Statistic}
+    assert {statistic.value for statistic in checks.ON_EMBEDDINGS} == ON_EMBEDDINGS
     assert {each.value for each in on_profiles if len(checks.NORMS[each].kinds) > 1} == ANY_KIND
     assert {each.value for each, norm in checks.NORMS.items() if norm.has_reading} == HAS_READING
 
@@ -49,6 +50,11 @@ def test_a_check_judges_what_it_names_or_all_that_it_can() -> None:
         ({"every": "1 hour", "window": "90 minutes"}, "window must be 1 to 1000 times every"),
         ({"checks": [{"ks": {}}]}, "Input should be 'jensen_shannon'"),
         ({"checks": [{"p95_ratio": {"features": ["colour"]}}]}, "they are categories"),
+        ({"checks": ["mmd"]}, "add the trait embedding to a text"),
+        (
+            {"features": {"answer": {"kind": "text", "select": "$.answer", "traits": ["embedding"]}}},
+            "vectors, which mmd and domain_classifier judge",
+        ),
         ({"checks": [{"psi": {"features": ["weight"]}}]}, "names the feature weight: there are colour, size"),
         ({"checks": ["psi", {"psi": {"features": ["size"]}}]}, "judges a feature twice"),
         ({"checks": [{"psi": {"reading": "relative"}}]}, "leave reading out"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from hallmark.drift.sources.evaluations import read_histories
 from hallmark.drift.sources.invocation_logs import read_invocations
 from hallmark.drift.sources.metrics import read_metrics
 from hallmark.drift.sources.records import Reading, read_instant
+from hallmark.drift.statistics.samples import Encoder
 from hallmark.errors import NotFoundError
 
 _READERS = 8
@@ -28,15 +29,17 @@ class Readers(NamedTuple):
     metrics: MetricSource
     histories: Histories
     scores: Scores
+    encoder: Callable[[], Encoder]
+    """Loaded where a monitor asks for vectors of texts."""
 
 
 def profile_part(part: Part, monitor: Monitor, readers: Readers) -> PartProfile:
     """Read and profile a part. What cannot be read is counted; a file that is gone is, too."""
     if part.kind == "query":
-        return profile_records(monitor, _query(part, monitor, readers).within(part.start, part.end))
+        return profile_records(monitor, _query(part, monitor, readers).within(part.start, part.end), readers.encoder)
     if part.kind == "dataset":
         read = [read_dataset(uri, readers.files.read(uri)) for uri in part.uris]
-        return merge_parts(profile_dataset(monitor, reading) for reading in read)
+        return merge_parts(profile_dataset(monitor, reading, readers.encoder) for reading in read)
 
     def one(uri: str) -> Reading:
         try:
@@ -52,7 +55,7 @@ def profile_part(part: Part, monitor: Monitor, readers: Readers) -> PartProfile:
         for reading in pool.map(one, part.uris):
             whole.records += reading.records
             whole.broken.update(reading.broken)
-    return profile_records(monitor, whole)
+    return profile_records(monitor, whole, readers.encoder)
 
 
 def _read_file(content: bytes, monitor: Monitor, readers: Readers) -> Reading:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hallmark.drift.profiling import PartProfile
 from hallmark.drift.settings import Monitor
+from hallmark.drift.statistics.arrays import Anything
 from hallmark.drift.statistics.checks import Check, Demand, Finding, Reading, Statistic
 from hallmark.drift.statistics.judging import judge
 from hallmark.drift.statistics.looks import LookState
@@ -148,7 +149,7 @@ def make_report(
     checks = checks_of(monitor)
     state = looks if looks is not None else LookState(horizon=monitor.horizon)
     before, now = baseline.profiles(), current.profiles()
-    findings, state_after = judge(before, now, checks, state)
+    findings, state_after = judge(before, now, checks, state, _vectors(baseline, current))
     told = sorted(map(_reported, findings), key=lambda finding: (not finding.is_drifted, _chance(finding)))
     made_of = {
         "monitor": name,
@@ -178,6 +179,16 @@ def make_report(
         false_alarms=monitor.false_alarms,
     )
     return report, state_after
+
+
+def _vectors(baseline: PartProfile, current: PartProfile) -> dict[str, tuple[Anything, Anything]]:
+    """Return the vectors of both sides; those of two encoders compare with nothing."""
+    before, now = baseline.text_samples(), current.text_samples()
+    return {
+        name: (before[name].rows, sample.rows)
+        for name, sample in now.items()
+        if name in before and (before[name].encoder == sample.encoder or not sample.keys or not before[name].keys)
+    }
 
 
 def digest_of(document: Mapping[str, Any]) -> str:

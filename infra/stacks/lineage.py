@@ -37,6 +37,7 @@ class LineageStack(cdk.Stack):
         self.query = questions.query
         reproduction = LineageReproduction(self, "Reproduction", storage=storage, layers=layers)
         coverage = LineageCoverage(self, "Coverage", storage=storage, layers=layers, policy=policy.lineage)
+        self.coverage = coverage.measuring
         dead_letters: dict[str, DeadLetterQueue] = {
             "Recording": recording.dead_letters,
             "Reconciliation": reconciliation.dead_letters,

@@ -165,6 +165,7 @@ STATEMENTS = {
         *("AttestationsGetObject", "AttestationsPutObject", "TellMissingAttestations", "AskLineage"),
         *("GetFiles", "TellMissingFromDenied"),
     ],
+    "sign_answer": ["WriteOwnLog", "UseAttestationKey", "AskQuestions"],
     "query_attestations": [
         *("WriteOwnLog", "AttestationsGetObject", "TellMissingAttestations", "UseAttestationKey", "UseKey"),
     ],

@@ -17,7 +17,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TestedModel(_Frozen):
+class MeasuredModel(_Frozen):
     """A model that was asked."""
 
     name: str
@@ -29,7 +29,7 @@ class TestedModel(_Frozen):
     metrics: dict[str, float | None]
 
 
-class TestedData(_Frozen):
+class MeasuredData(_Frozen):
     """A dataset as it was read."""
 
     name: str
@@ -38,7 +38,7 @@ class TestedData(_Frozen):
     cases: int
 
 
-class TestedRun(_Frozen):
+class MeasuredRun(_Frozen):
     """A run of a suite, as its report tells."""
 
     execution: str
@@ -49,15 +49,15 @@ class TestedRun(_Frozen):
     started_at: datetime
     completed_at: datetime
     stopped: str | None
-    models: tuple[TestedModel, ...]
-    data: tuple[TestedData, ...]
+    models: tuple[MeasuredModel, ...]
+    data: tuple[MeasuredData, ...]
     report: str
     """URI of the report's file."""
     report_digest: str
     """SHA-256 of it, in hex."""
 
 
-def evaluation_statement(run: TestedRun, attestor: str) -> Statement:
+def evaluation_statement(run: MeasuredRun, attestor: str) -> Statement:
     """Return what is signed of a run.
 
     A test is a model on the primary metric. It fails where the model is shown to be worse than the champion, passes
@@ -101,7 +101,7 @@ def evaluation_statement(run: TestedRun, attestor: str) -> Statement:
     )
 
 
-def _outcome(model: TestedModel) -> str:
+def _outcome(model: MeasuredModel) -> str:
     if model.finding == "worse":
         return "failedTests"
     if model.finding in {"cannot_tell", "not_better"} or model.answered < model.planned:
@@ -113,7 +113,7 @@ def _hex(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def _details(run: TestedRun, attestor: str) -> dict[str, Any]:
+def _details(run: MeasuredRun, attestor: str) -> dict[str, Any]:
     return {
         "recorder": {"id": attestor},
         "run": run.run,

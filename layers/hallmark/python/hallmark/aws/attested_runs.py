@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hallmark.attestations.evaluations import TestedData, TestedModel, TestedRun
+from hallmark.attestations.evaluations import MeasuredData, MeasuredModel, MeasuredRun
 from hallmark.attestations.statements import Resource, snapshot_resource
 from hallmark.attestations.training import TrainedModel
 from hallmark.aws.failures import calling, describe_error
@@ -50,7 +50,7 @@ _DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION})
 # --- evaluations ------------------------------------------------------------------------------------------------------
 
 
-def tested_run(run: Run, s3: Any) -> TestedRun:
+def measured_run(run: Run, s3: Any) -> MeasuredRun:
     """Return a completed run as its report tells.
 
     Args:
@@ -70,13 +70,13 @@ def tested_run(run: Run, s3: Any) -> TestedRun:
             content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         raise UnavailableError(f"reading {uri}: {describe_error(error)}") from error
-    return _tested(read_report(content), run, uri, sha256(content).hexdigest())
+    return _measured(read_report(content), run, uri, sha256(content).hexdigest())
 
 
-def _tested(report: Report, run: Run, uri: str, digest: str) -> TestedRun:
+def _measured(report: Report, run: Run, uri: str, digest: str) -> MeasuredRun:
     coverage = {each.model: each for each in report.coverage}
     findings = {each.candidate: each.finding.value for each in report.answers}
-    return TestedRun(
+    return MeasuredRun(
         execution=run.execution,
         run=report.run,
         suite=report.suite,
@@ -86,7 +86,7 @@ def _tested(report: Report, run: Run, uri: str, digest: str) -> TestedRun:
         completed_at=report.completed_at,
         stopped=report.stopped,
         models=tuple(
-            TestedModel(
+            MeasuredModel(
                 name=model.name,
                 model_id=model.model_id,
                 planned=coverage[model.name].planned,
@@ -100,7 +100,7 @@ def _tested(report: Report, run: Run, uri: str, digest: str) -> TestedRun:
             )
             for model in report.models
         ),
-        data=tuple(TestedData(name=each.name, digest=each.digest, cases=each.drawn) for each in report.data),
+        data=tuple(MeasuredData(name=each.name, digest=each.digest, cases=each.drawn) for each in report.data),
         report=uri,
         report_digest=digest,
     )

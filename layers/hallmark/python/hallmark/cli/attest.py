@@ -100,7 +100,7 @@ def key(context: typer.Context) -> None:
 @attestations.command()
 def verify(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An envelope, as `show -o` writes it")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An envelope, as `show -o` and `--signed` write it")],
     key_file: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="The public key that must have signed; else it is asked")
     ] = None,
@@ -108,16 +108,22 @@ def verify(
 ) -> None:
     """Verify an envelope: with ``--key`` nothing is asked of anybody. Exit code 1: it is not what was signed."""
     public = _key(context, key_file)
-    try:
-        statement = read_statement(open_envelope(read_envelope(_read(context, file)), [public], EnvelopeSignatures()))
-        summary = summarize(statement)
-    except (EnvelopeError, InvalidInputError) as error:
-        fail(context, f"NOT VERIFIED: {error}")
-    if as_json:
-        print_json({"verified": True, "key_id": public.key_id, "statement": json.loads(statement.content)})
-        return
-    _show(context, statement, summary)
-    context.obj.screen.print(f"verified: signed by the key {public.key_id}, and not changed since", style="green")
+    lines = [line for line in _read(context, file).splitlines() if line.strip()]
+    if not lines:
+        fail(context, f"NOT VERIFIED: {file} is empty: name a file with an envelope")
+    for place, line in enumerate(lines, 1):
+        where = f"line {place}: " if len(lines) > 1 else ""
+        try:
+            statement = read_statement(open_envelope(read_envelope(line), [public], EnvelopeSignatures()))
+            summary = summarize(statement)
+        except (EnvelopeError, InvalidInputError) as error:
+            fail(context, f"NOT VERIFIED: {where}{error}")
+        if as_json:
+            print_json({"verified": True, "key_id": public.key_id, "statement": json.loads(statement.content)})
+            continue
+        _show(context, statement, summary)
+        said = f"{where}verified: signed by the key {public.key_id}, and not changed since"
+        context.obj.screen.print(said, style="green")
 
 
 @attestations.command()

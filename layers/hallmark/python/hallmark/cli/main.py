@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +35,7 @@ from hallmark.cli.pictures.svg import draw_svg
 from hallmark.cli.reproductions import reproductions
 from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
+from hallmark.cli.signing import SignedAnswers
 from hallmark.cli.times import read_time
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
@@ -87,6 +90,10 @@ def connect(
         str | None,
         typer.Option("--endpoint-url", envvar="AWS_ENDPOINT_URL", help="Another endpoint, e.g. a local cloud"),
     ] = None,
+    signed: Annotated[
+        Path | None,
+        typer.Option("--signed", metavar="FILE", help="Have what is answered signed; `hallmark attest verify FILE`"),
+    ] = None,
 ) -> None:
     """Where every model came from, how good it is, and what became of it."""
     for stream in (sys.stdout, sys.stderr):
@@ -95,6 +102,10 @@ def connect(
             stream.reconfigure(errors="replace")
     if context.obj is None:
         context.obj = Context(lambda: Deployed(stack=stack, region=region, profile=profile, endpoint_url=endpoint_url))
+    if signed is not None:
+        unsigned = context.obj.connect
+        service = cache(lambda: SignedAnswers(unsigned(), signed))
+        context.obj = replace(context.obj, connect=service)
 
 
 @app.command()

@@ -64,8 +64,11 @@ def attest_evaluation(name: str) -> Attestation:
 def attest_training(shown: ShowAnswer) -> Attestation:
     """Sign a training job."""
     job = trained_model(shown, lineage())
-    node = LineageNode(kind="training-job", id=shown.node.key)
-    return attesting().attest(node, PROVENANCE, lambda who: training_statement(job, who), [], job.recorded_at)
+    # Edges name a job by its ARN, and lineage finds by the time which one of that name is meant.
+    node = LineageNode(kind="training-job", id=job.arn)
+    return attesting().attest(
+        node, PROVENANCE, lambda who: training_statement(job, who), [], job.recorded_at, name=shown.node.key
+    )
 
 
 def attest_event(body: str) -> str | None:

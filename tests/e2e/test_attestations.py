@@ -60,3 +60,16 @@ def test_a_training_job_is_signed_as_provenance_of_its_model(shipped: Any) -> No
     assert statement["subject"][0]["uri"].startswith("s3://")
     again = shipped.call("AttestRunFunctionName", {"node": job["key"]})
     assert json.loads(b64decode(json.loads(again["envelope"])["payload"])) == statement
+
+
+def test_an_answer_is_signed_by_who_asked_it_itself(deployed: Any, shared: Evaluations) -> None:
+    asked = {"source": "lineage", "question": {"ask": "list", "kind": "attestation"}}
+
+    said = deployed.call("SignAnswerFunctionName", asked)
+
+    pem = deployed.call("QueryAttestationsFunctionName", {"ask": "key"})["pem"]
+    assert accepts(said["envelope"].encode(), read_public_key(pem))
+    statement = json.loads(b64decode(json.loads(said["envelope"])["payload"]))["predicate"]
+    assert statement["question"] == asked["question"]
+    assert statement["answer"]["answer"] == "list"
+    assert statement["ledger"] is None or statement["ledger"]["checkpoint"].startswith(statement["ledger"]["origin"])

@@ -49,6 +49,8 @@ class Attesting:
         make: Callable[[str], Statement],
         about: Iterable[LineageNode],
         at: datetime,
+        *,
+        name: str = "",
     ) -> Attestation:
         """Return the signed statement about a node, signed now where it was not, and tell of it.
 
@@ -58,11 +60,12 @@ class Attesting:
             make: Makes it, given who says so.
             about: What the node is about.
             at: When it was so.
+            name: What tells the node from all others, where its id can be used again.
 
         Raises:
             UnavailableError: A service did not answer; a repeat goes on where this one stopped.
         """
-        made = attest(subject.id, predicate_type, lambda: make(self.attestor), self.files, self.signer)
+        made = attest(name or subject.id, predicate_type, lambda: make(self.attestor), self.files, self.signer)
         told = attestation_signed(made, subject, about, at, self.place)
         entry = told.to_entry(self._settings.event_bus_name, ATTESTATION_SIGNED)
         EventPublisher(client("events")).publish([entry])

@@ -14,6 +14,7 @@ from infra.constructs.http_api import HallmarkHttpApi
 from infra.constructs.lineage_intake import PATH, LineageIntake
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.policy_layer import PolicyLayer
+from infra.constructs.tool_syncs import MLFLOW_PATH, ToolSyncs
 
 
 class IntakeStack(cdk.Stack):
@@ -33,12 +34,23 @@ class IntakeStack(cdk.Stack):
         super().__init__(
             scope, construct_id, description="Hallmark: lineage of other tools", termination_protection=False
         )
+        layers = Layers(self, "Layers", platform=platform)
+        policy_layer = PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version
         intake = self.intake = LineageIntake(
             self,
             "Intake",
             storage=shared,
-            layers=Layers(self, "Layers", platform=platform),
-            policy_layer=PolicyLayer(self, "Policy", policy=policy, folder=policy_folder).version,
+            layers=layers,
+            policy_layer=policy_layer,
+            policy=policy.lineage,
+            api=api,
+        )
+        syncs = self.syncs = ToolSyncs(
+            self,
+            "Syncs",
+            storage=shared,
+            layers=layers,
+            policy_layer=policy_layer,
             policy=policy.lineage,
             api=api,
         )
@@ -47,6 +59,10 @@ class IntakeStack(cdk.Stack):
             "LineageIntakeUrl": f"{api.url}{PATH}",
             "LineageIntakeQueueUrl": intake.queue.queue.queue_url,
             "DeadLetterQueueUrlIntake": intake.dead_letters.queue.queue_url,
+            "MlflowWebhookUrl": f"{api.url}{MLFLOW_PATH}",
+            "SyncQueueUrl": syncs.queue.queue.queue_url,
+            "ConnectorsTableName": syncs.table.table_name,
+            "DeadLetterQueueUrlSyncs": syncs.dead_letters.queue.queue_url,
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

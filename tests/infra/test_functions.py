@@ -127,6 +127,11 @@ STATEMENTS = {
     "query_reviews": [
         *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish", "AskForReviews"),
     ],
+    # tests/infra/test_tool_syncs.py has what servers in the policy add.
+    "sync_tools": [
+        *("WriteOwnLog", "ReceiveWork", "ContinuePass", "SendDeadLetters", "UseMemory", "PublishReports", "UseKey"),
+    ],
+    "receive_webhook": ["WriteOwnLog", "HandOn", "UseMemory", "UseKey"],
     "receive_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishReports"],
     "receive_feedback": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish"],
     "join_feedback": [

@@ -55,7 +55,7 @@ class Lived:
     def look(self) -> list[LineageReported]:
         """Make a full pass; keep and return what it told."""
         sync = self.sync()
-        assert sync.go_on(MlflowPass(server="prod", full=True), lambda: True) is None
+        assert sync.go_on(MlflowPass(server="prod", full=True), lambda: True).following is None
         reporter: Any = sync.reporter
         self.passes.append(reporter.reports)
         return self.passes[-1]

@@ -177,7 +177,7 @@ def test_a_pass_that_is_interrupted_after_each_step_tells_the_same(lived: Lived)
         sync = MlflowSync(Server("prod"), api, MemoryOfTools(), Collected(), lambda: datetime(2026, 12, 1, tzinfo=UTC))
         at: MlflowPass | None = MlflowPass(server="prod", full=True)
         while at is not None:
-            at = sync.go_on(MlflowPass.model_validate_json(at.model_dump_json()), steps_of(steps))
+            at = sync.go_on(MlflowPass.model_validate_json(at.model_dump_json()), steps_of(steps)).following
         return collected(sync)
 
     assert look(1) == look(1_000) != []

@@ -15,6 +15,7 @@ from hallmark.aws.failures import calling, error_code
 from hallmark.errors import UnavailableError
 from hallmark.events.records import LineageSection
 from hallmark.events.reports import LINEAGE_REPORTED, LineageReported
+from hallmark.lineage.connectors.messages import Wake
 from hallmark.lineage.connectors.ports import Known
 
 _READ_AT_ONCE = 100
@@ -151,6 +152,23 @@ class DynamoDeliveries:
 
     def _key(self, delivery: str) -> dict[str, Any]:
         return {"pk": {"S": f"{self._owner}/deliveries"}, "sk": {"S": delivery}}
+
+
+class WakeQueue:
+    """The queue that wakes what looks at other tools."""
+
+    def __init__(self, queue_url: str, client: Any) -> None:
+        self._queue_url = queue_url
+        self._client = client
+
+    def send(self, wake: Wake) -> None:
+        """Send a message.
+
+        Raises:
+            UnavailableError: SQS did not answer.
+        """
+        with calling("sending a message"):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=wake.model_dump_json(exclude_defaults=True))
 
 
 class BusReporter:

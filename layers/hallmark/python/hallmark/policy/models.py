@@ -14,6 +14,7 @@ from hallmark.durations import Duration
 from hallmark.evaluation.suites import EvaluationPolicy
 from hallmark.gates.settings import GatesPolicy
 from hallmark.ledger.settings import LedgerPolicy
+from hallmark.lineage.connectors.settings import ConnectorsPolicy
 from hallmark.lineage.coverage.settings import CoveragePolicy
 from hallmark.lineage.intake.settings import ForeignLineagePolicy
 from hallmark.reviews.settings import ReviewsPolicy
@@ -86,7 +87,7 @@ class MirrorPolicy(_Section):
     associations: int = Field(default=3_000, ge=0, le=6_000)
 
 
-class LineagePolicy(ForeignLineagePolicy):
+class LineagePolicy(ForeignLineagePolicy, ConnectorsPolicy):
     """What lineage may read, and how much of it; which other tools it is exchanged with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hallmark.errors import InvalidInputError
-from hallmark.events.records import LineageFlow, LineageNode, LineageSection
+from hallmark.events.records import LineageNode, LineageSection
 from hallmark.events.reports import LineageReported
 from hallmark.lineage.intake.naming import Names
 from hallmark.lineage.intake.openlineage import AHEAD, EARLIEST, Translation
@@ -75,10 +75,7 @@ def _canonical(told: LineageSection, names: Names) -> LineageSection:
         update={
             "node": _node(told.node, names),
             "attributes": without_secrets_within(told.attributes),
-            "flows": [
-                LineageFlow(node=_node(flow.node, names), direction=flow.direction, type=flow.type, role=flow.role)
-                for flow in told.flows
-            ],
+            "flows": [flow.model_copy(update={"node": _node(flow.node, names)}) for flow in told.flows],
         }
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,9 +61,13 @@ class MlflowPass(BaseModel):
     page: str = ""
     open_runs: tuple[str, ...] = ()
     """Runs that this pass has found not to have ended."""
-    told: int = 0
-    """Sections told so far."""
-    gone: int = 0
+
+
+class Progress(NamedTuple):
+    """How many sections were told, and how far the pass has come; None when it has ended."""
+
+    told: int
+    following: MlflowPass | None
 
 
 @dataclass
@@ -84,21 +88,20 @@ class MlflowSync:
     reporter: Reporter
     clock: Callable[[], datetime]
     _experiments: dict[str, str] | None = field(default=None, init=False)
+    _told: int = field(default=0, init=False)
 
-    def go_on(self, begun: MlflowPass, has_time: Callable[[], bool]) -> MlflowPass | None:
-        """Go on with a pass while there is time; return how far it came, None when it has ended.
+    def go_on(self, begun: MlflowPass, has_time: Callable[[], bool]) -> Progress:
+        """Go on with a pass while there is time.
 
         Raises:
             UnavailableError: The server, or what stands behind the ports, does not answer now: the same message later.
             InvalidInputError: The server refuses, or is no MLflow server.
         """
-        steps = self._begun(begun) if begun.started_at is None else begun
-        while has_time():
-            following = self._step(steps)
-            if following is None:
-                return None
-            steps = following
-        return steps
+        self._told = 0
+        at: MlflowPass | None = self._begun(begun) if begun.started_at is None else begun
+        while at is not None and has_time():
+            at = self._step(at)
+        return Progress(self._told, at)
 
     def _begun(self, asked: MlflowPass) -> MlflowPass:
         last = self.memory.recall([_PASS]).get(_PASS)
@@ -115,29 +118,29 @@ class MlflowSync:
             return self._runs(at)
         if at.stage == "models":
             listed = self.api.models(at.page)
-            return self._paged(at, listed, "versions", self._tell_models(listed.documents, at))
+            self._tell_models(listed.documents, at)
+            return self._paged(at, listed, "versions")
         if at.stage == "versions":
             listed = self.api.versions(at.page)
-            return self._paged(at, listed, "missing", self._tell_versions(listed.documents, at))
+            self._tell_versions(listed.documents, at)
+            return self._paged(at, listed, "missing")
         return self._missing(at)
 
-    def _paged(self, at: MlflowPass, listed: Listed, following: Stage, told: int) -> MlflowPass:
-        update: dict[str, Any] = {"told": at.told + told, "page": listed.next_page}
-        if not listed.next_page:
-            update |= {"stage": following, "page": ""}
-        return at.model_copy(update=update)
+    def _paged(self, at: MlflowPass, listed: Listed, following: Stage) -> MlflowPass:
+        stage = at.stage if listed.next_page else following
+        return at.model_copy(update={"stage": stage, "page": listed.next_page})
 
     # --- runs ---
 
     def _open(self, at: MlflowPass) -> MlflowPass:
         last = self.memory.recall([_PASS]).get(_PASS)
-        told, left = 0, []
+        left = []
         for run_id in last.state.get("open", []) if last and not at.full else []:
             document = self.api.run(run_id)
             if document is not None:
-                told += self._tell_runs([document], at)
+                self._tell_runs([document], at)
                 left += _unended([document])
-        return at.model_copy(update={"stage": "runs", "told": at.told + told, "open_runs": tuple(left)})
+        return at.model_copy(update={"stage": "runs", "open_runs": tuple(left)})
 
     def _names(self) -> dict[str, str]:
         if self._experiments is None:
@@ -149,10 +152,9 @@ class MlflowSync:
         if at.chunk >= len(chunks):
             return at.model_copy(update={"stage": "models", "page": ""})
         listed = self.api.runs(chunks[at.chunk], at.page, at.since)
-        told = self._tell_runs(listed.documents, at)
+        self._tell_runs(listed.documents, at)
         unended = dict.fromkeys((*at.open_runs, *_unended(listed.documents)))
         update: dict[str, Any] = {
-            "told": at.told + told,
             "page": listed.next_page,
             "open_runs": tuple(unended)[:_OPEN_RUNS],
         }
@@ -160,7 +162,7 @@ class MlflowSync:
             update["chunk"] = at.chunk + 1
         return at.model_copy(update=update)
 
-    def _tell_runs(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> int:
+    def _tell_runs(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> None:
         seen_at = self.clock()
         runs = [(read_entity(Run, document), _digest(document)) for document in documents]
         known = self.memory.recall([_run_name(run.info.run_id) for run, _ in runs])
@@ -179,11 +181,10 @@ class MlflowSync:
             Known(_run_name(run.info.run_id), digest, _begun_at(at), {"lifecycle": run.info.lifecycle_stage})
             for run, digest in runs
         )
-        return len(told)
 
     # --- the registry ---
 
-    def _tell_models(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> int:
+    def _tell_models(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> None:
         seen_at = self.clock()
         found = [read_entity(RegisteredModel, document) for document in documents]
         models = [model for model in found if not is_prompt(model)]
@@ -199,7 +200,6 @@ class MlflowSync:
             kept.append(Known(_model_name(model), digest, _begun_at(at), {**_state(model), "aliases": aliases}))
         self._report(told)
         self.memory.remember(kept)
-        return len(told)
 
     def _aliases(self, model: RegisteredModel, before: Mapping[str, str], seen_at: datetime) -> list[LineageSection]:
         now = {alias.alias: alias.version for alias in model.aliases}
@@ -218,7 +218,7 @@ class MlflowSync:
     def _former(self, name: str, version: str | None) -> str | None:
         return former_of(name, version, self.server)
 
-    def _tell_versions(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> int:
+    def _tell_versions(self, documents: Sequence[Mapping[str, Any]], at: MlflowPass) -> None:
         seen_at = self.clock()
         found = [read_entity(ModelVersion, document) for document in documents]
         versions = [version for version in found if not is_prompt(version)]
@@ -234,7 +234,6 @@ class MlflowSync:
             kept.append(Known(_version_name(version), digest, _begun_at(at), _state(version)))
         self._report(told)
         self.memory.remember(kept)
-        return len(told)
 
     # --- what is listed no more ---
 
@@ -284,6 +283,7 @@ class MlflowSync:
     def _report(self, sections: Sequence[LineageSection]) -> None:
         if sections:
             self.reporter.report(TOOL, sections)
+            self._told += len(sections)
 
     # --- webhooks ---
 

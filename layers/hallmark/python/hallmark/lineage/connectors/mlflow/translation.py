@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from hallmark.lineage.connectors.mlflow.entities import (
     as_map,
 )
 from hallmark.lineage.connectors.telling import add_maps, fitting, flow, from_milliseconds, resource_flows
+from hallmark.lineage.intake.naming import Names
 from hallmark.lineage.model import canonical_digest
 from hallmark.lineage.references import code_ref, image_ref
 from hallmark.lineage.translation.credentials import without_login
@@ -44,10 +45,12 @@ class Server:
     Args:
         name: As policy names it; part of the ids of its things.
         artifacts: Where the artifacts lie that the server hands out itself (``mlflow-artifacts:``), as an S3 URI.
+        names: The one name of each place, with the policy's aliases.
     """
 
     name: str
     artifacts: str = ""
+    names: Names = field(default_factory=Names)
 
     def run(self, run_id: str) -> LineageNode:
         """Return the node of a run."""
@@ -74,7 +77,7 @@ class Server:
     def place(self, uri: str) -> str:
         """Return where an artifact lies: what the server hands out itself is named by the server, or lies in S3."""
         if not uri.startswith(_PROXIED):
-            return uri
+            return self.names.of_uri(uri).uri
         path = urlsplit(uri).path.lstrip("/")
         return f"{self.artifacts.rstrip('/')}/{path}" if self.artifacts else f"mlflow-artifacts://{self.name}/{path}"
 
@@ -205,7 +208,7 @@ def _data_uri(dataset: Dataset, server: Server) -> str:
     for name in ("uri", "url", "path", "delta_table_name", "table_name"):
         value = found.get(name)
         if isinstance(value, str) and value:
-            return _with_scheme(value, dataset.source_type)
+            return server.names.of_uri(_with_scheme(value, dataset.source_type)).uri
     return f"{TOOL}:{server.name}/datasets/{dataset.name or dataset.digest}"
 
 

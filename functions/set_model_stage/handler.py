@@ -10,6 +10,7 @@ from hallmark.attestations.proving import Refusal
 from hallmark.aws.attestation_keys import KmsStatementKey
 from hallmark.aws.clients import client
 from hallmark.aws.eventbridge import EventPublisher
+from hallmark.aws.gate_actions import GateActionsTable
 from hallmark.aws.gate_lineage import LineageOrigins, LineageService
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.ledger_files import S3LogFiles
@@ -18,6 +19,7 @@ from hallmark.aws.promotion_proof import PromotionProof
 from hallmark.errors import NotFoundError
 from hallmark.events.gates import MODEL_PROMOTED, MODEL_REJECTED, PROMOTION_REFUSED, ModelMoved, PromotionRefused
 from hallmark.gates.actions import model_moved, promotion_refused
+from hallmark.gates.approvals import Decision, approval_gap, approval_id
 from hallmark.gates.promoting import (
     Order,
     PackageState,
@@ -70,11 +72,25 @@ class Moved(NamedTuple):
     before: PackageState | None = None
 
 
+def unproved_of(order: Order, package: PackageState | None, *, by_person: bool) -> Refusal | None:
+    """Return what an order lacks: a signed verdict, or the word of a person where one is asked."""
+    if by_person or (order.move == "promote" and order.asks_approval):
+        table = GateActionsTable(settings().gates_table_name, client("dynamodb"))
+        wanted: Decision = "rejected" if by_person else "approved"
+        try:
+            approval, _token = table.approval(approval_id(order.verdict, order.cause))
+        except NotFoundError as error:
+            return Refusal("approval", str(error))
+        gap = approval_gap(approval, verdict=order.verdict, model=order.model, wanted=wanted)
+        if gap is not None:
+            return Refusal("approval", gap)
+    return proof().refusal(order, package, datetime.now(UTC), by_person=by_person)
+
+
 def move(order: Order, fingerprint: str, by: str, reason: str, *, by_person: bool) -> Moved:
     """Move a package, unless it is where it should be already; nothing is written where the proof fails."""
-    now = datetime.now(UTC)
     if not is_package(order.model):
-        return Moved(unproved=proof().refusal(order, None, now, by_person=by_person))
+        return Moved(unproved=unproved_of(order, None, by_person=by_person))
     registry = ModelRegistry(client("sagemaker"))
     package = registry.find(order.model)
     try:
@@ -84,7 +100,7 @@ def move(order: Order, fingerprint: str, by: str, reason: str, *, by_person: boo
     refusal = refusal_of(order, package, newer) or check_unchanged(fingerprint, package)
     if refusal is not None or package is None or is_done(order, package):
         return Moved(refusal, before=package)
-    unproved = proof().refusal(order, package, now, by_person=by_person)
+    unproved = unproved_of(order, package, by_person=by_person)
     if unproved is None:
         registry.move(order, describe_move(order, by, reason))
     return Moved(unproved=unproved, before=package)

@@ -15,11 +15,13 @@ import pytest
 from moto import mock_aws
 
 from hallmark.aws import clients
+from hallmark.aws.gate_actions import GateActionsTable
 from hallmark.aws.gate_table import DynamoVerdicts
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.model_registry import ModelRegistry
 from hallmark.errors import UnavailableError
 from hallmark.events.gates import QualityGateDecided
+from hallmark.gates.approvals import Approval, Rules, approval_id
 from hallmark.gates.evidence import Evidence
 from hallmark.gates.judging import Judgement
 from hallmark.gates.promoting import order_of
@@ -40,7 +42,15 @@ GATES = GatesPolicy.model_validate(
                 "stage": "production",
                 "models": {"model_package_groups": ["churn"]},
                 "criteria": {"traceable": {"kind": "lineage"}},
-            }
+            },
+            "asking": {
+                "stage": "release",
+                "lifecycle_stage": "Production",
+                "models": {"model_package_groups": ["churn"]},
+                "criteria": {"traceable": {"kind": "lineage"}},
+                "next_stage": "production",
+                "approval": {"required": True},
+            },
         }
     }
 )
@@ -105,16 +115,16 @@ class Account:
         )
         return str(made["ModelPackageArn"])
 
-    def judged(self, package: str, *, kept: bool = True) -> QualityGateDecided:
+    def judged(self, package: str, *, gate: str = "full", kept: bool = True) -> QualityGateDecided:
         """Let the gate pass a package; where it is not kept, somebody only tells the bus so."""
         state = ModelRegistry(clients.client("sagemaker")).find(package)
         assert state is not None
         evidence = Evidence(
             model=package, model_name="churn v1", group="churn", package=package, digest=state.fingerprint
         )
-        request = GateRequest(gate="full", model=package, request_id="r", trigger="manual")
+        request = GateRequest(gate=gate, model=package, request_id="r", trigger="manual")
         verdict = verdict_of(
-            request, GATES.gates["full"], evidence, Judgement("passed", ()), datetime(2026, 11, 23, 12, tzinfo=UTC)
+            request, GATES.gates[gate], evidence, Judgement("passed", ()), datetime(2026, 11, 23, 12, tzinfo=UTC)
         )
         if kept:
             DynamoVerdicts("gates", clients.client("dynamodb")).add(verdict)
@@ -122,15 +132,35 @@ class Account:
         GateVerdicts("gates", clients.client("dynamodb")).place(told)
         return told
 
-    def promote(self, told: QualityGateDecided) -> dict[str, Any]:
-        """Do what the workflow does after it has planned."""
+    def promote(self, told: QualityGateDecided, **answer: str) -> dict[str, Any]:
+        """Do what the workflow does after it has planned, and a person has answered."""
         order = order_of(told, GATES)
         assert order is not None
         self.call("attest_verdict", {"cause": order.cause})
-        answer: dict[str, Any] = self.call(
-            "set_model_stage", {"order": order.model_dump(mode="json"), "at": "2026-11-23T12:01:00+00:00"}
+        given = {"order": order.model_dump(mode="json"), "at": "2026-11-23T12:01:00+00:00", "answer": answer}
+        return self.call("set_model_stage", given)
+
+    def asked(self, told: QualityGateDecided, state: str, **more: str) -> str:
+        """Keep a question to a person, and how it stands; return its id."""
+        approval = Approval.model_validate(
+            {
+                "id": approval_id(told.verdict, told.verdict),
+                "gate": told.gate,
+                "stage": told.stage,
+                "model": told.model,
+                "model_name": told.model_name,
+                "verdict": told.verdict,
+                "rules": Rules(),
+                "asked_at": told.decided_at,
+                "expires_at": told.decided_at,
+                "state": state,
+                "by": "arn:aws:iam::123456789012:user/kim",
+                "reason": "the shadow test of a week was fine",
+                **more,
+            }
         )
-        return answer
+        GateActionsTable("gates", clients.client("dynamodb")).ask(approval, "token")
+        return approval.id
 
     def call(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = load_function(name).handler(event, Context())
@@ -267,3 +297,49 @@ def test_an_envelope_that_somebody_exchanged_moves_nothing(account: Account) -> 
 
     assert (done["moved"], done["fault"]) == (False, "forged")
     assert account.status(package) == "PendingManualApproval"
+
+
+SAID = {"state": "approved", "by": "arn:aws:iam::123456789012:user/kim", "reason": "fine"}
+
+
+def test_a_persons_word_that_is_kept_moves_a_model(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package, gate="asking")
+    approval = account.asked(told, "approved")
+
+    assert account.promote(told, approval=approval, **SAID)["moved"] is True
+    assert dict(account.told())["ModelPromoted"]["by"] == SAID["by"]
+
+
+@pytest.mark.parametrize("state", ["pending", "expired", "rejected", None])
+def test_an_answer_to_the_workflow_that_no_person_gave_moves_nothing(account: Account, state: str | None) -> None:
+    package = account.package()
+    told = account.judged(package, gate="asking")
+    if state is not None:
+        account.asked(told, state)
+
+    done = account.promote(told, approval="ap-1", **SAID)
+
+    assert (done["moved"], done["fault"]) == (False, "approval")
+    assert account.status(package) == "PendingManualApproval"
+
+
+def test_a_word_about_another_model_moves_nothing(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package, gate="asking")
+    account.asked(told, "approved", model=f"{package}0")
+
+    assert account.promote(told, approval="ap-1", **SAID)["fault"] == "approval"
+
+
+def test_a_person_who_rejects_needs_no_pass_but_their_own_kept_word(account: Account) -> None:
+    package = account.package()
+    told = account.judged(package, gate="asking")
+    refused = account.promote(told, **{**SAID, "state": "rejected"})
+    account.asked(told, "rejected")
+
+    done = account.promote(told, **{**SAID, "state": "rejected"})
+
+    assert (refused["moved"], refused["fault"]) == (False, "approval")
+    assert done["moved"] is True
+    assert account.status(package) == "Rejected"

@@ -15,7 +15,9 @@ from hallmark.attestations.statements import (
 )
 from hallmark.attestations.verdicts import JUDGED
 
-Fault = Literal["unsigned", "forged", "revoked", "expired", "model", "data", "policy", "evaluation", "other"]
+Fault = Literal[
+    "unsigned", "forged", "revoked", "expired", "model", "data", "policy", "evaluation", "approval", "other"
+]
 _SHOWN = 3
 
 

@@ -221,7 +221,8 @@ class PromotionRefused(RecordedEvent):
     """The verdict, or the override of it."""
     fault: str
     """``unsigned``, ``forged``, ``revoked``, ``expired``, or whose digest is another one: ``model``, ``data``,
-    ``policy``, ``evaluation``; ``other`` for a statement about something else."""
+    ``policy``, ``evaluation``; ``approval`` for a person's word that is not kept; ``other`` for a statement about
+    something else."""
     reason: str
     refused_at: datetime
     owners: list[str] = []

@@ -59,6 +59,22 @@ def approval_id(verdict: str, cause: str) -> str:
     return "ap-" + sha256(f"{verdict}\n{cause}".encode()).hexdigest()[:12]
 
 
+def approval_gap(approval: Approval, *, verdict: str, model: str, wanted: Decision) -> str | None:
+    """Return why a person's word, as it is kept, does not bear what is to be done; None where it does.
+
+    Args:
+        approval: What is kept.
+        verdict: The verdict that it must be about.
+        model: The model that it must be about.
+        wanted: What the person must have said.
+    """
+    if (approval.verdict, approval.model) != (verdict, model):
+        return f"the approval {approval.id} is about another verdict or model"
+    if approval.state != wanted:
+        return f"the approval {approval.id} is {approval.state}, and not {wanted}"
+    return None
+
+
 def check_person(person: Person, rules: Rules) -> None:
     """Check that a person may decide.
 

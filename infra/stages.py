@@ -106,6 +106,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         attestations=attestations.storage,
         # Those that only tell: others start runs, too, and whoever may ask for a signature need not be let do that.
         questions={"lineage": lineage.query, "coverage": lineage.coverage},
+        query_lineage=lineage.query,
     )
     drift = DriftStack(
         app,

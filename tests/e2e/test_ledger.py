@@ -93,3 +93,29 @@ def test_a_lost_lineage_table_is_made_anew_from_the_log_byte_for_byte(deployed: 
     assert rebuild("check")["different"] == [{"entry": start, "id": sealed}]
     assert rebuild("write") == {"size": rebuild("check")["size"], "looked_at": 1, "different": [], "written": 1}
     assert table.get_item(TableName=name, Key=key)["Item"] == before
+
+
+def test_the_models_that_saw_a_person_are_found_by_tokens_that_name_nobody(deployed: Any, sealed: str) -> None:
+    def ask_of(function: str, **message: Any) -> dict[str, Any]:
+        return deployed._ask(function, message)  # type: ignore[no-any-return]
+
+    snapshot = "s3://people/customers#sha256:" + "ab" * 32
+    for part, people in enumerate((["ana@example.com"], ["ben@example.com"])):
+        ask_of("RecordSubjectsFunctionName", snapshot=snapshot, part=part, subjects=people)
+    told = ask_of("RecordSubjectsFunctionName", snapshot=snapshot, parts=2)
+    found = ask_of("FindSubjectFunctionName", subject="Ana@example.com")
+
+    assert told["tokens"] == 2
+    assert [one["snapshot"] for one in found["snapshots"]] == [snapshot]
+    assert ask_of("FindSubjectFunctionName", subject="cleo@example.com")["snapshots"] == []
+    shown = deployed.eventually(lambda: _subjects_of(deployed, snapshot))
+    assert shown == {
+        "tokens": 2,
+        "tokens_sha256": told["tokens_sha256"],
+        "false_positive_bound": told["false_positive_bound"],
+    }
+
+
+def _subjects_of(deployed: Any, snapshot: str) -> dict[str, Any] | None:
+    answer = deployed._ask("QueryLineageFunctionName", {"ask": "show", "node": snapshot})
+    return answer.get("attributes", {}).get("subjects")  # type: ignore[no-any-return]

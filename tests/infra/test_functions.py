@@ -196,6 +196,16 @@ STATEMENTS = {
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),
         *("TellMissing", "UseIndex", "UseSigningKeys", "SendDeadLetters", "UseKey"),
     ],
+    "record_subjects": [
+        "WriteOwnLog",
+        "SubjectsGetObject",
+        "SubjectsPutObject",
+        "ListSubjects",
+        "MakeTokens",
+        "PublishEvents",
+        "UseKey",
+    ],
+    "find_subject": ["WriteOwnLog", "SubjectsGetObject", "ListSubjects", "MakeTokens", "AskLineage", "UseKey"],
     "query_ledger": ["WriteOwnLog", "LogGetObject", "TellMissing", "UseIndex", "UseSigningKeys", "UseKey"],
     "rebuild_lineage": ["WriteOwnLog", "LogGetObject", "TellMissing", "CompareFacts", "RecordFacts", "UseKey"],
 }

@@ -1,4 +1,4 @@
-"""A key of KMS that signs links: who may sign cannot verify, who may verify cannot sign, nobody sees it."""
+"""A key of KMS that makes codes: who may make them cannot verify, who may verify cannot make, nobody sees the key."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class MacKey:
         self._client = client
 
     def sign(self, message: bytes) -> bytes:
-        """Return the code of a message."""
-        with calling("signing a link"):
+        """Return the code of a message, 32 bytes."""
+        with calling("asking KMS for a code"):
             answer = self._client.generate_mac(KeyId=self._key_id, MacAlgorithm=_ALGORITHM, Message=message)
         code: bytes = answer["Mac"]
         return code
@@ -32,7 +32,7 @@ class MacKey:
         if not 0 < len(message) <= _LONGEST:
             return False
         try:
-            with calling("verifying a link"):
+            with calling("asking KMS about a code"):
                 answer = self._client.verify_mac(KeyId=self._key_id, MacAlgorithm=_ALGORITHM, Message=message, Mac=code)
         except ClientError as error:
             if error_code(error) in {"KMSInvalidMacException", "ValidationException"}:

@@ -36,6 +36,7 @@ from hallmark.cli.reproductions import reproductions
 from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.signing import SignedAnswers
+from hallmark.cli.subjects import subjects
 from hallmark.cli.times import read_time
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
@@ -407,6 +408,7 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(attestations, name="attest")
 app.add_typer(monitors, name="monitors")
 app.add_typer(foreign, name="openlineage")
+app.add_typer(subjects, name="subjects")
 
 
 if __name__ == "__main__":

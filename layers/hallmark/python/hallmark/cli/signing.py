@@ -16,6 +16,7 @@ _SOURCES = {
     "QueryLineageFunctionName": "lineage",
     "MeasureCoverageFunctionName": "coverage",
     "QueryLedgerFunctionName": "ledger",
+    "FindSubjectFunctionName": "subjects",
 }
 """Functions whose answers are signed, by the outputs that name them."""
 

@@ -67,6 +67,8 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "AlertAcknowledged": RECORD,
     # Told by hallmark/events/reproductions.py:
     "ReproductionJudged": RECORD,
+    # Told by hallmark/events/subjects.py:
+    "SubjectsRecorded": RECORD,
     # Told by hallmark/events/reports.py:
     "LineageReported": REPORT,
 }

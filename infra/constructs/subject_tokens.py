@@ -100,9 +100,4 @@ class SubjectTokens(Construct):
         return iam.PolicyStatement(sid="ListSubjects", actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn])
 
     def _allow_tokens(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            sid="MakeTokens",
-            actions=["kms:GenerateMac"],
-            resources=[self.key.key_arn],
-            conditions={"StringEquals": {"kms:MacAlgorithm": "HMAC_SHA_256"}},
-        )
+        return iam.PolicyStatement(sid="MakeTokens", actions=["kms:GenerateMac"], resources=[self.key.key_arn])

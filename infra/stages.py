@@ -135,6 +135,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         policy_folder=policy_folder,
         platform=platform,
         shared=lineage.storage,
+        query_lineage=lineage.query,
         api=api.http,
     )
     cdk.Tags.of(app).add("application", "hallmark")

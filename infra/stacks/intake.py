@@ -9,16 +9,17 @@ from constructs import Construct
 
 from hallmark.policy.models import Policy
 from infra.assets import Platform
-from infra.constructs.functions import Layers
+from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.http_api import HallmarkHttpApi
 from infra.constructs.lineage_intake import PATH, LineageIntake
+from infra.constructs.lineage_sending import LineageSending
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.policy_layer import PolicyLayer
 from infra.constructs.tool_syncs import MLFLOW_PATH, ToolSyncs
 
 
 class IntakeStack(cdk.Stack):
-    """Takes lineage from OpenLineage's clients and from tools that send CloudEvents or facts."""
+    """Takes lineage from OpenLineage's clients and from tools that send CloudEvents or facts; sends run events."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class IntakeStack(cdk.Stack):
         policy_folder: Path,
         platform: Platform,
         shared: LineageStorage,
+        query_lineage: PythonFunction,
         api: HallmarkHttpApi,
     ) -> None:
         super().__init__(
@@ -54,6 +56,15 @@ class IntakeStack(cdk.Stack):
             policy=policy.lineage,
             api=api,
         )
+        sending = self.sending = LineageSending(
+            self,
+            "Sending",
+            storage=shared,
+            layers=layers,
+            policy_layer=policy_layer,
+            policy=policy.lineage,
+            query_lineage=query_lineage,
+        )
         outputs = {
             "ReceiveLineageFunctionName": intake.receiving.function.function_name,
             "LineageIntakeUrl": f"{api.url}{PATH}",
@@ -63,6 +74,8 @@ class IntakeStack(cdk.Stack):
             "SyncQueueUrl": syncs.queue.queue.queue_url,
             "ConnectorsTableName": syncs.table.table_name,
             "DeadLetterQueueUrlSyncs": syncs.dead_letters.queue.queue_url,
+            "SendLineageFunctionName": sending.sending.function.function_name,
+            "DeadLetterQueueUrlSending": sending.dead_letters.queue.queue_url,
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

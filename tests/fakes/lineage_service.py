@@ -13,6 +13,7 @@ from hallmark.aws.rerunning import Reruns
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
+from hallmark.lineage.exports.sending import Post, Sent
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import (
     Answer,
@@ -47,6 +48,8 @@ class CannedService:
         functions: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self._functions = functions
+        self.targets: list[tuple[str, str | None]] = []
+        self.sent: list[Sent] = []
         self.seen_account: World | None = None
         self.started_runs: Reruns | None = None
         self.called: list[tuple[str, dict[str, Any]]] = []
@@ -94,6 +97,10 @@ class CannedService:
 
     def signed_posts(self, output: str, stack: str) -> Callable[[bytes, Mapping[str, str]], tuple[int, bytes]]:
         raise NotImplementedError
+
+    def lineage_target(self, address: str, key: str | None) -> Post:
+        self.targets.append((address, key))
+        return self.sent.append
 
     def read_log(self, place: str) -> Read:
         return log_reader(place, lambda: None)

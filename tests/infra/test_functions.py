@@ -133,6 +133,8 @@ STATEMENTS = {
     ],
     "receive_webhook": ["WriteOwnLog", "HandOn", "UseMemory", "UseKey"],
     "receive_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishReports"],
+    # Who gets run events is for the policy to say: tests/infra/test_intake_stack.py.
+    "send_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "AskLineage"],
     "receive_feedback": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish"],
     "join_feedback": [
         *("WriteOwnLog", "UseReviews", "ListReviews", "WriteRows", "UseKey", "Publish"),

@@ -140,3 +140,23 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     assert screen.code == 1
     assert "--output" in screen.err
+
+
+@pytest.mark.parametrize("to", ["https://marquez.example.com/api/v1/lineage", "datazone://dzd_abc123"])
+def test_run_events_are_sent_to_an_address_instead_of_a_file(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "k1")
+    asked = service()
+    screen = run(asked, "export", ENDPOINT, "-f", "openlineage", "--to", to)
+
+    assert screen.code == 0
+    assert asked.targets == [(to, "k1")]
+    assert len(asked.sent) > 10
+    assert f"{len(asked.sent)} events" in screen.out
+    assert [json.loads(sent.body)["eventTime"] for sent in asked.sent] == sorted(
+        json.loads(sent.body)["eventTime"] for sent in asked.sent
+    )
+
+
+def test_only_run_events_have_somebody_to_be_sent_to() -> None:
+    assert run(service(), "export", ENDPOINT, "-f", "prov", "--to", "https://x.example.com").code == 2
+    assert run(service(), "export", ENDPOINT, "-f", "openlineage", "--to", "ftp://x").code == 2

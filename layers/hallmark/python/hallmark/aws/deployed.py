@@ -26,7 +26,9 @@ from botocore.session import Session
 
 from hallmark.aws.caller_proof import prove_caller
 from hallmark.aws.failures import describe_error, error_code
+from hallmark.aws.http_posts import HttpPosts
 from hallmark.aws.ledger_reading import log_reader
+from hallmark.aws.lineage_targets import CatalogDomain, OpenLineageEndpoint
 from hallmark.aws.reproducing import AccountWorld
 from hallmark.aws.rerunning import Reruns
 from hallmark.aws.signed_posts import SignedPosts
@@ -34,6 +36,7 @@ from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
+from hallmark.lineage.exports.sending import CATALOG_SCHEME, Post
 from hallmark.lineage.questions import Answer, Question, read_answer
 
 DEFAULT_STACK = "HallmarkLineage"
@@ -254,6 +257,12 @@ class Deployed:
                 raise NoCredentialsError
         region = self._client("cloudformation").meta.region_name
         return SignedPosts(url, credentials, region, self._endpoint_url).post
+
+    def lineage_target(self, address: str, key: str | None) -> Post:
+        """Return what hands run events to an OpenLineage endpoint, or (``datazone://DOMAIN``) to SageMaker Catalog."""
+        if address.startswith(CATALOG_SCHEME):
+            return CatalogDomain(address.removeprefix(CATALOG_SCHEME), self._client("datazone")).post
+        return OpenLineageEndpoint(address, HttpPosts(), key=key).post
 
     def read_log(self, place: str) -> Read:
         """Return what reads the files of a ledger in ``s3://bucket/prefix``, or in a folder.

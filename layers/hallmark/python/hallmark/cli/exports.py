@@ -27,6 +27,7 @@ from hallmark.lineage.exports.openlineage import openlineage
 from hallmark.lineage.exports.pages import Page, page_html, page_markdown
 from hallmark.lineage.exports.passport import Proofs, passport
 from hallmark.lineage.exports.prov import prov_json
+from hallmark.lineage.exports.sending import CATALOG_BYTES, CATALOG_SCHEME, send_all
 from hallmark.lineage.questions import Candidates
 
 exports = typer.Typer(rich_markup_mode=None)
@@ -56,7 +57,7 @@ _DOCUMENTS: dict[Format, Callable[[Material], object]] = {
 
 
 @exports.command("export")
-def export(
+def export(  # noqa: PLR0913, PLR0917 - an option each
     context: typer.Context,
     node: Annotated[str, typer.Argument(metavar="NODE", help="ARN, S3 URI, kind:name, or a unique part of a name")],
     form: Annotated[Format, typer.Option("--format", "-f", help="The standard to write")],
@@ -67,6 +68,13 @@ def export(
     statements: Annotated[
         Path | None, typer.Option(metavar="FILE", help="annex-iv: what only people know (examples/annex-iv.yaml)")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="openlineage: send the events there; datazone://DOMAIN for SageMaker Catalog"),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="OPENLINEAGE_API_KEY", help="API key of --to", show_envvar=True)
+    ] = None,
 ) -> None:
     """Write a node's lineage for other tools, or as a page for people. Exit code 3: not all of it was read.
 
@@ -75,18 +83,23 @@ def export(
     AI Act asks for. The name of a page's file tells what it becomes: .html, .md, .pdf, .png (its first sheet), and
     .json for annex-iv.
     """
+    if to is not None and form is not Format.OPENLINEAGE:
+        raise typer.BadParameter(f"{form.value} is a document: write it with -o", param_hint="--to")
     said = _statements(context, statements) if form is Format.ANNEX_IV else Statements()
     when, known = _time(as_of, "--as-of"), _time(known_at, "--known-at")
     material = guard(context, lambda service: gather(service.ask, node, as_of=when, known_at=known, nodes=nodes))
     if isinstance(material, Candidates):
         context.obj.errors.print(screens.candidates_screen(material), soft_wrap=True)
         raise typer.Exit(NOT_TOLD)
-    try:
-        proofs = _proofs(context) if form is Format.PASSPORT else None
-        written = _written(material, form, output.suffix if output else ".html", said, proofs)
-    except HallmarkError as error:
-        fail(context, str(error))
-    _put(context, written, output, f"{material.start.label}, {len(material.nodes)} nodes")
+    if to is not None:
+        _send(context, material, to, key)
+    else:
+        try:
+            proofs = _proofs(context) if form is Format.PASSPORT else None
+            written = _written(material, form, output.suffix if output else ".html", said, proofs)
+        except HallmarkError as error:
+            fail(context, str(error))
+        _put(context, written, output, f"{material.start.label}, {len(material.nodes)} nodes")
     if not material.complete:
         for missing in material.cut:
             context.obj.errors.print(f"INCOMPLETE: {missing}", style="bold yellow", markup=False, soft_wrap=True)
@@ -119,6 +132,16 @@ def _page(page: Page, suffix: str, material: Material) -> bytes:
         return page_html(page, picture).encode()
     sheets = page_pdf(page, picture)
     return sheets if suffix == ".pdf" else first_sheet_png(sheets)
+
+
+def _send(context: typer.Context, material: Material, to: str, key: str | None) -> None:
+    """Send each event to whoever takes them; sending them again changes nothing there."""
+    if not to.startswith(("https://", "http://", CATALOG_SCHEME)):
+        raise typer.BadParameter(f"write https://HOST/api/v1/lineage or {CATALOG_SCHEME}DOMAIN", param_hint="--to")
+    most = CATALOG_BYTES if to.startswith(CATALOG_SCHEME) else None
+    post = guard(context, lambda service: service.lineage_target(to, key))
+    sent = guard(context, lambda _: send_all(openlineage(material), post, most))
+    context.obj.screen.print(f"{to}: {sent} events about {material.start.label}", markup=False, soft_wrap=True)
 
 
 def _proofs(context: typer.Context) -> Proofs | None:

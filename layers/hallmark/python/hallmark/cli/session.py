@@ -18,6 +18,7 @@ from hallmark.errors import HallmarkError
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
+from hallmark.lineage.exports.sending import Post
 from hallmark.lineage.questions import Answer, Question
 from hallmark.lineage.reproduction.checking import World
 
@@ -65,6 +66,10 @@ class LineageService(Protocol):
 
     def signed_posts(self, output: str, stack: str) -> Callable[[bytes, Mapping[str, str]], tuple[int, bytes]]:
         """Return what signs a body, posts it to the address in an output, and tells status and answer."""
+        ...
+
+    def lineage_target(self, address: str, key: str | None) -> Post:
+        """Return what hands run events to an OpenLineage endpoint, or to a domain of SageMaker Catalog."""
         ...
 
     def read_log(self, place: str) -> Read:

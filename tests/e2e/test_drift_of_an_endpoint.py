@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from examples.wine_cultivars.workflow import BATCHES, ENDPOINT, IMAGE_NAME, PREFIX, raw_batch
+from tests.e2e.test_what_is_watched import judged
 
 pytestmark = pytest.mark.e2e
 
@@ -168,6 +169,17 @@ def test_shifted_traffic_is_drift_in_what_was_shifted_told_once(watched: Any) ->
     assert "flavanoids" not in drifted
     assert "DriftDetected" in found["shifted"]["told"]
     assert (found["lasting"]["outcome"], found["lasting"]["told"]) == ("drifted", [])
+
+
+def test_drift_lets_the_gate_of_the_endpoint_judge_again_and_an_open_one_fails_it(watched: Any) -> None:
+    deployed, _, found = watched
+
+    verdict = judged(deployed, "drift")[-1]
+
+    (criterion,) = verdict["criteria"]
+    assert (verdict["outcome"], verdict["request"]["source"]) == ("failed", found["shifted"]["report"])
+    assert (criterion["outcome"], criterion["kind"]) == ("failed", "drift")
+    assert MONITOR in criterion["why"]
 
 
 def test_the_pipeline_is_started_once_with_the_window(watched: Any) -> None:

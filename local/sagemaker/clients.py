@@ -10,6 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from local import ministack_access
+from local.sagemaker.contract import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
@@ -51,6 +52,28 @@ def role_environment(role_arn: str, region: str, account: str) -> dict[str, str]
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
     }
+
+
+def send_message(queue_url: str, body: str, role_arn: str, region: str, account: str) -> None:
+    """Send a message as a role.
+
+    Raises:
+        ServiceError: The role cannot be assumed, or may not send it, or there is no such queue.
+    """
+    variables = role_environment(role_arn, region, account)
+    if "AWS_ACCESS_KEY_ID" not in variables:
+        raise ServiceError("ValidationException", f"SageMaker cannot assume the role {role_arn}")
+    session = boto3.session.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=variables["AWS_SESSION_TOKEN"],
+        region_name=region,
+    )
+    try:
+        client = session.client("sqs", endpoint_url=variables["AWS_ENDPOINT_URL"])
+        client.send_message(QueueUrl=queue_url, MessageBody=body)
+    except ClientError as error:
+        raise ServiceError(str(error.response["Error"]["Code"]), str(error)) from error
 
 
 def _client(service: Literal["ecr", "sts"], account: str, region: str) -> object:

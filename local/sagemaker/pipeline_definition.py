@@ -42,6 +42,8 @@ class Step:
     display_name: str | None = None
     description: str | None = None
     branches: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    queue: Any = None
+    """Of a callback step: the queue's URL, or what refers to it."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _read_steps(entries: Sequence[Any], steps: dict[str, Step]) -> Iterator[str]
             display_name=entry.get("DisplayName"),
             description=entry.get("Description"),
             branches=branches,
+            queue=entry.get("SqsQueueUrl"),
         )
         if entry["Type"] == "Condition":
             chosen = tuple(_read_steps(arguments.get("IfSteps", []), steps))

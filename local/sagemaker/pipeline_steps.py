@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.sagemaker.callbacks import Callback, Callbacks, message_of
 from local.sagemaker.contract import Call, Description
 from local.sagemaker.foundation import Foundation
 from local.sagemaker.models import Models
@@ -41,6 +42,7 @@ class StepRun:
         finished: Done when the resource has ended; ``None`` for a step that is done at once.
         stop: Asks the resource to end.
         outcome: Of a condition: whether it holds.
+        callback: Of a callback step: who is waited for.
         failure: Why it failed, where it made no resource.
     """
 
@@ -51,9 +53,12 @@ class StepRun:
     stop: Callable[[], object] = field(default=lambda: None)
     outcome: bool | None = None
     failure: str | None = None
+    callback: Callback | None = None
 
     def failure_reason(self) -> str | None:
         """Return why the step failed, or ``None`` where it did not."""
+        if self.callback is not None and self.failure is None:
+            return self.callback.failure
         if self.failure is not None or self.resource is None:
             return self.failure
         status = self.resource.status
@@ -75,6 +80,7 @@ class StepParts:
     transform: TransformJobs
     models: Models
     registry: ModelRegistry
+    callbacks: Callbacks
 
 
 class StepStarter:
@@ -94,6 +100,7 @@ class StepStarter:
             "Model": self._create_model,
             "CreateModel": self._create_model,
             "RegisterModel": self._register_model,
+            "Callback": self._call_back,
             "Condition": _decide,
             "Fail": _fail,
         }
@@ -116,6 +123,8 @@ class StepStarter:
 
     def properties(self, run: StepRun) -> Mapping[str, Any]:
         """Return what references to a step see: the Describe answer of what it made."""
+        if run.callback is not None:
+            return {"OutputParameters": run.callback.outputs}
         if run.resource is None:
             return {"Outcome": run.outcome} if run.outcome is not None else {}
         described = self._parts.foundation.store.describe(run.resource)
@@ -179,6 +188,29 @@ class StepStarter:
             self._parts.registry.create_group(self._parsed("CreateModelPackageGroup", {"ModelPackageGroupName": group}))
         run.resource, completion = self._parts.registry.register(call)
         self._follow(run, completion.finished, "RegisterModel", lambda: None)
+
+    def _call_back(self, run: StepRun, scope: Scope) -> None:
+        execution = self._execution
+        if run.step.queue is None:
+            raise DefinitionError(f"Step {run.step.name} has no SqsQueueUrl")
+        queue, arguments = str(scope.evaluate(run.step.queue)), dict(scope.evaluate(run.step.arguments))
+        role = self._role()
+        run.callback = callback = self._parts.callbacks.open(execution.account, execution.region, execution.arn)
+
+        def send(status: str) -> None:
+            body = message_of(callback, status, arguments)
+            self._parts.callbacks.send(queue, body, role, execution.region, execution.account)
+
+        run.record.description["Metadata"] = {"Callback": {"CallbackToken": callback.token, "SqsQueueUrl": queue}}
+        send("Executing")
+        run.finished = callback.finished
+        # The execution stops once this message is answered, too.
+        run.stop = lambda: send("Stopping")
+
+    def _role(self) -> str:
+        described = self._execution.description
+        pipeline = self._parts.foundation.store.find_arn(described["PipelineArn"])
+        return str(described.get("RoleArn") or (pipeline.description["RoleArn"] if pipeline else ""))
 
     def _follow(self, run: StepRun, finished: Future[None], kind: str, stop: Callable[[], object]) -> None:
         run.finished = finished

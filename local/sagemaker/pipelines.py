@@ -302,6 +302,10 @@ class Pipelines:
                 execution.failed = True
             else:
                 execution.succeeded.add(run.step.name)
+            if run.callback is not None:
+                told = [{"Name": name, "Value": value} for name, value in run.callback.outputs.items()]
+                metadata = run.record.description["Metadata"]["Callback"]
+                ended["Metadata"] = {"Callback": {**metadata, **({"OutputParameters": told} if told else {})}}
             if run.outcome is not None:
                 execution.waiting |= set(run.step.branches[0 if run.outcome else 1])
             self._store.update(run.record, ended)

@@ -14,7 +14,8 @@ import botocore.session
 from botocore.model import OperationNotFoundError, ServiceModel
 
 from local.sagemaker import lineage
-from local.sagemaker.clients import ecr_client, publish_event, role_environment, s3_client
+from local.sagemaker.callbacks import Callbacks, SendMessage
+from local.sagemaker.clients import ecr_client, publish_event, role_environment, s3_client, send_message
 from local.sagemaker.contract import Call, Description, Listener, Operation, ServiceError
 from local.sagemaker.endpoint_configs import EndpointConfigs
 from local.sagemaker.endpoints import Endpoints
@@ -80,6 +81,7 @@ class SageMakerService:
         publish: Publish = publish_event,
         environment_of_role: RoleEnvironment = role_environment,
         send_telemetry: SendTelemetry = send_nothing,
+        send_message: SendMessage = send_message,
     ) -> None:
         settings = settings or SageMakerSettings()
         store = ResourceStore()
@@ -105,6 +107,8 @@ class SageMakerService:
         configs = EndpointConfigs(self.foundation, models)
         self.invocations = Invocations(self.foundation, models)
         self.listeners.append(self.invocations.hear)
+        callbacks = Callbacks(send_message)
+        steps = StepParts(self.foundation, training, processing, tuning, transform, models, registry, callbacks)
         parts = (
             training,
             processing,
@@ -119,7 +123,8 @@ class SageMakerService:
             GenericJobs(self.foundation),
             Experiments(self.foundation),
             LabelingJobs(),
-            Pipelines(StepParts(self.foundation, training, processing, tuning, transform, models, registry)),
+            Pipelines(steps),
+            callbacks,
             Tagging(self.foundation),
         )
         self.operations: dict[str, Operation] = {

@@ -187,6 +187,92 @@ def test_evidence_that_is_missing_is_asked_for_and_waited_for(
     assert {each["name"] for each in verdict["criteria"]} == {"answers", "right"}
 
 
+class Pipelines:
+    """Pipelines with a callback step that asks a gate."""
+
+    def __init__(self, deployed: Any) -> None:
+        self._deployed = deployed
+        self._sagemaker = deployed.client("sagemaker")
+        iam, name = deployed.client("iam"), f"gated-{uuid.uuid4().hex[:8]}"
+        principals = {"Service": "sagemaker.amazonaws.com", "AWS": deployed.cloud.account}
+        trust = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}
+        self.role = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]["Arn"]
+        # What docs/gates.md asks of a pipeline's role.
+        allowed = [
+            {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*"},
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+        iam.put_role_policy(RoleName=name, PolicyName="ask", PolicyDocument=document)
+
+    def start(self, gate: str, model: str) -> str:
+        """Start a pipeline whose only step asks a gate."""
+        name = f"gated-{uuid.uuid4().hex[:8]}"
+        names = ("verdict", "outcome", "summary")
+        step = {
+            "Name": "Ask",
+            "Type": "Callback",
+            "SqsQueueUrl": self._deployed.outputs["GateRequestQueueUrl"],
+            "Arguments": {"gate": gate, "model": model},
+            "OutputParameters": [{"OutputName": each, "OutputType": "String"} for each in names],
+        }
+        definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+        self._sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=definition, RoleArn=self.role)
+        return str(self._sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"])
+
+    def step(self, execution: str) -> dict[str, Any]:
+        steps = self._sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution)["PipelineExecutionSteps"]
+        return dict(steps[0]) if steps else {"StepStatus": "Starting"}
+
+    def ended(self, execution: str) -> str:
+        """Return how an execution ended, once it has."""
+
+        def status() -> str | None:
+            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+            said = str(found["PipelineExecutionStatus"])
+            return said if said in {"Succeeded", "Failed", "Stopped"} else None
+
+        return str(self._deployed.eventually(status))
+
+    def stop(self, execution: str) -> None:
+        self._sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+
+
+@pytest.fixture(scope="module")
+def pipelines(deployed: Any) -> Pipelines:
+    return Pipelines(deployed)
+
+
+@pytest.mark.parametrize(("counts", "ends"), [(GOOD, "Succeeded"), (BAD, "Failed")])
+def test_a_callback_step_of_a_pipeline_ends_as_its_gate_says(
+    gates: Gates, pipelines: Pipelines, counts: dict[str, Any], ends: str
+) -> None:
+    execution = pipelines.start("judged-packages", gates.register(counts))
+
+    assert pipelines.ended(execution) == ends
+    step = pipelines.step(execution)
+    if ends == "Failed":
+        assert "fair" in step["FailureReason"]
+        return
+    outputs = {each["Name"]: each["Value"] for each in step["Metadata"]["Callback"]["OutputParameters"]}
+    assert outputs["outcome"] == "passed"
+    assert gates.ask("verdict", verdict=outputs["verdict"])["verdict"]["request"]["trigger"] == "pipeline"
+
+
+def test_a_pipeline_that_is_stopped_while_its_gate_waits_for_evidence_stops(
+    deployed: Any, pipelines: Pipelines
+) -> None:
+    execution = pipelines.start("awaiting-evidence", "e2e-model-that-nobody-evaluates")
+    deployed.eventually(lambda: pipelines.step(execution)["StepStatus"] == "Executing")
+
+    pipelines.stop(execution)
+
+    assert pipelines.ended(execution) == "Stopped"
+    assert pipelines.step(execution)["StepStatus"] == "Stopped"
+
+
 def test_the_command_line_tells_a_ci_job_by_its_exit_code(gates: Gates, deployed: Any, tmp_path: Path) -> None:
     codes = {}
     environment = {**deployed.cloud.child_environment(), "PATH": os.environ["PATH"], "COLUMNS": "200"}

@@ -91,9 +91,10 @@ class Cloud:
 
     account, region, role, bucket, image = ACCOUNT, REGION, ROLE, BUCKET, IMAGE
 
-    def __init__(self, service: SageMakerService, published: list[dict[str, Any]]) -> None:
+    def __init__(self, service: SageMakerService, published: list[dict[str, Any]], sent: list[tuple[str, str]]) -> None:
         self.service = service
         self.published = published
+        self.sent = sent
         self.changes: list[ResourceChanged] = []
         self.answers: list[tuple[str, dict[str, Any]]] = []
         self._changed = threading.Condition()
@@ -282,6 +283,7 @@ def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
 
     def make(**settings: Any) -> Cloud:
         published: list[dict[str, Any]] = []
+        sent: list[tuple[str, str]] = []
         service = SageMakerService(
             SageMakerSettings(
                 **{"scratch": tmp_path / "scratch", "quirks": NO_QUIRKS, "stop_grace_seconds": 2.0, **settings}
@@ -290,8 +292,9 @@ def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
             ecr=lambda region, _account: moto.client("ecr", region),
             publish=lambda entry, _account, _region: published.append(dict(entry)),
             environment_of_role=lambda _role, region, _account: {"AWS_REGION": region},
+            send_message=lambda queue, body, _role, _region, _account: sent.append((queue, body)),
         )
-        made.append(Cloud(service, published))
+        made.append(Cloud(service, published, sent))
         return made[-1]
 
     with mock_aws():

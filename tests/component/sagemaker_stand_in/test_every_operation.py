@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.sagemaker import lineage
 from local.sagemaker.contract import Operation
+from tests.patience import PATIENCE_SECONDS
 
 INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 ENDED = ("Completed", "Failed", "Stopped", "Succeeded", "InService", "Created")
@@ -192,6 +194,23 @@ def visit_definitions(tour: Tour) -> None:
     tour("ListPipelines")
     tour("ListPipelineExecutions", PipelineName="p")
     tour("DeletePipeline", PipelineName="p")
+    _visit_callbacks(tour, role)
+
+
+def _visit_callbacks(tour: Tour, role: str) -> None:
+    for operation in ("SendPipelineExecutionStepSuccess", "SendPipelineExecutionStepFailure"):
+        step = {"Name": "s", "Type": "Callback", "SqsQueueUrl": "https://sqs", "Arguments": {}}
+        definition = {"Version": "2020-12-01", "Steps": [step]}
+        tour("CreatePipeline", PipelineName=operation, PipelineDefinition=json.dumps(definition), RoleArn=role)
+        before = len(tour.cloud.sent)
+        execution = {
+            "PipelineExecutionArn": tour("StartPipelineExecution", PipelineName=operation)["PipelineExecutionArn"]
+        }
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(tour.cloud.sent) == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        tour(operation, CallbackToken=json.loads(tour.cloud.sent[-1][1])["token"])
+        tour.wait("DescribePipelineExecution", "PipelineExecutionStatus", **execution)
 
 
 class _Host:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.patience import PATIENCE_SECONDS
+
+PAYLOADS = Path(__file__).parents[2] / "payloads" / "aws"
 INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 
 
@@ -224,12 +229,96 @@ def test_what_a_step_may_not_create_is_its_failure_reason(cloud: Any) -> None:
 
 
 def test_an_unsupported_step_fails_and_says_so(cloud: Any) -> None:
-    create(cloud, [{"Name": "Call", "Type": "Callback", "Arguments": {}}])
+    create(cloud, [{"Name": "Call", "Type": "EMR", "Arguments": {}}])
 
     arn = start(cloud)
 
     assert wait(cloud, arn)["PipelineExecutionStatus"] == "Failed"
-    assert "Callback" in steps_of(cloud, arn)["Call"]["FailureReason"]
+    assert "EMR" in steps_of(cloud, arn)["Call"]["FailureReason"]
+
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/gates"
+
+
+def callback_step(name: str = "Call", **arguments: Any) -> dict[str, Any]:
+    outputs = [{"OutputName": "verdict", "OutputType": "String"}]
+    return {
+        "Name": name,
+        "Type": "Callback",
+        "SqsQueueUrl": QUEUE,
+        "Arguments": arguments,
+        "OutputParameters": outputs,
+    }
+
+
+def called(cloud: Any, arn: str, messages: int = 1) -> dict[str, Any]:
+    """Return the latest of so many messages, once the step that sends them waits."""
+    step = cloud.wait(lambda: steps_of(cloud, arn).get("Call", {"StepStatus": ""}), "StepStatus", "Executing")
+    queue, body = cloud.sent[-1]
+    message: dict[str, Any] = json.loads(body)
+    assert (queue, len(cloud.sent)) == (QUEUE, messages)
+    assert step["Metadata"]["Callback"] == {"CallbackToken": message["token"], "SqsQueueUrl": QUEUE}
+    return message
+
+
+def test_a_callback_step_waits_for_who_answers_its_token_and_hands_on_what_they_say(cloud: Any) -> None:
+    fail = {"Name": "Say", "Type": "Fail", "Arguments": {"ErrorMessage": get("Steps.Call.OutputParameters['verdict']")}}
+    create(cloud, [callback_step(gate="staging", model=get("Execution.PipelineName")), fail])
+    arn = start(cloud)
+    message = called(cloud, arn)
+
+    # As AWS's sample has it, but for the arguments and the status.
+    sample = json.loads((PAYLOADS / "sqs-body-pipelines-callback-stopping.json").read_text())
+    assert message.keys() == sample.keys()
+    assert (message["status"], message["arguments"]) == ("Executing", {"gate": "staging", "model": "Rings"})
+    answer = {
+        "CallbackToken": message["token"],
+        "OutputParameters": [{"Name": "verdict", "Value": "hallmark:verdict/1"}],
+        "ClientRequestToken": "t" * 32,
+    }
+    assert cloud.client.send_pipeline_execution_step_success(**answer)["PipelineExecutionArn"] == arn
+
+    assert wait(cloud, arn)["PipelineExecutionStatus"] == "Failed"
+    steps = steps_of(cloud, arn)
+    assert steps["Call"]["StepStatus"] == "Succeeded"
+    assert steps["Call"]["Metadata"]["Callback"]["OutputParameters"] == answer["OutputParameters"]
+    assert steps["Say"]["FailureReason"] == "hallmark:verdict/1"
+    with pytest.raises(cloud.client.exceptions.ConflictException):
+        cloud.client.send_pipeline_execution_step_success(**answer)
+
+
+def test_a_callback_step_fails_with_the_reason_that_it_is_told(cloud: Any) -> None:
+    create(cloud, [callback_step()])
+    arn = start(cloud)
+    token = called(cloud, arn)["token"]
+    with pytest.raises(cloud.client.exceptions.ResourceNotFound):
+        cloud.client.send_pipeline_execution_step_failure(CallbackToken="a" * 10, ClientRequestToken="t" * 32)
+
+    cloud.client.send_pipeline_execution_step_failure(
+        CallbackToken=token, FailureReason="it is unfair", ClientRequestToken="t" * 32
+    )
+
+    assert wait(cloud, arn)["PipelineExecutionStatus"] == "Failed"
+    assert steps_of(cloud, arn)["Call"]["FailureReason"] == "it is unfair"
+
+
+def test_a_pipeline_that_is_stopped_tells_its_callback_step_and_waits_for_the_answer(cloud: Any) -> None:
+    create(cloud, [callback_step()])
+    arn = start(cloud)
+    first = called(cloud, arn)
+
+    cloud.client.stop_pipeline_execution(PipelineExecutionArn=arn)
+    cloud.wait(lambda: steps_of(cloud, arn)["Call"], "StepStatus", "Stopping")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(cloud.sent) == 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    again = json.loads(cloud.sent[1][1])
+    assert again == {**first, "status": "Stopping"}
+    assert cloud.client.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"] == "Stopping"
+    cloud.client.send_pipeline_execution_step_failure(CallbackToken=first["token"], ClientRequestToken="t" * 32)
+    assert wait(cloud, arn)["PipelineExecutionStatus"] == "Stopped"
+    assert steps_of(cloud, arn)["Call"]["StepStatus"] == "Stopped"
 
 
 def test_stopping_an_execution_stops_the_jobs_of_its_steps(cloud: Any) -> None:

@@ -25,6 +25,7 @@ class MemoryAlerts:
         self.open: dict[str, datetime] = {}
         self.muting: set[str] = set()
         self.groups: dict[str, Versioned[GroupState]] = {}
+        self.begun: dict[str, Versioned[tuple[datetime, ...]]] = {}
         self.belonging: dict[str, set[str]] = {}
         self.silenced: dict[str, Silence] = {}
         self.writes = 0
@@ -61,6 +62,15 @@ class MemoryAlerts:
             return False
         self.writes += 1
         self.groups[state.id] = Versioned(state, revision + 1)
+        return True
+
+    def beginnings(self, name: str) -> Versioned[tuple[datetime, ...]]:
+        return self.begun.get(name, Versioned((), 0))
+
+    def save_beginnings(self, name: str, times: tuple[datetime, ...], revision: int) -> bool:
+        if revision != self.beginnings(name).revision:
+            return False
+        self.begun[name] = Versioned(times, revision + 1)
         return True
 
     def members(self, group: str) -> Sequence[str]:

@@ -102,6 +102,15 @@ def test_a_group_is_due_at_its_time_and_while_something_waits_to_be_sent(store: 
     assert store.due_groups(NOON + 2 * HOUR, 10) == [late.id]
 
 
+def test_of_two_who_take_a_turn_at_a_time_one_has_to_look_again(store: AlertStore) -> None:
+    assert store.beginnings("root/mail") == ((), 0)
+    assert [store.save_beginnings("root/mail", (NOON,), 0) for _ in range(2)] == [True, False]
+    assert store.save_beginnings("root/mail", (NOON, NOON + MINUTE), 1)
+
+    assert store.beginnings("root/mail") == ((NOON, NOON + MINUTE), 2)
+    assert store.beginnings("root/chat") == ((), 0)
+
+
 def test_members_join_once_and_leave(store: AlertStore) -> None:
     names = [f"{place:016x}" for place in range(60)]
     store.join([("a", name) for name in [*names, names[0]]])

@@ -258,6 +258,43 @@ def test_quiet_hours_hold_all_but_critical_alerts() -> None:
     assert told(world.tick(early + HOUR)) == [("mail", "new_alerts", 2, 0)]
 
 
+def test_what_is_new_beyond_a_routes_budget_is_one_notification() -> None:
+    world = World(policy_of(group_by=["monitor"], budget={"at_most": 2, "per": "1 hour"}))
+    for place in range(6):
+        world.engine.receive([seen(True, labels={"monitor": f"m{place}"})], NOON)
+
+    first = world.tick(FIRST)
+
+    assert sorted(told(first)) == [("mail", "first", 1, 0), ("mail", "first", 1, 0), ("mail", "first", 4, 0)]
+    assert {alert.labels["monitor"] for each in first for alert in each.alerts} == {f"m{place}" for place in range(6)}
+    # What goes on to fire stays where it was told, whatever room there is now; what is new has room again.
+    later = NOON + HOUR + MINUTE
+    for place in range(7):
+        world.engine.receive([seen(True, later, labels={"monitor": f"m{place}"})], later)
+    assert told(world.tick(later + WAIT)) == [("mail", "first", 1, 0)]
+    # The end of what was folded is told where its beginning was.
+    world.engine.receive([seen(False, later + MINUTE, labels={"monitor": "m5"})], later + MINUTE)
+    assert told(world.tick(later + 2 * INTERVAL)) == [("mail", "resolved", 3, 1)]
+
+
+def test_a_group_that_is_told_of_already_costs_no_budget() -> None:
+    world = World(policy_of(group_by=["name"], budget={"at_most": 1}))
+    for place in range(5):
+        world.engine.receive([seen(True, labels={"monitor": f"m{place}"})], NOON + place * SECOND)
+
+    assert told(world.tick(FIRST)) == [("mail", "first", 5, 0)]
+
+
+def test_a_storm_in_one_batch_takes_one_turn_for_each_group() -> None:
+    world = World(policy_of(group_by=["monitor"], budget={"at_most": 3}))
+    storm = [seen(True, labels={"monitor": f"m{place % 10}", "subject": f"s{place}"}) for place in range(100)]
+    world.engine.receive(storm, NOON)
+
+    sent = world.tick(FIRST)
+
+    assert sorted(each.firing for each in sent) == [10, 10, 10, 70]
+
+
 def test_a_digest_tells_once_a_day_what_began_and_what_is_over() -> None:
     world = World(policy_of(digest={"at": "08:00"}))
     world.engine.receive([seen(True)], NOON)

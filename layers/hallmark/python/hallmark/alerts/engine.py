@@ -34,7 +34,7 @@ from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet,
 from hallmark.alerts.remediation import advised
 from hallmark.alerts.routing import GroupKey, Routes
 from hallmark.alerts.rules import tuning_of
-from hallmark.alerts.settings import AlertsPolicy
+from hallmark.alerts.settings import AlertsPolicy, Budget
 from hallmark.alerts.silences import silencing
 from hallmark.errors import HallmarkError, NotFoundError, UnavailableError
 from hallmark.events.alerts import ALERT_ACKNOWLEDGED, ALERT_ESCALATED, ALERT_FIRED, ALERT_RESOLVED
@@ -176,10 +176,12 @@ class Engine:
 
     def _join(self, records: Sequence[AlertRecord], now: datetime) -> None:
         routes = Routes(self.policy)
+        folding = _Folding(self.store, routes, now)
         keys: dict[str, GroupKey] = {}
         pairs = []
         for record in records:
-            for key in routes.groups_of(record.matched(), record.owners):
+            for wanted in routes.groups_of(record.matched(), record.owners):
+                key = folding.key_of(wanted, record.fingerprint)
                 keys[key.id] = key
                 pairs.append((key.id, record.fingerprint))
         # The alert first, then the group: a look that ends a group looks for new alerts after that, so one of the two
@@ -378,6 +380,52 @@ class Engine:
             if record == old.value or self._save(record, old.revision, standing):
                 return record
         raise ConflictError(f"acknowledging {fingerprint}: others wrote it each time")
+
+
+class _Folding:
+    """Which group tells of an alert: its own, or the route's one for all that its budget leaves no room for.
+
+    A turn is taken before the group is opened: who dies in between has spent it, and tells of no more than was allowed.
+    """
+
+    def __init__(self, store: AlertStore, routes: Routes, now: datetime) -> None:
+        self._store, self._routes, self._now = store, routes, now
+        self._chosen: dict[str, GroupKey] = {}
+        self._folded: dict[str, frozenset[str]] = {}
+
+    def key_of(self, key: GroupKey, fingerprint: str) -> GroupKey:
+        route = self._routes.find(key.route, key.receiver)
+        if route is None or route.budget is None or not key.labels:
+            return key
+        folded = key._replace(labels=())
+        if key.id not in self._chosen:
+            if self._is_open(key.id):
+                self._chosen[key.id] = key
+            elif fingerprint in self._members(folded.id):
+                return folded
+            else:
+                may = self._take(f"{key.route}/{key.receiver}", route.budget)
+                self._chosen[key.id] = key if may else folded
+        return self._chosen[key.id]
+
+    def _is_open(self, group: str) -> bool:
+        found = self._store.group(group)
+        return found is not None and found.value.due_at is not None
+
+    def _members(self, folded: str) -> frozenset[str]:
+        if folded not in self._folded:
+            self._folded[folded] = frozenset(self._store.members(folded) if self._is_open(folded) else ())
+        return self._folded[folded]
+
+    def _take(self, name: str, budget: Budget) -> bool:
+        for _ in range(ATTEMPTS):
+            found = self._store.beginnings(name)
+            recent = tuple(time for time in found.value if time > self._now - budget.per)
+            if len(recent) >= budget.at_most:
+                return False
+            if self._store.save_beginnings(name, (*recent, self._now), found.revision):
+                return True
+        raise ConflictError(f"counting what {name} is told: others wrote it each time")
 
 
 def _begun(record: AlertRecord, standing: Standing) -> AlertRecord:

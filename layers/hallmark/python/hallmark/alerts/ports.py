@@ -56,6 +56,14 @@ class AlertStore(Protocol):
         """Write a group; tell whether it still stood at the revision."""
         ...
 
+    def beginnings(self, name: str) -> Versioned[tuple[datetime, ...]]:
+        """Return when groups of a route's began to be told lately, as its budget counts them."""
+        ...
+
+    def save_beginnings(self, name: str, times: tuple[datetime, ...], revision: int) -> bool:
+        """Write them; tell whether they still stood at the revision."""
+        ...
+
     def members(self, group: str) -> Sequence[str]:
         """Return the fingerprints of a group's alerts, as they are at this moment."""
         ...

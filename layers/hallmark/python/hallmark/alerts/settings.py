@@ -111,6 +111,13 @@ class Escalation(_Section):
     receiver: str
 
 
+class Budget(_Section):
+    """So many notifications about something new in a time; what is new beyond that is one notification together."""
+
+    at_most: int = Field(ge=1, le=500)
+    per: Positive = timedelta(hours=1)
+
+
 class Route(_Section):
     """Which alerts go where, in which groups, how often. What is not said is the parent's."""
 
@@ -132,6 +139,8 @@ class Route(_Section):
     escalate: tuple[Escalation, ...] | None = None
     digest: Digest | None = None
     """Collects what happens, and tells it at an hour of the day."""
+    budget: Budget | None = None
+    """How many groups may begin to be told in a time; the others are folded into one group of the route's."""
     routes: tuple[Route, ...] = ()
 
 
@@ -157,6 +166,7 @@ class ResolvedRoute(NamedTuple):
     mute_times: tuple[str, ...]
     escalate: tuple[Escalation, ...]
     digest: Digest | None
+    budget: Budget | None
     routes: tuple[ResolvedRoute, ...]
 
 
@@ -185,6 +195,7 @@ def resolve_route(route: Route, parent: ResolvedRoute | None = None, place: str 
         mute_times=_either(route.mute_times, parent.mute_times if parent else ()),
         escalate=_either(route.escalate, parent.escalate if parent else ()),
         digest=_either(route.digest, parent.digest if parent else None),
+        budget=_either(route.budget, parent.budget if parent else None),
         routes=(),
     )
     children = tuple(resolve_route(child, own, str(index)) for index, child in enumerate(route.routes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -105,6 +106,23 @@ class DynamoAlerts:
         unsent = bool(state.outbox or state.escalated)
         due = min(now + GRACE, state.due_at or now + GRACE) if unsent else state.due_at
         item |= _listed("DUE", state.id, due) if due is not None else _forgotten(now + KEPT)
+        return self._put(item, revision)
+
+    def beginnings(self, name: str) -> Versioned[tuple[datetime, ...]]:
+        """Return when groups of a route's began to be told lately, as its budget counts them."""
+        with calling("reading a budget"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=_key(f"BUDGET#{name}", "BUDGET"), ConsistentRead=True
+            )
+        if "Item" not in answer:
+            return Versioned((), 0)
+        item = answer["Item"]
+        return Versioned(tuple(map(datetime.fromisoformat, json.loads(_body(item)))), int(item["revision"]["N"]))
+
+    def save_beginnings(self, name: str, times: tuple[datetime, ...], revision: int) -> bool:
+        """Write them; tell whether they still stood at the revision."""
+        body = json.dumps([time.isoformat() for time in times])
+        item = {**_key(f"BUDGET#{name}", "BUDGET"), "body": _packed(body), **_forgotten(datetime.now(UTC) + KEPT)}
         return self._put(item, revision)
 
     def members(self, group: str) -> Sequence[str]:

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from hallmark.evaluation.metrics import Direction
 from hallmark.evaluation.scorers.directions import BEDROCK_METRICS
 from hallmark.gates.criteria import AbsoluteCriterion, RelativeCriterion
-from hallmark.gates.directions import is_lower_better
 from hallmark.gates.settings import Gate, GatesPolicy
 from hallmark.policy.document import PolicyError, read_policy
+from hallmark.statistics.directions import is_lower_better
 
 MODELS = "evaluation:\n  models: {a: {model_id: m}, b: {model_id: n}}\n  datasets: {d: {location: s3://b/d.jsonl}}\n"
 SUITE = "  suites:\n    s: {model_variants: [a, b], champion: a, datasets: [d], scorers: [exact_match, toxicity]}\n"

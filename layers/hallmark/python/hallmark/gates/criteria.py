@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hallmark.durations import Duration
-from hallmark.gates.directions import is_lower_better
+from hallmark.statistics.directions import is_lower_better
 
 PRIMARY = "primary"
 """In place of a metric's name: the metric that answers the suite's own question."""

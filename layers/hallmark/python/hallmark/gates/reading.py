@@ -21,12 +21,12 @@ from hallmark.gates.criteria import (
     RelativeCriterion,
     SafetyCriterion,
 )
-from hallmark.gates.directions import is_lower_better
 from hallmark.gates.evidence import ChampionEvidence, Evidence, MetricEvidence, Source
 from hallmark.gates.provenance import tell_drift, tell_lineage
 from hallmark.gates.settings import Gate
 from hallmark.gates.told import Told
 from hallmark.gates.uncertainty import Difference, Measured, Statement
+from hallmark.statistics.directions import is_lower_better
 
 __all__ = ["Question", "Told", "question_of"]
 

@@ -16,9 +16,9 @@ from hallmark.gates.criteria import (
     metric_of,
     suite_of,
 )
-from hallmark.gates.directions import REPORT_METRICS
 from hallmark.gates.settings import Gate
 from hallmark.policy.models import Policy
+from hallmark.statistics.directions import REPORT_METRICS
 
 Measured = Mapping[str, Sequence[Metric]]
 """What each suite measures."""

@@ -1,4 +1,4 @@
-"""Which way is better, by a metric's name: one table for every gate."""
+"""Which way is better, by a metric's name: one table for every gate and every comparison."""
 
 from __future__ import annotations
 

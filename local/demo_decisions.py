@@ -97,6 +97,7 @@ class Decisions:
         self._reject_a_version()
         self._promote_a_version()
         self._drift()
+        self._ask_why()
         self._seal()
 
     def _reject_a_version(self) -> None:
@@ -149,6 +150,14 @@ class Decisions:
         self._say("why was this model trained? up from the training job to the drift")
         self._hallmark(("trace", job, "--up", "--depth", "4"))
         self._hallmark(("graph", job, "--up", "-o", str(self._folder / "why-retrained.svg")))
+
+    def _ask_why(self) -> None:
+        self._say(
+            "one screen: what serves, who and what let it through, what is not known; then what a rejection would do"
+        )
+        self._hallmark(("why", f"endpoint:{ENDPOINT}"))
+        self._hallmark(("live",))
+        self._hallmark(("blast", "reject", f"{GROUP}:4"))
 
     def _seal(self) -> None:
         self._say("the ledger: every fact of this, sealed and signed; then a copy in which one byte is changed")

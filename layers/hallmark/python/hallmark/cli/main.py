@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
+from hallmark.cli.asking import AllPages, AsJson, AsOf, KnownAt, Node, Resume, ask, print_answer, say_cut, time_of
 from hallmark.cli.attest import attestations
 from hallmark.cli.coverage import coverage
 from hallmark.cli.evaluations import evaluations
@@ -32,25 +30,21 @@ from hallmark.cli.pictures.mermaid import draw_mermaid
 from hallmark.cli.pictures.page import draw_page
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
+from hallmark.cli.reasons import blast, reasons
 from hallmark.cli.reproductions import reproductions
 from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.signing import SignedAnswers
 from hallmark.cli.subjects import subjects
-from hallmark.cli.times import read_time
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
-    Answer,
-    Candidates,
     DiffQuestion,
     Direction,
-    ImpactAnswer,
     ImpactQuestion,
     ListAnswer,
     ListQuestion,
     NodeSummary,
     PathQuestion,
-    Question,
     ShowQuestion,
     TraceAnswer,
     TracedEdge,
@@ -65,17 +59,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-NOT_TOLD = 2
 _PICTURE_NODES = 2_000
 
 
-Node = Annotated[str, typer.Argument(metavar="NODE", help="ARN, S3 URI, kind:name, or a unique part of a name")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="The graph as it held then")]
-KnownAt = Annotated[str | None, typer.Option("--known-at", metavar="TIME", help="Only what had been learned by then")]
 History = Annotated[bool, typer.Option("--history", help="Also what no longer holds")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON")]
-Resume = Annotated[str | None, typer.Option(metavar="TOKEN", help="Go on where an answer was cut")]
-AllPages = Annotated[bool, typer.Option("--all", help="Fetch all pages of a long answer")]
 Depth = Annotated[int | None, typer.Option(min=0, metavar="N", help="How many edges at most; all, if not given")]
 
 
@@ -129,15 +116,15 @@ def trace(
         node=node,
         direction=Direction.DOWN if down else Direction.UP,
         depth=depth,
-        as_of=_time(as_of),
-        known_at=_time(known_at),
+        as_of=time_of(as_of),
+        known_at=time_of(known_at),
         history=history,
         node_budget=nodes,
         resume=resume,
     )
     answer = _ask_trace(context, question, everything=everything, as_json=as_json)
-    _print(context, answer, lambda: screens.trace_screen(answer, fold=not unfolded), as_json=as_json)
-    _say_cut(context, answer)
+    print_answer(context, answer, lambda: screens.trace_screen(answer, fold=not unfolded), as_json=as_json)
+    say_cut(context, answer)
 
 
 @app.command()
@@ -145,8 +132,8 @@ def show(
     context: typer.Context, node: Node, as_of: AsOf = None, known_at: KnownAt = None, as_json: AsJson = False
 ) -> None:
     """Show one node: its attributes, its history, its neighbours."""
-    answer = _ask(context, ShowQuestion(node=node, as_of=_time(as_of), known_at=_time(known_at)), as_json=as_json)
-    _print(context, answer, lambda: screens.show_screen(answer), as_json=as_json)
+    answer = ask(context, ShowQuestion(node=node, as_of=time_of(as_of), known_at=time_of(known_at)), as_json=as_json)
+    print_answer(context, answer, lambda: screens.show_screen(answer), as_json=as_json)
 
 
 @app.command()
@@ -159,9 +146,9 @@ def path(
     as_json: AsJson = False,
 ) -> None:
     """Show a shortest way between two nodes."""
-    question = PathQuestion(source=source, target=target, as_of=_time(as_of), known_at=_time(known_at))
-    answer = _ask(context, question, as_json=as_json)
-    _print(context, answer, lambda: screens.path_screen(answer), as_json=as_json)
+    question = PathQuestion(source=source, target=target, as_of=time_of(as_of), known_at=time_of(known_at))
+    answer = ask(context, question, as_json=as_json)
+    print_answer(context, answer, lambda: screens.path_screen(answer), as_json=as_json)
 
 
 @app.command()
@@ -174,10 +161,10 @@ def impact(
     as_json: AsJson = False,
 ) -> None:
     """Show what depends on a dataset: live endpoints first."""
-    question = ImpactQuestion(node=dataset, as_of=_time(as_of), known_at=_time(known_at), history=history)
-    answer = _ask(context, question, as_json=as_json)
-    _print(context, answer, lambda: screens.impact_screen(answer), as_json=as_json)
-    _say_cut(context, answer)
+    question = ImpactQuestion(node=dataset, as_of=time_of(as_of), known_at=time_of(known_at), history=history)
+    answer = ask(context, question, as_json=as_json)
+    print_answer(context, answer, lambda: screens.impact_screen(answer), as_json=as_json)
+    say_cut(context, answer)
 
 
 @app.command(short_help="Show what differs between two versions.")
@@ -190,9 +177,9 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between two versions: data, code, environment, hyperparameters, metrics."""
-    question = DiffQuestion(left=left, right=right, as_of=_time(as_of), known_at=_time(known_at))
-    answer = _ask(context, question, as_json=as_json)
-    _print(context, answer, lambda: screens.diff_screen(answer), as_json=as_json)
+    question = DiffQuestion(left=left, right=right, as_of=time_of(as_of), known_at=time_of(known_at))
+    answer = ask(context, question, as_json=as_json)
+    print_answer(context, answer, lambda: screens.diff_screen(answer), as_json=as_json)
 
 
 @app.command("list")
@@ -210,17 +197,17 @@ def list_nodes(
 ) -> None:
     """List nodes, the newest first."""
     question = ListQuestion(
-        kind=kind, contains=contains, limit=limit, as_of=_time(as_of), known_at=_time(known_at), resume=resume
+        kind=kind, contains=contains, limit=limit, as_of=time_of(as_of), known_at=time_of(known_at), resume=resume
     )
-    answer: ListAnswer = _ask(context, question, as_json=as_json)
+    answer: ListAnswer = ask(context, question, as_json=as_json)
     while everything and answer.resume is not None:
-        page: ListAnswer = _ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
+        page: ListAnswer = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
         answer = page.model_copy(update={"nodes": answer.nodes + page.nodes})
     if keys and not as_json:
         context.obj.screen.print(screens.list_screen(answer, keys=True), soft_wrap=True)
     else:
-        _print(context, answer, lambda: screens.list_screen(answer), as_json=as_json)
-    _say_cut(context, answer)
+        print_answer(context, answer, lambda: screens.list_screen(answer), as_json=as_json)
+    say_cut(context, answer)
 
 
 @app.command()
@@ -251,8 +238,8 @@ def graph(
             node=node,
             direction=direction,
             depth=depth,
-            as_of=_time(as_of),
-            known_at=_time(known_at),
+            as_of=time_of(as_of),
+            known_at=time_of(known_at),
             history=history,
             node_budget=_PICTURE_NODES,
         )
@@ -261,7 +248,7 @@ def graph(
         edges += answer.edges
         complete, start = complete and answer.complete, answer.start.key
     words = "Lineage of" if len(directions) > 1 else "Origin of" if Direction.UP in directions else "What came of"
-    when = f", as of {screens.moment(_time(as_of))} UTC" if as_of else ""
+    when = f", as of {screens.moment(time_of(as_of))} UTC" if as_of else ""
     title = f"{words} {nodes[start].label}{', with its history' if history else ''}{when}"
     scene = compose(title, nodes.values(), edges, start, cut=not complete, fold=not unfolded)
     try:
@@ -286,7 +273,7 @@ def backfill(
     ] = None,
 ) -> None:
     """Record what the account has and no event told of: all of its past, or what changed since a time."""
-    start = _time(since)
+    start = time_of(since)
     guard(context, lambda service: service.backfill(start))
     what = f"what changed since {screens.moment(start)} UTC" if start else "the whole account"
     context.obj.screen.print(
@@ -339,7 +326,7 @@ def _redrive(context: typer.Context, *, as_json: bool) -> None:
 
 def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: bool, as_json: bool) -> TraceAnswer:
     """Ask for a trace; where everything is wanted, all of its pages."""
-    answer: TraceAnswer = _ask(context, question, as_json=as_json)
+    answer: TraceAnswer = ask(context, question, as_json=as_json)
     if not everything or answer.resume is None:
         return answer
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} nodes so far"))
@@ -347,54 +334,15 @@ def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: b
         task = progress.add_task("", completed=len(answer.nodes), total=None)
         pages = [answer]
         while pages[-1].resume is not None:
-            pages.append(_ask(context, question.model_copy(update={"resume": pages[-1].resume}), as_json=as_json))
+            pages.append(ask(context, question.model_copy(update={"resume": pages[-1].resume}), as_json=as_json))
             progress.advance(task, len(pages[-1].nodes))
     nodes = tuple(node for page in pages for node in page.nodes)
     edges = tuple(edge for page in pages for edge in page.edges)
     return pages[-1].model_copy(update={"nodes": nodes, "edges": edges})
 
 
-def _ask(context: typer.Context, question: Question, *, as_json: bool) -> Any:
-    """Ask; where the node cannot be told, show the candidates and end."""
-    answer: Answer = guard(context, lambda service: service.ask(question))
-    if isinstance(answer, Candidates):
-        if as_json:
-            print_json(answer.model_dump(mode="json"))
-        else:
-            context.obj.errors.print(screens.candidates_screen(answer), soft_wrap=True)
-        raise typer.Exit(NOT_TOLD)
-    if answer.answer != question.ask:
-        fail(context, f"the query function answered {question.ask} with {answer.answer}: deploy the stack again")
-    return answer
-
-
-def _print(context: typer.Context, answer: Any, screen: Callable[[], RenderableType], *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer.model_dump(mode="json"))
-    else:
-        context.obj.screen.print(screen())
-
-
-def _say_cut(context: typer.Context, answer: TraceAnswer | ImpactAnswer | ListAnswer) -> None:
-    if answer.complete:
-        return
-    how = (
-        f"ask the same again with --resume {answer.resume}, or with --all for everything"
-        if answer.resume
-        else "ask of a nearer node"
-    )
-    context.obj.errors.print(f"This answer is INCOMPLETE: {how}", style="bold yellow", soft_wrap=True, markup=False)
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return read_time(text, datetime.now(UTC))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
+app.add_typer(reasons)
+app.add_typer(blast, name="blast")
 app.add_typer(evaluations)
 app.add_typer(exports)
 app.add_typer(reproductions)

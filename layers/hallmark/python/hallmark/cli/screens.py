@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -28,15 +28,17 @@ from hallmark.lineage.questions import (
     ListAnswer,
     NodeSummary,
     PathAnswer,
+    Section,
     ShowAnswer,
     TraceAnswer,
     TracedEdge,
+    VersionStep,
 )
 
 AFFECTED_SHOWN = 8
 """Nodes of each kind that the screen lists of an impact; ``--json`` has all that were answered."""
 _NEIGHBOURS_SHOWN = 12
-_SECTIONS = ("data", "code", "environment", "hyperparameters", "metrics", "registry")
+_SECTIONS = get_args(Section)
 _LISTED_VALUES = 6
 _BODY_LETTERS = 400
 _HEAD_LETTERS = 40
@@ -93,6 +95,9 @@ def node_table(nodes: Sequence[NodeSummary]) -> Table:
     table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("node", ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column("kind", no_wrap=True)
+    numbered = any(node.version for node in nodes)
+    if numbered:
+        table.add_column("version", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("since (UTC)", no_wrap=True)
     for node in nodes:
@@ -101,6 +106,7 @@ def node_table(nodes: Sequence[NodeSummary]) -> Table:
         table.add_row(
             Text.assemble((f"{look.symbol} ", look.family.colour), (node.label, "bold")),
             Text(look.word, style="dim"),
+            *([Text(node.version or "", style="cyan")] if numbered else []),
             Text(status, style=status_colour(status)),
             moment(node.at),
         )
@@ -200,6 +206,7 @@ def diff_screen(answer: DiffAnswer) -> RenderableType:
     parts: list[RenderableType] = [
         NodeLine(answer.left, before="left   "),
         NodeLine(answer.right, before="right  "),
+        *version_lines(answer.versions),
     ]
     for section in _SECTIONS:
         found = [item for item in answer.differences if item.section == section]
@@ -220,8 +227,8 @@ def _diff_table(section: str, found: Sequence[Difference]) -> Table:
     if section == "metrics":
         table.add_column("change", justify="right", no_wrap=True)
     for item in found:
-        left, right = contrasted(_value(item.left), _value(item.right))
-        row = [Text(_field_name(item.field)), _side(left, "red"), _side(right, "green")]
+        left, right = contrasted(value_text(item.left), value_text(item.right))
+        row = [Text(field_name(item.field)), _side(left, "red"), _side(right, "green")]
         table.add_row(*row, *([_change(item.left, item.right)] if section == "metrics" else []))
     return table
 
@@ -239,7 +246,7 @@ def contrasted(left: str, right: str) -> tuple[str, str]:
     return f"…/{left[cut:]}", f"…/{right[cut:]}"
 
 
-def _field_name(field: str) -> str:
+def field_name(field: str) -> str:
     """Return a field in the words of the screen: a kind by its name, a place without its bucket."""
     word, _, rest = field.partition(" ")
     if rest and word in set(NodeKind):
@@ -254,7 +261,8 @@ def _change(left: Any, right: Any) -> str:
     return ""
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a value as text; "-" for none."""
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -281,6 +289,10 @@ def show_screen(answer: ShowAnswer) -> RenderableType:
             box=box.ROUNDED,
         )
     ]
+    if answer.versions:
+        parts.append(
+            _panel("version" if len(answer.versions) == 1 else "versions", Group(*version_lines(answer.versions)))
+        )
     if answer.history:
         parts.append(_panel("history (UTC)", _history(answer.history)))
     names = {node.key: node for node in answer.neighbours}
@@ -295,6 +307,18 @@ def show_screen(answer: ShowAnswer) -> RenderableType:
 def _status_text(node: NodeSummary) -> Text:
     status = "Deleted" if node.deleted else node.status or ""
     return Text(f"  {status}" if status else "", style=status_colour(status))
+
+
+def version_lines(steps: Sequence[VersionStep]) -> list[Text]:
+    """Return semantic versions, a line each, and why each is what it is."""
+    return [
+        Text.assemble(
+            (step.version, "cyan"),
+            f" {step.label} ",
+            (f"{step.change}: {step.reason}{'' if step.certain else ' (not certain)'}", "dim"),
+        )
+        for step in steps
+    ]
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -318,16 +342,16 @@ def _attributes(attributes: Mapping[str, Any]) -> Iterator[RenderableType]:
 def _lines(value: Any) -> list[str]:
     """Return a value in a few lines: an entry each, of many the first."""
     if isinstance(value, Mapping):
-        entries = [f"{name}: {_value(item)}" for name, item in value.items()]
+        entries = [f"{name}: {value_text(item)}" for name, item in value.items()]
     elif isinstance(value, list):
         entries = [
-            ", ".join(f"{name} {_value(part)}" for name, part in item.items() if part not in (None, "", {}, []))
+            ", ".join(f"{name} {value_text(part)}" for name, part in item.items() if part not in (None, "", {}, []))
             if isinstance(item, Mapping)
-            else _value(item)
+            else value_text(item)
             for item in value
         ]
     else:
-        return [_value(value)]
+        return [value_text(value)]
     more = len(entries) - _LISTED_VALUES
     return entries if more <= 1 else [*entries[:_LISTED_VALUES], f"… {more} more (--json has all)"]
 
@@ -350,7 +374,7 @@ def _history(history: Sequence[HistoryEntry]) -> Table:
 
 
 def _brief(value: Any) -> str:
-    return shortened(_value(value), 60)
+    return shortened(value_text(value), 60)
 
 
 def _neighbours(names: Mapping[str, NodeSummary], edges: Sequence[TracedEdge], *, up: bool) -> Iterator[RenderableType]:

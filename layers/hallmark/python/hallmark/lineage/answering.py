@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from functools import singledispatchmethod
-from typing import Any
 
 import numpy as np
 
-from hallmark.errors import InvalidInputError
-from hallmark.lineage.columns import FOREVER, KINDS, TYPES, Integers, from_micros, to_micros
-from hallmark.lineage.difference import compare
-from hallmark.lineage.folding import changes, fold
+from hallmark.lineage.columns import FOREVER, KINDS, to_micros
+from hallmark.lineage.folding import changes
 from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.naming import Names
 from hallmark.lineage.paging import Position, checksum, cut_page, read_position
-from hallmark.lineage.ports import NodeReader, RecordedState
+from hallmark.lineage.ports import NodeReader
 from hallmark.lineage.questions import (
     MAXIMUM_ANSWER_BYTES,
     AffectedKind,
@@ -32,19 +28,16 @@ from hallmark.lineage.questions import (
     ImpactQuestion,
     ListAnswer,
     ListQuestion,
-    NodeSummary,
     PathAnswer,
     PathQuestion,
     Question,
     ShowAnswer,
     ShowQuestion,
     TraceAnswer,
-    TracedEdge,
-    TracedNode,
     TraceQuestion,
 )
-from hallmark.lineage.references import resource_ref
 from hallmark.lineage.rows import GraphRows
+from hallmark.lineage.view import Moment, View
 
 SHOWN_PER_KIND = 50
 """Nodes of each kind that an impact lists; the count tells of the rest."""
@@ -70,12 +63,10 @@ IMPACT_ORDER = (
 )
 _NEIGHBOURS_SHOWN = 200
 _VIEWS_KEPT = 3
-_NODE_BYTES, _EDGE_BYTES = 180, 200
-"""What a node and an edge need as JSON beside their keys and labels."""
+_NODE_BYTES = 180
+"""What a node needs as JSON beside its key and its label."""
 _PAGE_BYTES = MAXIMUM_ANSWER_BYTES * 9 // 10
-_BUILT_AT_ONCE = 2_000
 _LISTED_AT_ONCE = 4_096
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 class Answerer:
@@ -91,7 +82,7 @@ class Answerer:
         self._rows = rows
         self._reader = reader
         self._clock = clock
-        self._views: dict[tuple[int, datetime | None], _View] = {}
+        self._views: dict[tuple[int, datetime | None], View] = {}
 
     def answer(self, question: Question) -> Answer:
         """Answer a question.
@@ -100,11 +91,16 @@ class Answerer:
             InvalidInputError: A resume token that no answer gave, or whose answer has changed since.
         """
         result: Answer = self._answer(question)
-        return result
+        known_at = result.known_at or question.known_at or self._rows.watermark or self._clock()
+        return result.model_copy(update={"as_of": result.as_of or question.as_of, "known_at": known_at})
 
     @singledispatchmethod
-    def _answer(self, question: object) -> Any:
-        raise InvalidInputError("ask", question, "ask trace, show, path, impact, diff or list")
+    def _answer(self, question: Question) -> Answer:
+        # What reasons is loaded once one of its questions is asked: most are not.
+        from hallmark.lineage.reasoning import answer_reasoned  # noqa: PLC0415
+
+        begun = read_position(getattr(question, "resume", None))
+        return answer_reasoned(question, self._moment(question, begun), begun, self._rows.watermark or self._clock())
 
     @_answer.register
     def _trace(self, question: TraceQuestion) -> Answer:
@@ -154,16 +150,20 @@ class Answerer:
             edges=tuple(view.edges(edges[page.first_edge : end_edge])),
             complete=complete,
             resume=None if complete else position.token(),
+            known_at=position.known_at,
         )
 
     @_answer.register
     def _show(self, question: ShowQuestion) -> Answer:
+        from hallmark.lineage.numbering import shown_versions, with_versions  # noqa: PLC0415 - loaded once asked for
+
         view = self._view(question.known_at)
         graph, found = view.graph, view.resolve(question.node)
         if isinstance(found, Candidates):
             return found
         held = to_micros(question.as_of or self._clock())
-        states = self._states(graph, found, question.as_of, question.known_at)
+        moment = self._moment(question)
+        states = moment.states(found)
         around = {
             direction: graph.in_key_order(graph.edges_of(np.array([found]), direction, held)) for direction in Direction
         }
@@ -182,14 +182,16 @@ class Answerer:
         ]
         if graph.kind(found) is NodeKind.ENDPOINT:
             history += view.replacements(found, history)
+        versions = shown_versions(moment, found)
         return ShowAnswer(
-            node=view.summaries([found], question.as_of)[0],
-            attributes=fold(states).attributes,
+            node=with_versions(moment, [found], versions)[0],
+            attributes=dict(moment.attributes(found)),
             history=tuple(sorted(history, key=lambda entry: (entry.at, entry.field))),
             upstream=tuple(view.edges(upstream)),
             downstream=tuple(view.edges(downstream)),
             neighbours=tuple(view.summaries(sorted(rows, key=graph.key), question.as_of)),
             incarnations=tuple(view.summaries(others, question.as_of)) if len(others) > 1 else (),
+            versions=versions,
             complete=all(len(edges) <= _NEIGHBOURS_SHOWN for edges in around.values()),
         )
 
@@ -245,6 +247,10 @@ class Answerer:
 
     @_answer.register
     def _diff(self, question: DiffQuestion) -> Answer:
+        # Loaded once they are asked for.
+        from hallmark.lineage.difference import compare  # noqa: PLC0415
+        from hallmark.lineage.numbering import steps_between, version_of, with_versions  # noqa: PLC0415
+
         view = self._view(question.known_at)
         graph = view.graph
         sides = []
@@ -254,22 +260,25 @@ class Answerer:
                 return found
             sides.append(found)
         held = to_micros(question.as_of or self._clock())
-        compared = compare(
-            graph,
-            lambda row: fold(self._states(graph, row, question.as_of, question.known_at)),
-            *(view.ancestors(row, held) for row in sides),
+        moment = self._moment(question)
+        compared = compare(graph, moment.node, *(view.compared(row, held) for row in sides))
+        steps = steps_between(moment, *sides)
+        left, right = with_versions(
+            moment, sides, steps or [step for row in sides if (step := version_of(moment, row))]
         )
-        left, right = view.summaries(sides, question.as_of)
         return DiffAnswer(
             left=left,
             right=right,
             differences=tuple(compared.differences),
             equal=compared.equal,
+            versions=tuple(steps[1:]),
             complete=compared.complete,
         )
 
     @_answer.register
     def _list(self, question: ListQuestion) -> Answer:
+        from hallmark.lineage.numbering import numbered  # noqa: PLC0415 - loaded once asked for
+
         begun = read_position(question.resume)
         known_at = begun.known_at or question.known_at
         view = self._view(known_at)
@@ -298,167 +307,24 @@ class Answerer:
             checksum(graph.key(int(rows[place - 1]))) if place else 0,
         )
         return ListAnswer(
-            nodes=tuple(view.summaries(page, question.as_of)),
+            nodes=tuple(numbered(self._moment(question, begun), page)),
             complete=complete,
             resume=None if complete else position.token(),
+            known_at=position.known_at,
         )
 
-    def _view(self, known_at: datetime | None) -> _View:
+    def _view(self, known_at: datetime | None) -> View:
         if known_at is not None and self._rows.watermark is not None and known_at >= self._rows.watermark:
             known_at = None
         key = (self._rows.revision, known_at)
         if key not in self._views:
             kept = [view for view in self._views if view[0] == self._rows.revision][-(_VIEWS_KEPT - 1) :]
             self._views = {view: self._views[view] for view in kept}
-            self._views[key] = _View(LineageGraph(self._rows, known_at))
+            self._views[key] = View(LineageGraph(self._rows, known_at))
         return self._views[key]
 
-    def _states(
-        self, graph: LineageGraph, row: int, as_of: datetime | None, known_at: datetime | None
-    ) -> list[RecordedState]:
-        """Return the states of one incarnation that held, and were known, by a time."""
-        key = graph.key(row)
-        return [
-            recorded
-            for recorded in self._reader.states(graph.identifier(row))
-            if (recorded.state.node.key == key or recorded.state.node.born is None)
-            and (as_of is None or recorded.state.at is None or recorded.state.at <= as_of)
-            and (known_at is None or recorded.recorded_at <= known_at)
-        ]
-
-
-class _View:
-    """A graph, the names in it, and how its nodes and edges are told."""
-
-    def __init__(self, graph: LineageGraph) -> None:
-        self.graph = graph
-        self.names = Names(graph)
-
-    def resolve(self, asked: str) -> int | Candidates:
-        found = self.names.resolve(asked)
-        if found.row is not None:
-            return found.row
-        return Candidates(
-            asked=asked,
-            reason="ambiguous" if found.ambiguous else "unknown",
-            candidates=tuple(self.summaries(found.candidates, None)),
-            complete=found.complete,
-        )
-
-    def origins(self, row: int, direction: Direction, held: int | None) -> Integers:
-        """Return where a trace starts: upwards, a dataset came from where its content came from.
-
-        That is its newest version, or with its history all of them.
-        """
-        versions = []
-        if direction is Direction.UP and self.graph.kind(row) is NodeKind.DATASET:
-            versions = self.graph.versions_of(row, FOREVER if held is None else held)
-        return np.array([row, *(versions if held is None else versions[-1:])], dtype=np.int64)
-
-    def ancestors(self, row: int, held: int) -> dict[NodeKind, list[int]]:
-        """Return the ancestors of a node (and itself) by kind, the nearest first."""
-        found: dict[NodeKind, list[int]] = {}
-        for reached in self.graph.walk(np.array([row]), Direction.UP, as_of=held).nodes.tolist():
-            found.setdefault(self.graph.kind(reached), []).append(reached)
-        return found
-
-    # --- nodes ---
-
-    def summaries(self, rows: Sequence[int], as_of: datetime | None) -> list[NodeSummary]:
-        return [NodeSummary(**fields) for fields in self._fields(np.array(rows, dtype=np.int64), as_of)]
-
-    def traced(
-        self, walk: Walk, start: int, end: int, as_of: datetime | None, deadline: float = float("inf")
-    ) -> list[TracedNode]:
-        """Return the nodes of a part of a walk, as many as can be built by a deadline, but some."""
-        found: list[TracedNode] = []
-        for first in range(start, end, _BUILT_AT_ONCE):
-            if found and time.monotonic() > deadline:
-                break
-            last = min(first + _BUILT_AT_ONCE, end)
-            fields = self._fields(walk.nodes[first:last], as_of)
-            depths = walk.depths[first:last].tolist()
-            # The fields are of the right types already; checking each again would take most of the time.
-            found += [
-                TracedNode.model_construct(**node, depth=depth) for node, depth in zip(fields, depths, strict=True)
-            ]
-        return found
-
-    def _fields(self, rows: Integers, as_of: datetime | None) -> list[dict[str, Any]]:
-        graph, until = self.graph, FOREVER if as_of is None else to_micros(as_of)
-        statuses = graph.statuses(rows, until)
-        deleted = (graph.deleted_at[rows] != FOREVER) & (graph.deleted_at[rows] <= until)
-        return [
-            {
-                "key": graph.key(row),
-                "kind": graph.kind(row),
-                "label": label,
-                "status": status.status,
-                "at": from_micros(status.at),
-                "deleted": gone,
-            }
-            for row, label, status, gone in zip(
-                rows.tolist(), graph.labels(rows), statuses, deleted.tolist(), strict=True
-            )
-        ]
-
-    # --- edges ---
-
-    def edge_bytes(self, edges: Integers) -> Integers:
-        graph = self.graph
-        keys = graph.key_lengths(graph.source_of(edges)) + graph.key_lengths(graph.target_of(edges))
-        lengths = np.array([len(word.encode()) for word in graph.words], dtype=np.int64)
-        found: Integers = keys + lengths[graph.role_of(edges)] + _EDGE_BYTES
-        return found
-
-    def edges(self, edges: Integers) -> list[TracedEdge]:
-        graph = self.graph
-        columns = [column.tolist() for column in graph.columns_of(edges)]
-        return [
-            TracedEdge.model_construct(
-                source=graph.key(source),
-                target=graph.key(target),
-                type=TYPES[kind],
-                role=graph.words[role],
-                valid_from=from_micros(begin) or _EARLIEST,
-                valid_to=from_micros(end),
-                recorded_at=from_micros(recorded) or _EARLIEST,
-            )
-            for source, target, kind, role, begin, end, recorded in zip(*columns, strict=True)
-        ]
-
-    # --- endpoints ---
-
-    def replacements(self, endpoint: int, history: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-        """Return which models and packages followed which: what each config of an endpoint was made from."""
-        graph = self.graph
-        found = []
-        before: dict[str, Any] = {}
-        for change in history:
-            if change.field != "config":
-                continue
-            config = self._config(endpoint, str(change.after))
-            rows = graph.walk(np.array(config, dtype=np.int64), Direction.UP, depth=2).nodes
-            for field, kind in (("model", NodeKind.MODEL), ("model_package", NodeKind.MODEL_PACKAGE)):
-                labels = ", ".join(graph.labels(rows[graph.kinds[rows] == KINDS.index(kind)]))
-                if labels and labels != before.get(field):
-                    found.append(
-                        HistoryEntry(
-                            at=change.at,
-                            recorded_at=change.recorded_at,
-                            field=field,
-                            before=before.get(field),
-                            after=labels,
-                        )
-                    )
-                    before[field] = labels
-        return found
-
-    def _config(self, endpoint: int, name: str) -> list[int]:
-        """Return the newest config of a name that an endpoint has had; none, where no edge tells of it."""
-        graph = self.graph
-        prefix = graph.identifier(endpoint).rpartition(":")[0]
-        wanted = resource_ref(f"{prefix}:endpoint-config/{name}", NodeKind.ENDPOINT_CONFIG).id
-        edges, _ = graph.around(np.array([endpoint]), Direction.UP)
-        rows = {row for row in graph.source_of(edges).tolist() if graph.identifier(row) == wanted}
-        return sorted(rows, key=graph.key)[-1:]
+    def _moment(self, question: Question, begun: Position | None = None) -> Moment:
+        """Return what a question looks through; one that goes on looks through what it began with."""
+        known_at = (begun.known_at if begun else None) or question.known_at
+        as_of = (begun.as_of if begun else None) or question.as_of
+        return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock())

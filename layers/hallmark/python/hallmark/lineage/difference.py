@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from hallmark.lineage.folding import FoldedNode
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.questions import Difference
+from hallmark.lineage.numbering import interface_of
+from hallmark.lineage.questions import Difference, Section
 
-Section = Literal["data", "code", "environment", "hyperparameters", "metrics", "registry"]
 Sections = dict[Section, dict[str, Any]]
 
 _REGISTRY_FIELDS = (
@@ -27,6 +27,7 @@ _COMPARED_RUNS = 40
 _COMPARED_PLACES = 40
 _SHORT_DIGEST = 12
 _RUN_KINDS = (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB)
+_CRITERION_FIELDS = ("outcome", "value", "low", "high", "threshold", "cases")
 _PLUMBING = ("sagemaker_submit_directory", "sagemaker_program")
 """Hyperparameters of script mode that say where the code is: the code itself is compared."""
 
@@ -70,22 +71,20 @@ def compare(
 
 
 def _described(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, list[int]]) -> Sections:
-    found: Sections = {
-        "data": {},
-        "code": {},
-        "environment": {},
-        "hyperparameters": {},
-        "metrics": {},
-        "registry": {},
-    }
+    found: Sections = {section: {} for section in get_args(Section)}
     for row in origin.get(NodeKind.MODEL_PACKAGE, [])[:1]:
         attributes = folded(row).attributes
         found["registry"] |= {name: attributes[name] for name in _REGISTRY_FIELDS if attributes.get(name)}
+        found["interface"] |= interface_of(attributes)
+        _add(found, "people", "registered by", attributes.get("created_by"))
     for row in origin.get(NodeKind.TRAINING_JOB, [])[:1]:
         attributes = folded(row).attributes
         chosen = attributes.get("hyperparameters") or {}
         found["hyperparameters"] |= {name: value for name, value in chosen.items() if name not in _PLUMBING}
         found["metrics"] |= attributes.get("metrics") or {}
+        _add(found, "people", "trained by", attributes.get("created_by"))
+    _add_features(folded, origin, found)
+    _add_gates(folded, origin, found)
     for row in origin.get(NodeKind.TUNING_JOB, [])[:1]:
         attributes = folded(row).attributes
         for name in ("objective", "ranges"):
@@ -94,6 +93,44 @@ def _described(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, li
         for row in origin.get(kind, [])[:_COMPARED_RUNS]:
             _add_run(found, kind.value, folded(row).attributes)
     return found
+
+
+def _add_features(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, list[int]], found: Sections) -> None:
+    """Add what feature groups are like, and which packages images have, where anything tells."""
+    for row in origin.get(NodeKind.FEATURE_GROUP, []):
+        attributes = folded(row).attributes
+        for name, kind in (attributes.get("features") or {}).items():
+            _add(found, "interface", f"{attributes.get('name') or 'feature group'} feature {name}", kind)
+    for row in origin.get(NodeKind.IMAGE, []):
+        for name, version in (folded(row).attributes.get("packages") or {}).items():
+            _add(found, "environment", f"package {name}", version)
+
+
+def _add_gates(folded: Callable[[int], FoldedNode], origin: Mapping[NodeKind, list[int]], found: Sections) -> None:
+    """Add the newest verdict of each gate, criterion by criterion, and what people decided."""
+    met = set()
+    for row in sorted(origin.get(NodeKind.VERDICT, []), key=lambda row: _newest_first(folded(row))):
+        verdict = folded(row)
+        told = verdict.attributes
+        gate = " ".join(str(told[name]) for name in ("gate", "stage") if told.get(name))
+        if gate in met:
+            continue
+        met.add(gate)
+        _add(found, "gates", f"{gate} verdict", verdict.status)
+        for name, criterion in sorted((told.get("criteria") or {}).items()):
+            if isinstance(criterion, Mapping):
+                for field in _CRITERION_FIELDS:
+                    _add(found, "gates", f"{gate} {name} {field}", criterion.get(field))
+    for kind in (NodeKind.APPROVAL, NodeKind.OVERRIDE):
+        for row in sorted(origin.get(kind, []), key=lambda row: _newest_first(folded(row)))[:1]:
+            told = folded(row).attributes
+            for field in ("name", "reason"):
+                _add(found, "gates", f"{kind.value} {field}", told.get(field))
+            _add(found, "people", f"{kind.value} by", told.get("by"))
+
+
+def _newest_first(node: FoldedNode) -> tuple[float, str]:
+    return (-node.at.timestamp() if node.at else 0.0, str(node.attributes.get("name")))
 
 
 def _add_run(found: Sections, label: str, attributes: Mapping[str, Any]) -> None:
@@ -109,6 +146,8 @@ def _add_run(found: Sections, label: str, attributes: Mapping[str, Any]) -> None
         _add(found, "environment", f"{label} {name}", value)
     for name, value in (attributes.get("environment") or {}).items():
         _add(found, "environment", f"{label} variable {name}", value)
+    for name, value in (attributes.get("packages") or {}).items():
+        _add(found, "environment", f"{label} package {name}", value)
 
 
 def _add(found: Sections, section: Section, field: str, value: Any) -> None:

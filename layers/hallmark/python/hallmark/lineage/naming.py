@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hallmark.lineage.columns import IS_REUSABLE, KIND_CODES, Integers
+from hallmark.lineage.deriving import content_print
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.index import content_of
 from hallmark.lineage.labels import short_name, spoken_names
@@ -89,6 +90,14 @@ class Names:
         """Return the nodes of a kind (any, for None) whose key or name contains a text; idle parts among them."""
         rows = self._with_text(text) if text else np.arange(self._graph.count)
         return rows if kind is None else rows[self._graph.kinds[rows] == KIND_CODES[kind]]
+
+    def with_content(self, digest: str) -> list[int]:
+        """Return the nodes with a content, wherever they lie."""
+        prints, rows = self._graph.compact.column("print"), self._graph.compact.column("print_row")
+        wanted = np.uint64(content_print(digest))
+        alike = rows[np.searchsorted(prints, wanted, "left") : np.searchsorted(prints, wanted, "right")].tolist()
+        found = {row for row in (*alike, *self._graph.fresh_nodes) if content_of(self._graph.key(row)) == digest}
+        return sorted(self._known(found).tolist())
 
     # --- ways to ask ---
 

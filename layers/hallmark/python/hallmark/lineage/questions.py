@@ -1,16 +1,21 @@
 """The questions that the lineage graph answers, and the shape of each answer.
 
 Every answer that lists something has ``complete`` and ``resume``: an answer that was cut by its budget of nodes or of
-time says so, and the token continues it. A node is named by its key, its ARN, an S3 URI or a unique part of its name.
+time says so, and the token continues it. Every answer says as of when it holds and by when what it rests on was known:
+facts are only added, so these two times name the graph that it saw. A node is named by its key, its ARN, an S3 URI or a
+unique part of its name.
+
+The questions of ``reasoned`` (why, live, blast, bisect) are read only once one of them is asked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.lineage.model import EdgeType, Instant, NodeKind
@@ -27,14 +32,15 @@ class Direction(StrEnum):
     DOWN = "down"
 
 
-class _AtATime(_Frozen):
-    """``as_of``: the graph as it held then (default: now). ``known_at``: only what we had learned by then."""
+class Question(_Frozen):
+    """What may be asked, as of when (default: now), from what was known by when (default: now)."""
 
+    ask: str
     as_of: Instant | None = None
     known_at: Instant | None = None
 
 
-class TraceQuestion(_AtATime):
+class TraceQuestion(Question):
     """All ancestors or descendants of a node. ``depth`` counts edges; None has no limit."""
 
     ask: Literal["trace"] = "trace"
@@ -48,14 +54,14 @@ class TraceQuestion(_AtATime):
     resume: str | None = None
 
 
-class ShowQuestion(_AtATime):
+class ShowQuestion(Question):
     """One node: its attributes, its history, its neighbours."""
 
     ask: Literal["show"] = "show"
     node: str
 
 
-class PathQuestion(_AtATime):
+class PathQuestion(Question):
     """A shortest way from one node down to another (either may be the upper one)."""
 
     ask: Literal["path"] = "path"
@@ -63,7 +69,7 @@ class PathQuestion(_AtATime):
     target: str
 
 
-class ImpactQuestion(_AtATime):
+class ImpactQuestion(Question):
     """What is affected if a dataset (or any node) is bad: descendants, the most important first."""
 
     ask: Literal["impact"] = "impact"
@@ -73,7 +79,7 @@ class ImpactQuestion(_AtATime):
     time_budget_seconds: float = Field(default=20.0, gt=0)
 
 
-class DiffQuestion(_AtATime):
+class DiffQuestion(Question):
     """What differs between two model packages (models, endpoints, training jobs) and what they were made from."""
 
     ask: Literal["diff"] = "diff"
@@ -81,7 +87,7 @@ class DiffQuestion(_AtATime):
     right: str
 
 
-class ListQuestion(_AtATime):
+class ListQuestion(Question):
     """Nodes of a kind, newest first, whose name or id contains a text."""
 
     ask: Literal["list"] = "list"
@@ -89,12 +95,6 @@ class ListQuestion(_AtATime):
     contains: str = ""
     limit: int = Field(default=50, ge=1, le=1000)
     resume: str | None = None
-
-
-Question = Annotated[
-    TraceQuestion | ShowQuestion | PathQuestion | ImpactQuestion | DiffQuestion | ListQuestion,
-    Field(discriminator="ask"),
-]
 
 
 class NodeSummary(_Frozen):
@@ -106,6 +106,8 @@ class NodeSummary(_Frozen):
     status: str | None = None
     at: Instant | None = None
     deleted: bool = False
+    version: str | None = None
+    """Its semantic version (``versions``), of models and data; None where it was not worked out."""
 
 
 class TracedNode(NodeSummary):
@@ -126,12 +128,22 @@ class TracedEdge(_Frozen):
     recorded_at: Instant
 
 
-class _Listing(_Frozen):
+class Answer(_Frozen):
+    """What may be answered: as of when it holds, and by when what it rests on was known."""
+
+    answer: str
+    as_of: Instant | None = None
+    known_at: Instant | None = None
+
+
+class Listing(Answer):
+    """An answer that may be cut."""
+
     complete: bool
     resume: str | None = None
 
 
-class TraceAnswer(_Listing):
+class TraceAnswer(Listing):
     """Nodes in order of depth (the start first, at depth 0), and the edges among them that were followed."""
 
     answer: Literal["trace"] = "trace"
@@ -151,7 +163,21 @@ class HistoryEntry(_Frozen):
     after: Any = None
 
 
-class ShowAnswer(_Frozen):
+class VersionStep(_Frozen):
+    """A semantic version, and what made it one (docs/questions.md).
+
+    ``certain`` is False where something is not known that the rule looks at: ``reason`` says what.
+    """
+
+    node: str
+    label: str
+    version: str
+    change: Literal["first", "major", "minor", "patch"]
+    reason: str
+    certain: bool = True
+
+
+class ShowAnswer(Answer):
     """One node whole; an endpoint's ``history`` also tells which models and packages followed which.
 
     ``complete`` is False where not all neighbours are listed: trace the node, one edge deep, to get the rest.
@@ -165,10 +191,12 @@ class ShowAnswer(_Frozen):
     downstream: tuple[TracedEdge, ...]
     neighbours: tuple[NodeSummary, ...]
     incarnations: tuple[NodeSummary, ...] = ()
+    versions: tuple[VersionStep, ...] = ()
+    """Of a version of a model or of data its own; of a group or a place those of all its versions, the last ones."""
     complete: bool = True
 
 
-class PathAnswer(_Frozen):
+class PathAnswer(Answer):
     """The nodes of a shortest way and the edges between them; none of either where there is no way."""
 
     answer: Literal["path"] = "path"
@@ -184,7 +212,7 @@ class AffectedKind(_Frozen):
     nodes: tuple[TracedNode, ...]
 
 
-class ImpactAnswer(_Listing):
+class ImpactAnswer(Listing):
     """What depends on a node: endpoints first, then packages, models, jobs, datasets."""
 
     answer: Literal["impact"] = "impact"
@@ -192,16 +220,21 @@ class ImpactAnswer(_Listing):
     affected: tuple[AffectedKind, ...]
 
 
-class Difference(_Frozen):
-    """One thing that differs: ``section`` is data, code, environment, hyperparameters, metrics or registry."""
+Section = Literal[
+    "data", "interface", "code", "environment", "hyperparameters", "people", "metrics", "gates", "registry"
+]
 
-    section: Literal["data", "code", "environment", "hyperparameters", "metrics", "registry"]
+
+class Difference(_Frozen):
+    """One thing that differs, in one of the sections."""
+
+    section: Section
     field: str
     left: Any = None
     right: Any = None
 
 
-class DiffAnswer(_Frozen):
+class DiffAnswer(Answer):
     """What differs and how many fields are equal, per section.
 
     ``complete`` is False where a side has more runs behind it than were compared: the nearest were.
@@ -212,17 +245,19 @@ class DiffAnswer(_Frozen):
     right: NodeSummary
     differences: tuple[Difference, ...]
     equal: dict[str, int]
+    versions: tuple[VersionStep, ...] = ()
+    """Where both are versions of one thing: the steps from the one to the other."""
     complete: bool = True
 
 
-class ListAnswer(_Listing):
+class ListAnswer(Listing):
     """Nodes of a kind."""
 
     answer: Literal["list"] = "list"
     nodes: tuple[NodeSummary, ...]
 
 
-class Candidates(_Frozen):
+class Candidates(Answer):
     """The node could not be told: nothing, or more than one, matches what was asked.
 
     ``complete`` is False where more nodes match than are listed.
@@ -235,12 +270,6 @@ class Candidates(_Frozen):
     complete: bool = True
 
 
-Answer = Annotated[
-    TraceAnswer | ShowAnswer | PathAnswer | ImpactAnswer | DiffAnswer | ListAnswer | Candidates,
-    Field(discriminator="answer"),
-]
-
-
 MAXIMUM_ANSWER_BYTES = 5_500_000
 """Lambda returns 6 MB at most (Lambda quotas)."""
 
@@ -251,11 +280,16 @@ def read_question(raw: object) -> Question:
     Raises:
         InvalidInputError: It is none; names the field, the value and the remedy.
     """
+    asked = raw.get("ask") if isinstance(raw, Mapping) else raw
+    model = _QUESTIONS.get(str(asked)) or _reasoned().QUESTIONS.get(str(asked))
+    if model is None:
+        known = ", ".join((*_QUESTIONS, *_reasoned().QUESTIONS))
+        raise InvalidInputError("the question", asked, f"ask one of {known}")
     try:
-        return _QUESTIONS.validate_python(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         fault = error.errors()[0]
-        field = ".".join(str(step) for step in fault["loc"]) or "the question"
+        field = ".".join(str(step) for step in (asked, *fault["loc"]))
         raise InvalidInputError(field, fault["input"], fault["msg"]) from None
 
 
@@ -265,8 +299,12 @@ def read_answer(raw: object) -> Answer:
     Raises:
         InvalidInputError: It is none.
     """
+    told = raw.get("answer") if isinstance(raw, Mapping) else raw
+    model = _ANSWERS.get(str(told)) or _reasoned().ANSWERS.get(str(told))
+    if model is None:
+        raise InvalidInputError("the answer", raw, "update the command line: it is of another version than the stack")
     try:
-        return _ANSWERS.validate_python(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         raise InvalidInputError("the answer", raw, str(error.errors()[0]["msg"])) from None
 
@@ -285,6 +323,27 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return found
 
 
-# Built when they are first used: who asks reads no questions, who answers reads no answers.
-_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question, config=ConfigDict(defer_build=True))
-_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer, config=ConfigDict(defer_build=True))
+def _reasoned() -> Any:
+    # Most questions are of this module: the others cost time to load, which a first answer should not wait for.
+    from hallmark.lineage import reasoned  # noqa: PLC0415
+
+    return reasoned
+
+
+_QUESTIONS: Mapping[str, type[Question]] = {
+    "trace": TraceQuestion,
+    "show": ShowQuestion,
+    "path": PathQuestion,
+    "impact": ImpactQuestion,
+    "diff": DiffQuestion,
+    "list": ListQuestion,
+}
+_ANSWERS: Mapping[str, type[Answer]] = {
+    "trace": TraceAnswer,
+    "show": ShowAnswer,
+    "path": PathAnswer,
+    "impact": ImpactAnswer,
+    "diff": DiffAnswer,
+    "list": ListAnswer,
+    "candidates": Candidates,
+}

@@ -51,6 +51,8 @@ def model_package(draft: FactDraft, package: ModelPackage, arn: str) -> None:
         stage_description=take_text(stage, "StageDescription"),
         generated_by=generator,
         reports=reports,
+        content_types=_texts(take(package.inference_specification, "SupportedContentTypes")),
+        response_types=_texts(take(package.inference_specification, "SupportedResponseMIMETypes")),
         customer_metadata=without_secrets(package.customer_metadata_properties),
         updated_fields=package.updated_model_package_fields,
         source_uri=without_login(package.source_uri) if package.source_uri else None,
@@ -74,6 +76,10 @@ def model_package(draft: FactDraft, package: ModelPackage, arn: str) -> None:
             draft.data.append(DataUse(uri=artifact, role="model-data", produced=False, as_of=draft.since))
     if package.last_modified_by and not package.created_by:
         draft.made_by(package.last_modified_by)
+
+
+def _texts(found: object) -> list[str]:
+    return sorted({item for item in found if isinstance(item, str)}) if isinstance(found, list) else []
 
 
 def _hyphened(name: str) -> str:

@@ -257,6 +257,7 @@ def containers(draft: FactDraft, found: Iterable[Section]) -> None:
         image = take_text(container, "Image")
         digest = take_text(container, "ImageDigest")
         variables = take(container, "Environment")
+        data_input = take_text(container, "ModelInput", "DataInputConfig")
         described.append(
             {
                 name: value
@@ -265,6 +266,7 @@ def containers(draft: FactDraft, found: Iterable[Section]) -> None:
                     "image_digest": digest,
                     "model_data_url": artifact,
                     "package": package,
+                    "data_input": data_input,
                     "environment": without_secrets_within(plain(variables)),
                 }.items()
                 if value

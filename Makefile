@@ -9,8 +9,9 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
 AREA ?=
 TESTS ?= tests
-# Two processes; tests that share something stay together (tests/conftest.py), so that it is made once.
-PARALLEL ?= -n 2 --dist loadscope
+# Three processes, since those that have deployed something wait more than they compute; tests that share something stay
+# together (tests/conftest.py), so that it is made once.
+PARALLEL ?= -n 3 --dist loadscope
 
 .PHONY: help
 help: ## List the words

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.component.local_cloud.conftest import archive
 from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +82,7 @@ def client(service: str, exports: dict[str, str]) -> Any:
     )
 
 
-def start_worker(exports: dict[str, str], zip_files: Any) -> int:
+def start_worker(exports: dict[str, str]) -> int:
     """Create a function, invoke it, and return its worker's process id."""
     lambda_ = client("lambda", exports)
     iam = client("iam", exports)
@@ -97,7 +98,7 @@ def start_worker(exports: dict[str, str], zip_files: Any) -> int:
         Runtime="python3.13",
         Handler="handler.handler",
         Role=role,
-        Code={"ZipFile": zip_files({"handler.py": SLOW})},
+        Code={"ZipFile": archive({"handler.py": SLOW})},
         Timeout=60,
     )
     lambda_.get_waiter("function_active_v2").wait(FunctionName="worker", WaiterConfig={"Delay": 1})
@@ -180,9 +181,9 @@ def test_what_is_no_event_is_refused_with_its_file_and_nothing_is_published(run:
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_neither_worker_nor_job_outlives_the_cloud(checkout: Path, zip_files: Any, told: signal.Signals) -> None:
+def test_neither_worker_nor_job_outlives_the_cloud(checkout: Path, told: signal.Signals) -> None:
     process, exports = start_in_foreground(checkout)
-    worker = start_worker(exports, zip_files)
+    worker = start_worker(exports)
     job = start_job(exports)
 
     process.send_signal(told)

@@ -76,7 +76,7 @@ class Decisions:
         self._folder = folder
         self._sagemaker = cloud.client("sagemaker")
         self._usual: datetime | None = None
-        self._shifted: datetime | None = None
+        self._minutes: tuple[datetime, ...] = ()
 
     @property
     def pages(self) -> tuple[Path, ...]:
@@ -93,6 +93,7 @@ class Decisions:
         Raises:
             DecisionError: Something did not come within its time.
         """
+        self._change_production()
         self._hallmark(("gate", "list"))
         self._reject_a_version()
         self._promote_a_version()
@@ -125,16 +126,19 @@ class Decisions:
         with self._part("deploy version 4"):
             self._workflow.deploy(4, package)
 
-    def _drift(self) -> None:
+    def _change_production(self) -> None:
+        """Ask the endpoint what it was not made for; the minute in which that was is over when two versions are."""
         self._say("production changes: stronger wines with less proline, as a sensor that slips would give")
-        self._make_pipeline()
         usual = self._usual or self._ask_endpoint(_measurements())
         with self._part("ask the endpoint"):
-            self._shifted = self._ask_endpoint(_shifted(_measurements()), after=usual + _MINUTE)
-        shifted = self._shifted
-        with self._part("wait until that minute is over"):
-            time.sleep(max(0.0, (shifted + _MINUTE + _OVER - datetime.now(UTC)).total_seconds()))
-        for minute in (usual, shifted):
+            self._minutes = usual, self._ask_endpoint(_shifted(_measurements()), after=usual + _MINUTE)
+
+    def _drift(self) -> None:
+        self._say("a monitor looks at what production was asked before and after it changed")
+        self._make_pipeline()
+        with self._part("wait until the minute of the change is over"):
+            time.sleep(max(0.0, (self._minutes[-1] + _MINUTE + _OVER - datetime.now(UTC)).total_seconds()))
+        for minute in self._minutes:
             at = f"{minute + _MINUTE + _OVER:%Y-%m-%dT%H:%M:%S}"
             self._hallmark(("monitors", "run", MONITOR, "--at", at, "--wait"))
         self._hallmark(("monitors", "report", MONITOR, "-o", str(self._folder / "drift.html")))

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,20 @@ READ_BEFOREHAND = (
     "yaml",
 )
 """Nothing of ours: what an asset brings, and what reads variables as it is imported, each process reads for itself."""
+
+OFTEN_ASKED = ("dynamodb", "events", "lambda", "s3", "sagemaker", "sqs", "stepfunctions")
+"""Services whose descriptions the SDK has read before a function makes a client."""
+
+
+def read_descriptions() -> None:
+    """Make a client of each service that is often asked: its description and the modules behind it are read by that."""
+    module = importlib.import_module("botocore.session")
+    # A session would read for itself what another one has read.
+    vars(module)["create_loader"] = cache(module.create_loader)
+    session = module.Session()
+    session.set_credentials("nobody", "nothing")
+    for service in OFTEN_ASKED:
+        session.create_client(service, region_name="us-east-1")
 
 
 def worker_process() -> ModuleType:
@@ -72,6 +87,7 @@ def main() -> None:
     before = set(sys.modules)
     for name in READ_BEFOREHAND:
         importlib.import_module(name)
+    read_descriptions()
     control.send(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})).encode())
     gc.collect()
     gc.freeze()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes.moto_transactions import copy_tables_once
+
 
 def create_lineage_table(client: Any, name: str) -> None:
+    copy_tables_once()
     names = ("pk", "sk", "target", "log_shard", "log_at")
     indexes = {"reverse": ("target", "sk"), "log": ("log_shard", "log_at")}
     client.create_table(

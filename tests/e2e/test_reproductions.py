@@ -67,6 +67,14 @@ def test_a_training_job_is_reproduced_and_lineage_and_ledger_have_the_verdict(sh
     assert "/hallmark-reproductions/data/" in place
 
 
+def test_a_processing_job_comes_to_the_same_bytes(shipped: Any) -> None:
+    screen = hallmark(shipped, "reproduce", "wine-cultivars-prepare-v2", "--run")
+
+    print(screen.out, screen.err)
+    assert screen.code == 0, screen
+    assert "wine-cultivars-prepare-v2: reproduced: every output has the same bytes" in screen.out
+
+
 def test_a_check_says_that_data_and_machines_are_there_and_that_the_bucket_keeps_no_versions(
     shipped: Any, best: str
 ) -> None:
@@ -83,6 +91,7 @@ def test_a_check_says_that_data_and_machines_are_there_and_that_the_bucket_keeps
 def test_coverage_is_measured_over_the_account(shipped: Any) -> None:
     screen = hallmark(shipped, "coverage", "--now", "--json")
 
+    print(hallmark(shipped, "coverage", "--now").out)
     report = json.loads(screen.out)
     kinds = {kind["kind"]: kind for kind in report["kinds"]}
     jobs = shipped.client("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]

@@ -264,7 +264,7 @@ def describe(kind: NodeKind, request: Mapping[str, Any], **more: Any) -> dict[st
         case NodeKind.TUNING_JOB:
             answer["HyperParameterTuningEndTime"] = ENDED
             definition = answer["TrainingJobDefinition"]
-            definition["StaticHyperParameters"]["_tuning_objective_metric"] = "validation:loss"
+            definition.setdefault("StaticHyperParameters", {})["_tuning_objective_metric"] = "validation:loss"
             answer["BestTrainingJob"] = {
                 "TrainingJobName": f"{name}-001",
                 "TrainingJobArn": f"{PREFIX}:training-job/{name}-001",

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
@@ -249,3 +250,35 @@ def test_a_model_is_asked_for(world: AccountWorld, clients: Callable[[str], Any]
     findings = [check(world, manifest(request={"ModelName": name}))[0] for name in ("wine", "none")]
 
     assert [finding.standing for finding in findings] == ["same", "gone"]
+
+
+def test_a_key_that_is_going_to_be_deleted_is_told_with_its_day(
+    world: AccountWorld, bucket: str, clients: Callable[[str], Any]
+) -> None:
+    key = clients("kms").create_key()["KeyMetadata"]["Arn"]
+    row = put(clients, "train/a.csv", b"one", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    found = manifest(pinned("s3://data/train", ("a.csv", *row[1:])))
+
+    (before,) = check(world, found)
+    clients("kms").schedule_key_deletion(KeyId=key.rpartition("/")[2], PendingWindowInDays=7)
+    (after,) = check(world, found)
+
+    assert (before.standing, before.warnings) == ("same", ())
+    assert (after.standing, "nobody can read it" in after.text) == ("gone", True)
+    assert after.warnings[0].at is not None
+
+
+def test_what_object_lock_holds_is_said_and_no_rule_deletes_it_before(
+    world: AccountWorld, clients: Callable[[str], Any]
+) -> None:
+    s3, until = clients("s3"), datetime(2040, 1, 2, tzinfo=UTC)
+    s3.create_bucket(Bucket="data", ObjectLockEnabledForBucket=True)
+    rule = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}}
+    days = {"Expiration": {"Days": 1}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
+    s3.put_bucket_lifecycle_configuration(Bucket="data", LifecycleConfiguration={"Rules": [{**rule, **days}]})
+    row = put(clients, "train/a.csv", b"one", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until)
+
+    (finding,) = check(world, manifest(pinned("s3://data/train", ("a.csv", *row[1:]))))
+
+    assert "held by Object Lock until 2040-01-02" in finding.text
+    assert [warning.at for warning in finding.warnings] == [until]

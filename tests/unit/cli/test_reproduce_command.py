@@ -10,7 +10,7 @@ import pytest
 from hallmark.aws.rerunning import RerunError, Reruns, Standing, StartedRun
 from hallmark.lineage.model import Fact, NodeKind, NodeRef, NodeState, Origin
 from hallmark.lineage.reproduction.announcing import reproduction_id
-from hallmark.lineage.reproduction.checking import Image, Known, Place
+from hallmark.lineage.reproduction.checking import Image, KeyState, Known, Place, Protection
 from hallmark.lineage.reproduction.judging import Outcome
 from hallmark.lineage.reproduction.lifecycles import StoredVersion
 from hallmark.lineage.reproduction.manifest import Manifest, Row
@@ -40,6 +40,12 @@ class KnownWorld:
 
     def checksum(self, bucket: str, key: str, algorithm: str) -> str | None:
         return None
+
+    def protection(self, bucket: str, key: str, version_id: str) -> Protection:
+        return Protection()
+
+    def encryption_key(self, key: str) -> KeyState:
+        return KeyState(True, key)
 
     def rows(self, uri: str) -> Sequence[Row] | str:
         return "not here"

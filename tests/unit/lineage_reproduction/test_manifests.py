@@ -344,3 +344,40 @@ def test_what_is_no_job_is_refused_and_what_is_unknown_gets_candidates() -> None
     with pytest.raises(InvalidInputError, match="training-job"):
         write_manifest(account.ask, "s3://bucket/extra")
     assert isinstance(write_manifest(account.ask, "nothing-like-it"), Candidates)
+
+
+def test_an_output_into_a_feature_group_is_left_out_and_said() -> None:
+    request = copy.deepcopy(PROCESSING)
+    feature_store = {"OutputName": "features", "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": "wine"}}
+    request["ProcessingOutputConfig"]["Outputs"].insert(1, feature_store)
+    account, run = recorded(NodeKind.PROCESSING_JOB, request)
+
+    manifest = manifest_of(account, run)
+
+    assert manifest.request is not None
+    names = [output["OutputName"] for output in manifest.request["ProcessingOutputConfig"]["Outputs"]]
+    assert names == ["train", "test"]
+    (hole,) = manifest.holes
+    assert "feature-group/wine" in hole.what
+
+
+def test_a_query_runs_again_into_a_place_of_its_own_and_is_a_hole() -> None:
+    request = copy.deepcopy(PROCESSING)
+    query = {
+        "Catalog": "lake",
+        "Database": "wine",
+        "QueryString": "select 1",
+        "OutputS3Uri": "s3://bucket/extra",
+        "OutputFormat": "PARQUET",
+    }
+    definition = {"LocalPath": "/opt/ml/processing/q", "AthenaDatasetDefinition": query}
+    request["ProcessingInputs"].append({"InputName": "asked", "DatasetDefinition": definition})
+    account, run = recorded(NodeKind.PROCESSING_JOB, request)
+
+    manifest = manifest_of(account, run)
+
+    assert manifest.request is not None
+    assert faults(manifest.operation, manifest.request) == ""
+    asked = manifest.request["ProcessingInputs"][2]["DatasetDefinition"]["AthenaDatasetDefinition"]
+    assert asked == {**query, "OutputS3Uri": "s3://bucket/hallmark-reproductions/runs/wine-prepare/query-asked"}
+    assert "what the query of asked answered" in [hole.what for hole in manifest.holes]

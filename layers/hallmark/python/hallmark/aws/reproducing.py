@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hallmark.aws.failures import describe_error, error_code
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.reproduction.checking import Image, Known, Place
+from hallmark.lineage.reproduction.checking import Image, KeyState, Known, Place, Protection
 from hallmark.lineage.reproduction.lifecycles import StoredVersion
 from hallmark.lineage.reproduction.manifest import Row
 
@@ -95,6 +95,30 @@ class AccountWorld:
             return None
         stored = head.get(f"Checksum{algorithm.upper()}")
         return f"{algorithm}:{stored}" if stored else None
+
+    def protection(self, bucket: str, key: str, version_id: str) -> Protection:
+        """Return what keeps a version readable; nothing, where it may not be asked for."""
+        named = {"VersionId": version_id} if version_id else {}
+        try:
+            head = self._clients("s3").head_object(Bucket=bucket, Key=key, **named)
+        except (ClientError, BotoCoreError):
+            return Protection()
+        return Protection(head.get("SSEKMSKeyId"), head.get("ObjectLockRetainUntilDate"))
+
+    def encryption_key(self, key: str) -> KeyState:
+        """Tell how a KMS key stands."""
+        try:
+            found = self._clients("kms").describe_key(KeyId=key)["KeyMetadata"]
+        except ClientError as error:
+            gone = error_code(error) == "NotFoundException"
+            return KeyState(False if gone else None, f"{key}: {describe_error(error)}")
+        except BotoCoreError as error:
+            return KeyState(None, f"{key}: {error}")
+        if found["KeyState"] == "PendingDeletion":
+            end = found.get("DeletionDate")
+            when = f" on {end:%Y-%m-%d}" if end is not None else ""
+            return KeyState(False, f"{key} is going to be deleted{when}", end)
+        return KeyState(found["KeyState"] == "Enabled", f"{key} is {found['KeyState']}")
 
     def rows(self, uri: str) -> Sequence[Row] | str:
         """Return the rows of a large listing; else why they cannot be read."""

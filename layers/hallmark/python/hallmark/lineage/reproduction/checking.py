@@ -43,6 +43,21 @@ class Image(NamedTuple):
     lifecycle: str | None = None
 
 
+class Protection(NamedTuple):
+    """What keeps a version readable: the KMS key that encrypts it, and until when Object Lock holds it."""
+
+    key: str | None = None
+    held_until: datetime | None = None
+
+
+class KeyState(NamedTuple):
+    """Whether a KMS key can be used, and when it is going to be deleted. None: nobody could tell."""
+
+    is_usable: bool | None
+    text: str
+    deleted_at: datetime | None = None
+
+
 class Known(NamedTuple):
     """Whether something exists; None where nobody could tell. ``text`` says more."""
 
@@ -59,6 +74,14 @@ class World(Protocol):
 
     def checksum(self, bucket: str, key: str, algorithm: str) -> str | None:
         """Return the stored checksum of an object's current content (``sha256:…``); None where there is none."""
+        ...
+
+    def protection(self, bucket: str, key: str, version_id: str) -> Protection:
+        """Return what keeps a version readable; nothing, where it may not be asked for."""
+        ...
+
+    def encryption_key(self, key: str) -> KeyState:
+        """Tell how a KMS key stands."""
         ...
 
     def rows(self, uri: str) -> Sequence[Row] | str:
@@ -205,25 +228,44 @@ def _check_data(pinned: PinnedData, world: World) -> Finding:
         standing: Standing = "gone" if place.is_missing else "unknown"
         return Finding(subject=subject, standing=standing, text=f"{pinned.uri}: {place.refused}")
     found = locate(pinned, rows, place, world)
+    standing, text = _compared(found, place)
+    kept = [each.version for each in found if each.version is not None]
+    finding = Finding(subject=subject, standing=standing, text=f"{pinned.uri}: {text}")
+    bucket = pinned.uri.removeprefix("s3://").partition("/")[0]
+    protection = world.protection(bucket, kept[0].key, kept[0].version_id) if kept else Protection()
+    warnings = tuple(_rot(pinned, place, kept, protection.held_until))
+    return _protected(finding.model_copy(update={"warnings": warnings}), protection, world)
+
+
+def _compared(found: Sequence[Located], place: Place) -> tuple[Standing, str]:
     lost = [each for each in found if each.version is None]
     other = [each for each in found if each.version is not None and each.is_same is False]
     doubtful = [each for each in found if each.version is not None and each.is_same is None]
-    kept = [each.version for each in found if each.version is not None]
     total = f"{len(found):,} object{'s' if len(found) != 1 else ''}"
     if lost and not place.complete:
-        standing, text = "unknown", f"{len(lost):,} of {total} were not met among the first versions that S3 lists"
-    elif lost:
-        standing, text = "gone", f"{len(lost):,} of {total} are gone: {_names(lost)}"
-    elif other:
-        standing, text = "changed", f"{len(other):,} of {total} have another content: {_names(other)}"
-    elif doubtful:
-        standing, text = "unknown", f"{len(doubtful):,} of {total} have no checksum to compare: {_names(doubtful)}"
-    else:
-        older = sum(not version.is_latest for version in kept)
-        standing, text = "same", f"{total}{f', {older:,} as older versions' if older else ''}"
-    return Finding(
-        subject=subject, standing=standing, text=f"{pinned.uri}: {text}", warnings=tuple(_rot(pinned, place, kept))
-    )
+        return "unknown", f"{len(lost):,} of {total} were not met among the first versions that S3 lists"
+    if lost:
+        return "gone", f"{len(lost):,} of {total} are gone: {_names(lost)}"
+    if other:
+        return "changed", f"{len(other):,} of {total} have another content: {_names(other)}"
+    if doubtful:
+        return "unknown", f"{len(doubtful):,} of {total} have no checksum to compare: {_names(doubtful)}"
+    older = sum(each.version is not None and not each.version.is_latest for each in found)
+    return "same", f"{total}{f', {older:,} as older versions' if older else ''}"
+
+
+def _protected(finding: Finding, protection: Protection, world: World) -> Finding:
+    """Add what a lock and a key mean for what was found."""
+    standing, text, warnings = finding.standing, finding.text, list(finding.warnings)
+    if protection.held_until is not None:
+        text += f", held by Object Lock until {protection.held_until:%Y-%m-%d}"
+    if protection.key is not None:
+        state = world.encryption_key(protection.key)
+        if state.is_usable is False:
+            standing, text = "gone", f"{text}, and nobody can read it: its key {state.text}"
+        if state.deleted_at is not None:
+            warnings.append(Rot(text=f"its key {state.text}: cancel that before then", at=state.deleted_at))
+    return finding.model_copy(update={"standing": standing, "text": text, "warnings": tuple(warnings)})
 
 
 def _names(located: Sequence[Located]) -> str:
@@ -232,7 +274,7 @@ def _names(located: Sequence[Located]) -> str:
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
-def _rot(pinned: PinnedData, place: Place, kept: Sequence[StoredVersion]) -> Iterator[Rot]:
+def _rot(pinned: PinnedData, place: Place, kept: Sequence[StoredVersion], held_until: datetime | None) -> Iterator[Rot]:
     bucket = pinned.uri.removeprefix("s3://").partition("/")[0]
     if place.unasked:
         yield Rot(text=f"whether {bucket} is going to delete them is not known: {place.unasked}")
@@ -245,6 +287,8 @@ def _rot(pinned: PinnedData, place: Place, kept: Sequence[StoredVersion]) -> Ite
     if ends:
         dated = [expiry for expiry in ends if expiry.at is not None]
         first = min(dated, key=lambda expiry: str(expiry.at)) if dated else ends[0]
+        if first.at is not None and held_until is not None and held_until > first.at:
+            first = first._replace(at=held_until)  # no rule deletes what Object Lock holds
         yield _expiry_warning(f"{len(ends):,} of {len(kept):,} objects", f"the lifecycle rule {first.rule}", first)
 
 

@@ -23,6 +23,7 @@ from hallmark.cli.exports import exports
 from hallmark.cli.feedback import feedback
 from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.gates import gates
+from hallmark.cli.imports import imports
 from hallmark.cli.ledger import ledger
 from hallmark.cli.monitors import monitors
 from hallmark.cli.openlineage import foreign
@@ -357,6 +358,7 @@ app.add_typer(attestations, name="attest")
 app.add_typer(monitors, name="monitors")
 app.add_typer(foreign, name="openlineage")
 app.add_typer(subjects, name="subjects")
+app.add_typer(imports, name="import")
 
 
 if __name__ == "__main__":

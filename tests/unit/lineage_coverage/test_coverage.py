@@ -290,6 +290,18 @@ def test_who_and_why_are_known_by_tags_parents_and_calls() -> None:
     assert found.lacking == {"who": 1}
 
 
+def test_a_call_that_was_refused_tells_neither_who_nor_why() -> None:
+    desk = Desk()
+    desk.job("a")
+    node = resource_ref(f"{PREFIX}:training-job/a", NodeKind.TRAINING_JOB, BEGUN.replace(microsecond=0))
+    action = NodeRef(kind=NodeKind.ACTION, id="hallmark:action/cloudtrail-1")
+    edge = Edge(source=action, target=node, type=EdgeType.ASSOCIATED_WITH, role="attempted", valid_from=BEGUN)
+    state = NodeState(node=action, at=BEGUN, attributes={"reason": "by mistake"})
+    desk.record.store.add(Fact(subject=action, origin=Origin.EVENT, states=(state,), edges=(edge,)), NOW)
+
+    assert desk.measured().lacking == {"reason": 1, "who": 1}
+
+
 @pytest.mark.parametrize("kind", sorted(NEEDS))
 def test_every_kind_with_needs_of_its_own_is_one_that_a_sweep_lists(kind: NodeKind) -> None:
     assert kind.value in SWEPT

@@ -381,3 +381,15 @@ def test_a_query_runs_again_into_a_place_of_its_own_and_is_a_hole() -> None:
     asked = manifest.request["ProcessingInputs"][2]["DatasetDefinition"]["AthenaDatasetDefinition"]
     assert asked == {**query, "OutputS3Uri": "s3://bucket/hallmark-reproductions/runs/wine-prepare/query-asked"}
     assert "what the query of asked answered" in [hole.what for hole in manifest.holes]
+
+
+def test_so_many_tags_that_none_fits_besides_are_cut_and_named() -> None:
+    tags = [*TAGS, *({"Key": f"tag-{number:02}", "Value": "x"} for number in range(50 - len(TAGS)))]
+    account, run = recorded(NodeKind.TRAINING_JOB, tags=tags)
+
+    manifest = manifest_of(account, run)
+
+    assert manifest.request is not None
+    assert len(manifest.request["Tags"]) == 50
+    (cut,) = [change for change in manifest.changes if change.field == "Tags"]
+    assert len(str(cut.before).split(", ")) == 1

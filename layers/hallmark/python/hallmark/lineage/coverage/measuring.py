@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.lineage.coverage.needs import Subject, gaps_of
+from hallmark.lineage.coverage.needs import ATTEMPTED, Subject, gaps_of
 from hallmark.lineage.coverage.report import LISTED_INCOMPLETE, Gap, Incomplete, KindCoverage
 from hallmark.lineage.folding import fold
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
@@ -185,7 +185,7 @@ class _Measuring:
             if recorded.edge.target.born in {None, born} or born is None
         ]
         parsed = parse_arn(arn)
-        actions = [edge.source.id for edge in edges if edge.source.kind is NodeKind.ACTION]
+        actions = [edge.source.id for edge in edges if edge.source.kind is NodeKind.ACTION and edge.role != ATTEMPTED]
         subject = Subject(
             self._kind,
             parsed.account if parsed else "",

@@ -28,6 +28,8 @@ NEEDS: Mapping[NodeKind, tuple[Need, ...]] = {
 """What each kind of resource can have; of the others it counts whether they are recorded, by whom and why."""
 _OTHERS: tuple[Need, ...] = ("who", "reason")
 
+ATTEMPTED = "attempted"
+"""Role of a call that AWS refused: it says nothing of who made a resource."""
 REASON_TAG = "hallmark:reason"
 _MODELS = frozenset({NodeKind.MODEL, NodeKind.CUSTOM_MODEL, NodeKind.FOUNDATION_MODEL, NodeKind.MODEL_PACKAGE})
 _BY_PEOPLE = frozenset({NodeKind.USER, NodeKind.ACTION})
@@ -46,8 +48,8 @@ class Subject(NamedTuple):
     """Tells whether an act on it says why."""
 
     def reached_from(self, kinds: frozenset[NodeKind]) -> bool:
-        """Tell whether a node of some kinds flows into it."""
-        return any(edge.source.kind in kinds for edge in self.edges)
+        """Tell whether a node of some kinds flows into it; a call that was only attempted does not count."""
+        return any(edge.source.kind in kinds and edge.role != ATTEMPTED for edge in self.edges)
 
 
 def gaps_of(subject: Subject, required: Sequence[str]) -> list[Gap]:

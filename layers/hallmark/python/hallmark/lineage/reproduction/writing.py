@@ -34,6 +34,8 @@ TOLERANCE_TAG = "hallmark:tolerance"
 
 _SEEDS = ("seed", "random_seed", "random_state", "randomseed", "randomstate", "rand_seed", "mlseed", "global_seed")
 _DIRTY = ("git_dirty", "mlflow.source.git.dirty", "sm_git_dirty", "git_is_dirty")
+_MAXIMUM_TAGS = 50
+"""SageMaker API reference, AddTags."""
 _OWN_TAGS = ("aws:", "sagemaker:", "hallmark:")
 """Tags that AWS or Hallmark set; AWS refuses requests that carry its own."""
 
@@ -330,7 +332,12 @@ class _Writing:
         own = {REPRODUCES_TAG: key}
         if self._choices.tolerance is not None:
             own[TOLERANCE_TAG] = f"{self._choices.tolerance:g}"
-        return [{"Key": name, "Value": str(value)} for name, value in {**told, **own}.items()]
+        kept = dict(list(told.items())[: _MAXIMUM_TAGS - len(own)])
+        if len(kept) < len(told):
+            left = ", ".join(sorted(told.keys() - kept.keys()))
+            why = f"a job has {_MAXIMUM_TAGS} tags at most, and two tell what it reproduces"
+            self._changes.append(Change(field="Tags", before=left, why=why))
+        return [{"Key": name, "Value": str(value)} for name, value in {**kept, **own}.items()]
 
 
 _LEFT_OUT = {

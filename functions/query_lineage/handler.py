@@ -13,6 +13,7 @@ from hallmark.lineage.answering import Answerer
 from hallmark.lineage.questions import answer_json, read_question
 from hallmark.lineage.refreshing import refresh
 from hallmark.lineage.rows import GraphRows
+from hallmark.people import HumanRules
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
 
@@ -22,6 +23,20 @@ class QuerySettings(Settings):
 
     lineage_table_name: str
     lineage_bucket_name: str
+    machines: str = ""
+    """Patterns of users that no person works as, separated by commas."""
+    authors_may_approve: str = ""
+    """Patterns of model package groups, separated by commas."""
+    reasons_required: bool = False
+
+    @property
+    def people(self) -> HumanRules:
+        """What the policy says of people."""
+        return HumanRules(
+            machines=tuple(filter(None, self.machines.split(","))),
+            authors_may_approve=tuple(filter(None, self.authors_may_approve.split(","))),
+            reasons_required=self.reasons_required,
+        )
 
 
 @cache
@@ -45,7 +60,7 @@ def rows() -> GraphRows:
 @cache
 def answerer() -> Answerer:
     """Build the answerer once per execution environment."""
-    return Answerer(rows(), table(), clock=lambda: datetime.now(UTC))
+    return Answerer(rows(), table(), clock=lambda: datetime.now(UTC), people=QuerySettings.from_environment().people)
 
 
 @logger.inject_lambda_context

@@ -14,6 +14,7 @@ from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
 from hallmark.events.envelope import read_event_text
 from hallmark.lineage.recording import Recording, Surroundings, record_event
+from hallmark.lineage.translation.calls import human_call
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
@@ -89,6 +90,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     new = sum(recording.new for recording in outcome.results)
     metrics.add_metric(name="FactsRecorded", unit=MetricUnit.Count, value=new)
     metrics.add_metric(name="FactsRepeated", unit=MetricUnit.Count, value=len(outcome.results) - new)
+    calls = [told for done in outcome.results if done.new and (told := human_call(done.fact)) is not None]
+    if calls:
+        missing = sum(not told.reason for told in calls)
+        metrics.add_metric(name="HumanCallsRecorded", unit=MetricUnit.Count, value=len(calls))
+        metrics.add_metric(name="ReasonsMissing", unit=MetricUnit.Count, value=missing)
     metrics.add_metric(name="MessagesRefused", unit=MetricUnit.Count, value=outcome.refused)
     metrics.add_metric(
         name="SnapshotsRefused", unit=MetricUnit.Count, value=sum(len(done.refusals) for done in outcome.results)

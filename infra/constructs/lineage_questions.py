@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -19,7 +21,14 @@ class LineageQuestions(Construct):
     """Everything that can be asked of the lineage graph."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, storage: LineageStorage, layers: Layers, policy: LineagePolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        storage: LineageStorage,
+        layers: Layers,
+        policy: LineagePolicy,
+        authors_may_approve: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         graph_objects = f"{storage.bucket.bucket_arn}/graph/*"
@@ -82,7 +91,12 @@ class LineageQuestions(Construct):
             numeric=True,
             timeout=cdk.Duration.minutes(1),
             memory_mb=2048,
-            environment=environment,
+            environment={
+                **environment,
+                "MACHINES": ",".join(policy.machines),
+                "AUTHORS_MAY_APPROVE": ",".join(authors_may_approve),
+                "REASONS_REQUIRED": "true" if policy.reasons == "required" else "false",
+            },
             statements=[
                 storage.allow_asking(LOG_INDEX, REVERSE_INDEX),
                 iam.PolicyStatement(sid="ReadGraph", actions=["s3:GetObject"], resources=[graph_objects]),

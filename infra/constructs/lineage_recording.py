@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -10,12 +14,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
-from hallmark.events.subscriptions import HALLMARK, HALLMARK_DETAIL_TYPES, SUBSCRIPTIONS
+from hallmark.events.calls import API_CALL_DETAIL_TYPE
+from hallmark.events.subscriptions import CALL_SUBSCRIPTIONS, HALLMARK, HALLMARK_DETAIL_TYPES, S3, SUBSCRIPTIONS
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
-from infra.constructs.sources import allow_describing, allow_snapshots
+from infra.constructs.sources import allow_describing, allow_snapshots, filled
 
 _TIMEOUT = cdk.Duration.minutes(2)
 
@@ -39,6 +44,18 @@ class LineageRecording(Construct):
                 event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types)),
                 targets=[targets.SqsQueue(self.queue.queue, dead_letter_queue=self.dead_letters.queue)],
             )
+        for source, calls in CALL_SUBSCRIPTIONS.items():
+            events.Rule(
+                self,
+                f"{source.removeprefix('aws.').capitalize()}Calls",
+                description=f"Who changed something of {source}, as CloudTrail tells",
+                event_pattern=events.EventPattern(
+                    source=[source],
+                    detail_type=[API_CALL_DETAIL_TYPE],
+                    detail={"eventName": list(calls), **(_of_buckets(policy) if source == S3 else {})},
+                ),
+                targets=[targets.SqsQueue(self.queue.queue, dead_letter_queue=self.dead_letters.queue)],
+            )
         events.Rule(
             self,
             "HallmarkEvents",
@@ -49,6 +66,28 @@ class LineageRecording(Construct):
         )
         self._add_recording(storage, layers, policy)
         self._add_announcing(storage, layers)
+        if policy.reasons == "required":
+            self._add_alarm(storage)
+
+    def _add_alarm(self, storage: LineageStorage) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            "ReasonsMissing",
+            alarm_description="Somebody changed something and did not say why: `hallmark reasons` lists it; say why in "
+            "the tag hallmark:reason, in the approval's description, or in a note on the action.",
+            metric=cloudwatch.Metric(
+                namespace="Hallmark",
+                metric_name="ReasonsMissing",
+                dimensions_map={"service": "record_lineage"},
+                period=cdk.Duration.minutes(5),
+                statistic="Sum",
+            ),
+            threshold=0,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(storage.alarms))
 
     def _add_recording(self, storage: LineageStorage, layers: Layers, policy: LineagePolicy) -> None:
         recording = PythonFunction(
@@ -135,3 +174,9 @@ class LineageRecording(Construct):
                 ],
             )
         )
+
+
+def _of_buckets(policy: LineagePolicy) -> dict[str, Any]:
+    """Return what narrows calls to the buckets that hold the team's data."""
+    names = [filled(name) for name in policy.data_buckets]
+    return {"requestParameters": {"bucketName": [{"wildcard": name} if "*" in name else name for name in names]}}

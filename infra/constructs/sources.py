@@ -54,7 +54,7 @@ def allow_describing() -> list[iam.PolicyStatement]:
 
 def allow_snapshots(policy: LineagePolicy) -> list[iam.PolicyStatement]:
     """Return the statements for listings of the team's data buckets, their checksums, and image digests."""
-    buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{_filled(name)}" for name in policy.data_buckets]
+    buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{filled(name)}" for name in policy.data_buckets]
     statements = [
         iam.PolicyStatement(sid="ListDatasets", actions=["s3:ListBucketVersions"], resources=buckets),
         iam.PolicyStatement(
@@ -78,7 +78,8 @@ def allow_snapshots(policy: LineagePolicy) -> list[iam.PolicyStatement]:
     return statements
 
 
-def _filled(names: str) -> str:
+def filled(names: str) -> str:
+    """Return names of the policy with the deployment's account and Region in them."""
     return names.replace("{account}", cdk.Aws.ACCOUNT_ID).replace("{region}", cdk.Aws.REGION)
 
 

@@ -32,7 +32,12 @@ class LineageStack(cdk.Stack):
             self, "Reconciliation", storage=storage, layers=layers, policy=policy.lineage
         )
         questions = self.questions = LineageQuestions(
-            self, "Questions", storage=storage, layers=layers, policy=policy.lineage
+            self,
+            "Questions",
+            storage=storage,
+            layers=layers,
+            policy=policy.lineage,
+            authors_may_approve=policy.gates.groups_whose_authors_may_approve,
         )
         self.query = questions.query
         reproduction = LineageReproduction(self, "Reproduction", storage=storage, layers=layers)

@@ -118,6 +118,12 @@ def role_passed(service: str, method: str, path: str, body: bytes) -> str | None
     return role if isinstance(role, str) and role.startswith("arn:") else None
 
 
+def call_of(service: str, method: str, path: str, body: bytes) -> tuple[str, dict[str, Any]] | None:
+    """Return the operation of a request and its parameters, those of its path among them; ``None`` for no operation."""
+    found = _found(service, method, path)
+    return None if found is None else (found[0], {**_parameters(body), **found[1]})
+
+
 def _parameters(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body or b"{}")

@@ -5,20 +5,22 @@ Both sign as ``bedrock``; MiniStack's router tells them apart by the path. Agent
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from local.bedrock.authorisation import action_of, resources_of, role_passed
+from local.bedrock.authorisation import action_of, call_of, resources_of, role_passed
 from local.bedrock.contract import HttpRequest
 from local.bedrock.rest import CONTROL_PLANE, RUNTIME
 from local.bedrock_port import BedrockPort
+from local.cloud_trail import CloudTrail
 from local.patches import stand_ins
 from local.patches.stand_ins import Answer, Request, StandIn
 
 
-def apply(bedrock: Callable[[], BedrockPort]) -> None:
+def apply(bedrock: Callable[[], BedrockPort], trail: CloudTrail | None = None) -> None:
     """Route Bedrock's requests to what ``bedrock`` gives; :func:`stand_ins.apply` comes before."""
-    for service in (CONTROL_PLANE, RUNTIME):
-        stand_ins.install(service, _stand_in(service, bedrock))
+    stand_ins.install(CONTROL_PLANE, _stand_in(CONTROL_PLANE, bedrock), trail)
+    stand_ins.install(RUNTIME, _stand_in(RUNTIME, bedrock))
 
 
 def _stand_in(service: str, bedrock: Callable[[], BedrockPort]) -> StandIn:
@@ -48,4 +50,7 @@ def _stand_in(service: str, bedrock: Callable[[], BedrockPort]) -> StandIn:
     def passed_role(request: Request) -> str | None:
         return role_passed(service, request.method, request.path, request.body)
 
-    return StandIn(respond, action, resources, passed_role)
+    def call(request: Request) -> tuple[str, Mapping[str, Any]] | None:
+        return call_of(service, request.method, request.path, request.body)
+
+    return StandIn(respond, action, resources, passed_role, call=call)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from local import ministack_access
 from local.bedrock_port import BedrockPort
+from local.cloud_trail import CloudTrail
 from local.patches import (
     bedrock_service,
     container_images,
@@ -58,5 +60,6 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
     log_streams.apply()
     unimplemented_operations.apply()
     stand_ins.apply()
-    sagemaker_service.apply(sagemaker)
-    bedrock_service.apply(bedrock)
+    trail = CloudTrail(ministack_access.publish_service_event)
+    sagemaker_service.apply(sagemaker, trail)
+    bedrock_service.apply(bedrock, trail)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ministack.core import iam_actions, router
 
+from local.cloud_trail import CloudTrail
 from local.envelopes import partition_of
 from local.patches import stand_ins
 from local.patches.stand_ins import Answer, Request, StandIn
@@ -25,7 +26,7 @@ _TARGET_PREFIX = "SageMaker."
 _INVOCATION = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 
 
-def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
+def apply(sagemaker: Callable[[], SageMakerPort], trail: CloudTrail | None = None) -> None:
     """Route SageMaker's requests to what ``sagemaker`` gives; :func:`stand_ins.apply` comes before."""
     router.SERVICE_PATTERNS[_SERVICE] = {
         "target_prefixes": [_TARGET_PREFIX],
@@ -37,7 +38,7 @@ def apply(sagemaker: Callable[[], SageMakerPort]) -> None:
     async def respond(request: Request) -> Answer:
         return await asyncio.to_thread(_answer, sagemaker, request, request.caller_arn)
 
-    stand_ins.install(_SERVICE, StandIn(respond, _action, _resources, conditions=_conditions))
+    stand_ins.install(_SERVICE, StandIn(respond, _action, _resources, conditions=_conditions, call=_call), trail)
 
 
 def _answer(sagemaker: Callable[[], SageMakerPort], request: Request, caller_arn: str) -> Answer:
@@ -67,6 +68,10 @@ def _operation(request: Request) -> str:
     if _invoked(request) is not None:
         return "InvokeEndpoint"
     return request.headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
+
+
+def _call(request: Request) -> tuple[str, Mapping[str, Any]] | None:
+    return None if _invoked(request) is not None else (_operation(request), _parameters(request.body) or {})
 
 
 def _conditions(action: str, body: bytes) -> Mapping[str, str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import ministack.app as emulator
 from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import get_account_id, get_region
 
+from local.cloud_trail import CloudTrail, ToldCall
 from local.patches.replacement import EmulatorChangedError, replace_function
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -59,6 +61,7 @@ class StandIn:
         passed_role: ARN of the role that the request hands to the service, for which the caller needs ``iam:PassRole``;
             ``None`` for no role.
         conditions: The service's own condition keys that a request carries, by action and body.
+        call: The operation of a request and its parameters, as CloudTrail tells of them; ``None`` for nothing to tell.
     """
 
     respond: Callable[[Request], Awaitable[Answer]]
@@ -66,6 +69,7 @@ class StandIn:
     resources: Callable[[Request], list[str]]
     passed_role: Callable[[Request], str | None] = lambda _request: None
     conditions: Callable[[str, bytes], Mapping[str, str]] = lambda _action, _body: {}
+    call: Callable[[Request], tuple[str, Mapping[str, Any]] | None] = lambda _request: None
 
 
 _stand_ins: dict[str, StandIn] = {}
@@ -95,16 +99,33 @@ def apply() -> None:
     replace_function(iam_actions, "request_tag_context", ("service", "iam_action", "body", "params"), _with_conditions)
 
 
-def install(service: str, stand_in: StandIn) -> None:
-    """Let ``stand_in`` answer what MiniStack's router takes for ``service``."""
+def install(service: str, stand_in: StandIn, trail: CloudTrail | None = None) -> None:
+    """Let ``stand_in`` answer what MiniStack's router takes for ``service``, and ``trail`` tell of it."""
     _stand_ins[service] = stand_in
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
     ) -> Answer:
         request = Request(method, path, query_params, headers, body, get_account_id(), get_region())
+        caller, at = request.caller_arn, datetime.now(UTC)
         denial = _deny_further(service, stand_in, request)
-        return denial if denial is not None else await stand_in.respond(request)
+        answer = denial if denial is not None else await stand_in.respond(request)
+        if trail is not None and (called := stand_in.call(request)) is not None:
+            trail.tell(
+                ToldCall(
+                    service=service,
+                    operation=called[0],
+                    parameters=called[1],
+                    status=answer[0],
+                    answer=answer[2],
+                    account=request.account,
+                    region=request.region,
+                    caller_arn=caller,
+                    user_agent=request.headers.get("user-agent", ""),
+                    at=at,
+                )
+            )
+        return answer
 
     emulator.SERVICE_HANDLERS[service] = handle
 

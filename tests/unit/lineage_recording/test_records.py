@@ -83,11 +83,18 @@ def test_a_section_that_no_graph_can_hold_is_refused_by_field(told: object, fiel
 
 
 def test_every_event_that_lineage_is_made_of_is_one_that_carries_a_section() -> None:
-    from hallmark.events import alerts, drift, gates, reviews  # noqa: PLC0415 - read as data
+    from hallmark.events import (  # noqa: PLC0415 - read as data
+        alerts,
+        attestations,
+        drift,
+        gates,
+        reproductions,
+        reviews,
+    )
 
     names = {
         value
-        for module in (alerts, drift, gates, reviews)
+        for module in (alerts, attestations, drift, gates, reproductions, reviews)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str)
     }

@@ -37,6 +37,7 @@ from hallmark.cli.reviews import reviews
 from hallmark.cli.session import Context, fail, guard, print_json
 from hallmark.cli.signing import SignedAnswers
 from hallmark.cli.subjects import subjects
+from hallmark.cli.who import who_commands
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     DiffQuestion,
@@ -348,6 +349,7 @@ app.add_typer(evaluations)
 app.add_typer(exports)
 app.add_typer(reproductions)
 app.add_typer(coverage)
+app.add_typer(who_commands)
 app.add_typer(alerts, name="alerts")
 gate_actions.add_typer(gates)
 app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hallmark.events.calls import API_CALL_DETAIL_TYPE, CALLS
+
 SAGEMAKER = "aws.sagemaker"
 BEDROCK = "aws.bedrock"
+S3 = "aws.s3"
 
 # EventBridge reference, events-ref-sagemaker; "SageMaker Job State Change" is in the developer guide only.
 SAGEMAKER_DETAIL_TYPES: Mapping[str, str] = {
@@ -72,12 +75,21 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     # Told by hallmark/events/reports.py:
     "LineageReported": REPORT,
 }
+API_CALL = "api-call"
+"""The word for calls of AWS's APIs that CloudTrail tells of (hallmark/events/calls.py)."""
+_CALL = {API_CALL_DETAIL_TYPE: API_CALL}
 RESOURCES: Mapping[str, Mapping[str, str]] = {
-    SAGEMAKER: SAGEMAKER_DETAIL_TYPES,
-    BEDROCK: BEDROCK_DETAIL_TYPES,
+    SAGEMAKER: {**SAGEMAKER_DETAIL_TYPES, **_CALL},
+    BEDROCK: {**BEDROCK_DETAIL_TYPES, **_CALL},
+    S3: _CALL,
     HALLMARK: HALLMARK_DETAIL_TYPES,
 }
 SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
-    source: tuple(types) for source, types in RESOURCES.items() if source != HALLMARK
+    SAGEMAKER: tuple(SAGEMAKER_DETAIL_TYPES),
+    BEDROCK: tuple(BEDROCK_DETAIL_TYPES),
 }
-"""What rules on the account's default bus match."""
+"""What rules on the account's default bus match of the services' own events."""
+CALL_SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
+    f"aws.{service.partition('.')[0]}": tuple(calls) for service, calls in CALLS.items()
+}
+"""Which calls rules on the account's default bus match, by the source of the event."""

@@ -168,6 +168,23 @@ class GatesPolicy(_Section):
     gates: dict[Name, Gate] = {}
     watches: dict[Name, TrainingWatch] = {}
 
+    @property
+    def groups_whose_authors_may_approve(self) -> tuple[str, ...]:
+        """Patterns of the model package groups for which every gate lets authors approve."""
+        forbidden = {
+            pattern
+            for gate in self.gates.values()
+            if gate.approval.author_may_not_approve
+            for pattern in gate.models.model_package_groups
+        }
+        allowed = {
+            pattern
+            for gate in self.gates.values()
+            if not gate.approval.author_may_not_approve
+            for pattern in gate.models.model_package_groups
+        }
+        return tuple(sorted(allowed - forbidden))
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         stages = {gate.stage for gate in self.gates.values()}

@@ -38,6 +38,7 @@ from hallmark.lineage.questions import (
 )
 from hallmark.lineage.rows import GraphRows
 from hallmark.lineage.view import Moment, View
+from hallmark.people import NO_RULES, HumanRules
 
 SHOWN_PER_KIND = 50
 """Nodes of each kind that an impact lists; the count tells of the rest."""
@@ -76,12 +77,16 @@ class Answerer:
         rows: The graph.
         reader: Where the attributes of nodes are read.
         clock: What time it is.
+        people: What the policy says of people.
     """
 
-    def __init__(self, rows: GraphRows, reader: NodeReader, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, rows: GraphRows, reader: NodeReader, clock: Callable[[], datetime], people: HumanRules = NO_RULES
+    ) -> None:
         self._rows = rows
         self._reader = reader
         self._clock = clock
+        self._people = people
         self._views: dict[tuple[int, datetime | None], View] = {}
 
     def answer(self, question: Question) -> Answer:
@@ -327,4 +332,4 @@ class Answerer:
         """Return what a question looks through; one that goes on looks through what it began with."""
         known_at = (begun.known_at if begun else None) or question.known_at
         as_of = (begun.as_of if begun else None) or question.as_of
-        return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock())
+        return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock(), self._people)

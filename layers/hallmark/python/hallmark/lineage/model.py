@@ -111,6 +111,10 @@ class EdgeType(StrEnum):
     SAME_AS = "SameAs"
 
 
+CALLED_ROLE, DONE_ROLE, ATTEMPTED_ROLE = "called", "done", "attempted"
+"""Roles of the edges of a call that somebody made: caller -> action, and action -> resource."""
+
+
 def _to_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its zone")

@@ -5,7 +5,8 @@ time says so, and the token continues it. Every answer says as of when it holds 
 facts are only added, so these two times name the graph that it saw. A node is named by its key, its ARN, an S3 URI or a
 unique part of its name.
 
-The questions of ``reasoned`` (why, live, blast, bisect) are read only once one of them is asked.
+The questions of ``reasoned`` (why, live, blast, bisect, who, approvals, reasons) are read only once one of them is
+asked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The questions whose answers are reasoned: why, what was live, what an act would touch, what made a metric worse.
 
-They are apart from ``questions`` so that a first answer does not wait for them (see there).
+Those of accountability are in ``accountable``. They are apart from ``questions`` so that a first answer does not wait for
+them (see there).
 """
 
 from __future__ import annotations
@@ -10,6 +11,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hallmark.lineage.accountable import (
+    ApprovalsAnswer,
+    ApprovalsQuestion,
+    ReasonsAnswer,
+    ReasonsQuestion,
+    WhoAnswer,
+    WhoQuestion,
+)
 from hallmark.lineage.model import Instant
 from hallmark.lineage.questions import Answer, Difference, Listing, NodeSummary, Question, VersionStep
 
@@ -322,12 +331,18 @@ QUESTIONS: Mapping[str, type[Question]] = {
     "live": LiveQuestion,
     "blast": BlastQuestion,
     "bisect": BisectQuestion,
+    "who": WhoQuestion,
+    "approvals": ApprovalsQuestion,
+    "reasons": ReasonsQuestion,
 }
 ANSWERS: Mapping[str, type[Answer]] = {
     "why": WhyAnswer,
     "live": LiveAnswer,
     "blast": BlastAnswer,
     "bisect": BisectAnswer,
+    "who": WhoAnswer,
+    "approvals": ApprovalsAnswer,
+    "reasons": ReasonsAnswer,
 }
 
 Told = Mapping[str, Any]

@@ -21,7 +21,7 @@ from hallmark.lineage.columns import (
     VERSION_ROLE,
     Integers,
 )
-from hallmark.lineage.model import EdgeType
+from hallmark.lineage.model import ATTEMPTED_ROLE, DONE_ROLE, EdgeType
 from hallmark.lineage.questions import Direction
 
 _PRODUCED = TYPE_CODES[EdgeType.PRODUCED]
@@ -78,6 +78,7 @@ class Telling:
         self._part = graph.code_of(PART_ROLE)
         self._gathered = graph.code_of(GATHERED_ROLE)
         self._version = graph.code_of(VERSION_ROLE)
+        self._acts = (graph.code_of(DONE_ROLE), graph.code_of(ATTEMPTED_ROLE))
         self._known: dict[_Question, Integers] = {}
 
     # --- edges ---
@@ -94,7 +95,8 @@ class Telling:
     def followed(self, edges: Integers, direction: Direction) -> Integers:
         """Return those edges that a walk goes along: all that say something.
 
-        Upwards, a place tells nothing of its content's origin, unless a run wrote there and nobody saw what.
+        Upwards, a place tells nothing of its content's origin, unless a run wrote there and nobody saw what; and who
+        called is no origin of what was called for: ``hallmark who`` tells that.
         """
         if not len(edges) or _PLAIN[self._graph.type_of(edges)].all():
             return edges
@@ -129,11 +131,19 @@ class Telling:
         return ~self._ask(Telling._is_idle_part, self._graph.target_of(edges))
 
     def silent_upwards(self, edges: Integers) -> Integers:
-        """Tell which edges lead from a place that no run wrote to as a whole to its versions."""
+        """Tell which edges lead from a place that no run wrote to as a whole to its versions, or from a call."""
         version = self.is_version(edges)
         found = np.flatnonzero(version)
         version[found] = ~self._ask(Telling._is_written, self._graph.source_of(edges[found]))
-        return version
+        return version | self.is_act(edges)
+
+    def is_act(self, edges: Integers) -> Integers:
+        """Tell which edges lead from a call to the resource that it was for."""
+        role = self._graph.role_of(edges)
+        found: Integers = (self._graph.type_of(edges) == _ASSOCIATED) & (
+            (role == self._acts[0]) | (role == self._acts[1])
+        )
+        return found
 
     def is_version(self, edges: Integers) -> Integers:
         """Tell which edges lead from a dataset to its versions."""

@@ -17,6 +17,7 @@ from hallmark.lineage.naming import Names
 from hallmark.lineage.ports import NodeReader, RecordedState
 from hallmark.lineage.questions import Candidates, Direction, HistoryEntry, NodeSummary, TracedEdge, TracedNode
 from hallmark.lineage.references import resource_ref
+from hallmark.people import NO_RULES, HumanRules
 
 _EDGE_BYTES = 200
 """What an edge needs as JSON beside its keys and its role."""
@@ -206,11 +207,19 @@ class Moment:
         as_of: The time at which it holds; None for now.
         known_at: The time by which it had to be known; None for now.
         now: What time it is.
+        people: What the policy says of people.
     """
 
     def __init__(
-        self, view: View, reader: NodeReader, as_of: datetime | None, known_at: datetime | None, now: datetime
+        self,
+        view: View,
+        reader: NodeReader,
+        as_of: datetime | None,
+        known_at: datetime | None,
+        now: datetime,
+        people: HumanRules = NO_RULES,
     ) -> None:
+        self.people = people
         self.view = view
         self.graph = view.graph
         self.as_of = as_of
@@ -229,7 +238,7 @@ class Moment:
     def at(self, time: datetime, *, just_before: bool = False) -> Moment:
         """Return another time of what was known by the same time; ``just_before``: the microsecond before it."""
         when = time - _MICROSECOND if just_before else time
-        return Moment(self.view, self._reader, when, self.known_at, when)
+        return Moment(self.view, self._reader, when, self.known_at, when, self.people)
 
     def states(self, row: int) -> list[RecordedState]:
         """Return the states of one incarnation that held, and were known, by the two times."""

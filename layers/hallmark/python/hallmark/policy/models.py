@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -38,6 +38,9 @@ BucketPattern = Annotated[
 ]
 RepositoryPattern = Annotated[
     str, _matching(r"[a-z0-9*][a-z0-9._/*-]{0,255}", "write the name of an ECR repository; * may be in it")
+]
+MachinePattern = Annotated[
+    str, _matching(r"[^,\s]{1,512}", "write the name of an IAM user, or an ARN; * may be in it, a comma may not")
 ]
 KeyArn = Annotated[
     str,
@@ -103,6 +106,10 @@ class LineagePolicy(ForeignLineagePolicy, ConnectorsPolicy):
     compaction: CompactionPolicy = CompactionPolicy()
     mirror: MirrorPolicy = MirrorPolicy()
     coverage: CoveragePolicy = CoveragePolicy()
+    reasons: Literal["required", "optional"] = "optional"
+    """Whether people must say why they change something (tag ``hallmark:reason``); what lacks one raises an alarm."""
+    machines: tuple[MachinePattern, ...] = ()
+    """Users of IAM that no person works as: their names or ARNs; ``*`` may be in them."""
 
 
 class Policy(_Section):

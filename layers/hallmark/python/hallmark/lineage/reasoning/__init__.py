@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from hallmark.errors import InvalidInputError
+from hallmark.lineage.accountable import ApprovalsQuestion, ReasonsQuestion, WhoQuestion
 from hallmark.lineage.paging import Position
 from hallmark.lineage.questions import Answer, Question
 from hallmark.lineage.reasoned import BisectQuestion, BlastQuestion, LiveQuestion, WhyQuestion
 from hallmark.lineage.reasoning.bisect import answer_bisect
 from hallmark.lineage.reasoning.blast import answer_blast
 from hallmark.lineage.reasoning.live import answer_live
+from hallmark.lineage.reasoning.who import answer_approvals, answer_reasons, answer_who
 from hallmark.lineage.reasoning.why import answer_why
 from hallmark.lineage.view import Moment
 
@@ -23,6 +25,9 @@ _ANSWERS: Mapping[type[Question], _Answering] = {
     LiveQuestion: answer_live,
     BlastQuestion: lambda question, moment, _begun, _newest: answer_blast(question, moment),
     BisectQuestion: lambda question, moment, _begun, _newest: answer_bisect(question, moment),
+    WhoQuestion: lambda question, moment, _begun, _newest: answer_who(question, moment),
+    ApprovalsQuestion: lambda question, moment, _begun, _newest: answer_approvals(question, moment),
+    ReasonsQuestion: lambda question, moment, _begun, _newest: answer_reasons(question, moment),
 }
 
 

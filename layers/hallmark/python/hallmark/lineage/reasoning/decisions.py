@@ -23,7 +23,9 @@ _KINDS: Mapping[NodeKind, Literal["approval", "override", "action"]] = {
     NodeKind.ACTION: "action",
 }
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-_PEOPLE = ("user", "person")
+_PEOPLE = ("user", "person", "root")
+_UNPROVEN = frozenset({"session", "account", "unknown"})
+"""What a call says of its caller where nobody can tell who that is (``hallmark.people.Actor``)."""
 
 
 class Serving(NamedTuple):
@@ -109,6 +111,8 @@ def is_machine(who: str, told: Mapping[str, Any]) -> bool | None:
     persons, other roles may be either, and what has no ARN (a workflow's name) is a machine.
     """
     actor = str(told.get("actor") or "").lower()
+    if actor in _UNPROVEN:
+        return None
     if actor:
         return not any(word in actor for word in _PEOPLE)
     if not who:

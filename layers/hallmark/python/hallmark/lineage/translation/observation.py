@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from hallmark.errors import InvalidInputError
+from hallmark.events.calls import read_call
 from hallmark.events.envelope import Event
 from hallmark.events.resources import MODELS, Resource, read_resource
 from hallmark.events.spelling import api_spelling
-from hallmark.events.subscriptions import RECORD, REPORT
+from hallmark.events.subscriptions import API_CALL, RECORD, REPORT
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
 from hallmark.lineage.references import REUSABLE_KINDS, parse_arn, resource_ref
-from hallmark.lineage.translation import bedrock, evaluations, jobs, pipelines, records, registry
+from hallmark.lineage.translation import bedrock, calls, evaluations, jobs, pipelines, records, registry
 from hallmark.lineage.translation.draft import FactDraft
 from hallmark.lineage.translation.sections import describe_common, describe_rest
 
@@ -209,9 +210,11 @@ _RULES: Mapping[str, _Rule] = {
     ),
 }
 
-_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation", RECORD, REPORT})
 _TOLD_WHOLE = frozenset({RECORD, REPORT})
 """Words of events that say all there is to say."""
+_SAYS_ALL = frozenset({*_TOLD_WHOLE, API_CALL})
+"""Words of events that are no resource's: nothing is asked besides."""
+_NEVER_TAGGED = frozenset({"pipeline-step", "labeling-job", "evaluation", *_SAYS_ALL})
 
 _ROUNDING = timedelta(seconds=1)
 """Events and answers may cut or round fractions of a second."""
@@ -243,6 +246,9 @@ def subject_of(event: Event) -> Subject:
         section = records.read_section(event.detail)
         node = section.node
         return Subject(event.resource, records.kind_of_node(node), node.id, section.status, node.id)
+    if event.resource == API_CALL:
+        action = calls.action_id(read_call(event.detail))
+        return Subject(API_CALL, NodeKind.ACTION, action, None, action)
     found = read_resource(event.resource, event.detail)
     rule = _RULES[event.resource]
     wanted = "/execution/" if rule.kind is NodeKind.PIPELINE_EXECUTION else ""
@@ -264,7 +270,7 @@ def subject_of(event: Event) -> Subject:
 
 def needs_description(subject: Subject) -> bool:
     """Tell whether Describe would add anything to what the event says already."""
-    if subject.resource in _TOLD_WHOLE:
+    if subject.resource in _SAYS_ALL:
         return False
     rule = _RULES[subject.resource]
     if rule.described == "final":
@@ -325,6 +331,8 @@ def draft_fact(
         return records.draft_record(detail or {})
     if resource == REPORT:
         return records.draft_report(detail or {})
+    if resource == API_CALL:
+        return calls.draft_call(detail or {})
     rule = _RULES[resource]
     told = _draft(rule, resource, arn, _tagged(resource, detail, tags), event_time) if detail is not None else None
     if description is None:

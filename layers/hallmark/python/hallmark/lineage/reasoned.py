@@ -1,7 +1,7 @@
 """The questions whose answers are reasoned: why, what was live, what an act would touch, what made a metric worse.
 
-Those of accountability are in ``accountable``. They are apart from ``questions`` so that a first answer does not wait for
-them (see there).
+Those of accountability are in ``accountable``. They are apart from ``questions`` so that a first answer does not wait
+for them (see there).
 """
 
 from __future__ import annotations

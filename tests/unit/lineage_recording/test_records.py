@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
+import hallmark.events
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import read_envelope
 from hallmark.events.published import SOURCE
@@ -83,19 +86,8 @@ def test_a_section_that_no_graph_can_hold_is_refused_by_field(told: object, fiel
 
 
 def test_every_event_that_lineage_is_made_of_is_one_that_carries_a_section() -> None:
-    from hallmark.events import (  # noqa: PLC0415 - read as data
-        alerts,
-        attestations,
-        drift,
-        gates,
-        reproductions,
-        reviews,
-    )
-
+    modules = [import_module(f"hallmark.events.{found.name}") for found in iter_modules(hallmark.events.__path__)]
     names = {
-        value
-        for module in (alerts, attestations, drift, gates, reproductions, reviews)
-        for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, str)
+        value for module in modules for name, value in vars(module).items() if name.isupper() and isinstance(value, str)
     }
     assert {name for name, word in HALLMARK_DETAIL_TYPES.items() if word == RECORD} <= names

@@ -1,8 +1,8 @@
 """What people hear of a year of hourly windows, and of a storm of violations, beside one message for each bad event.
 
 The year and the storm go through the engine with its state in memory; the storm goes once more through the deployed
-app. ``STORM`` in the environment chooses its size there and leaves out the rest; 0 leaves out the deployed app. Each run
-also looks whether anything was lost.
+app. ``STORM`` in the environment chooses its size there and leaves out the rest; 0 leaves out the deployed app. Each
+run also looks whether anything was lost.
 """
 
 from __future__ import annotations

@@ -59,6 +59,12 @@ class PythonFunction(Construct):
         reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.name = name
+        self.brought = {
+            *(("numeric",) if numeric else ()),
+            *(("scoring",) if scoring else ()),
+        }
+        """Layers beside the shared ones."""
         log_group = logs.LogGroup(
             self, "Logs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=cdk.RemovalPolicy.DESTROY
         )

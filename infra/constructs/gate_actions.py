@@ -82,6 +82,7 @@ class GateActions(Construct):
                 storage.allow_table("GetItem", "Query"),
                 _allow_reading_packages(),
                 environment=functions.table,
+                numeric=True,
             ),
             "RequestApproval": functions.make(
                 self,
@@ -235,6 +236,8 @@ class GateActions(Construct):
             _allow_reading_packages(),
             _allow_telling(),
             environment={**self._functions.table, **self._functions.bus, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
+            # Verdicts are read with what they are computed with.
+            numeric=True,
         )
 
     # --- rollback -----------------------------------------------------------------------------------------------------
@@ -331,6 +334,7 @@ class GateActions(Construct):
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
                 "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
             },
+            numeric=True,
         )
         following.function.add_event_source(
             sources.SqsEventSource(queue.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)

@@ -61,6 +61,7 @@ class LineageSending(Construct):
             name="send_lineage",
             description="Sends OpenLineage run events",
             layers=layers,
+            numeric=True,
             extra_layers=[policy_layer],
             timeout=_TIMEOUT,
             environment={

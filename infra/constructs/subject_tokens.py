@@ -52,6 +52,7 @@ class SubjectTokens(Construct):
             name="record_subjects",
             description="Records whose data a snapshot holds, as tokens",
             layers=self._layers,
+            numeric=True,
             timeout=cdk.Duration.minutes(1),
             environment={**self._environment, "EVENT_BUS_NAME": storage.bus.event_bus_name},
             statements=[
@@ -73,6 +74,7 @@ class SubjectTokens(Construct):
             name="find_subject",
             description="Finds the snapshots and models that saw a person's data",
             layers=self._layers,
+            numeric=True,
             timeout=cdk.Duration.minutes(5),
             environment={**self._environment, "QUERY_LINEAGE_FUNCTION_NAME": query_lineage.function.function_name},
             statements=[

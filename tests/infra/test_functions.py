@@ -192,7 +192,7 @@ STATEMENTS = {
         *("UseKey", "PublishToTopics"),
     ],
     "announce_change": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "ReadSecrets"],
-    "receive_action": ["WriteOwnLog", "ActForChannels", "VerifyLinks"],
+    "receive_action": ["WriteOwnLog", "ActForChannels", "VerifyLinks", "ReadSecrets"],
     "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
     "seal_ledger": [
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),

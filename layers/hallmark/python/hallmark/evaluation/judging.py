@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hallmark.errors import InvalidInputError
@@ -65,6 +64,8 @@ def read_rubric(name: str, own: Path | None = None) -> Rubric:
         raise InvalidInputError(
             "judge.rubric", name, f"name one of {', '.join(there)}, or add policy/rubrics/{name}.yaml"
         )
+    import yaml  # noqa: PLC0415 - functions that judge nothing have no layer with it
+
     try:
         return Rubric.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:

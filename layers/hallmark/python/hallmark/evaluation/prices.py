@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 _TABLE = Path(__file__).with_name("prices.yaml")
@@ -65,6 +64,8 @@ def _name_of(model_id: str) -> str | None:
 @cache
 def price_table() -> PriceTable:
     """Read the table that comes with Hallmark."""
+    import yaml  # noqa: PLC0415 - functions that only name prices have no layer with it
+
     return PriceTable.model_validate(yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
 
 

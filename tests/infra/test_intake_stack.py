@@ -96,6 +96,7 @@ def test_the_function_may_read_that_secret_and_post_to_that_domain_and_no_other(
         {"openlineage": {"url": "https://user:password@host/x"}},
         {"catalog": {"domain": "my-domain"}},
         {"aliases": {"warehouse": "s3://lake"}},
+        {"aliases": {"s3://a/x": "s3://b/x", "s3a://b/x/": "s3://a/x"}},
         {"intake": {"unmatched_inputs": 0}},
     ],
 )

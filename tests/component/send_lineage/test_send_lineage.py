@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,40 +21,16 @@ from hallmark.aws.secrets import Secrets
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.exports.sending import CATALOG_BYTES, events_about, send_about, shrink
 from tests.fakes.described_lineage import ENDPOINT, TRAINING, described
+from tests.fakes.openlineage_server import OpenLineageServer
 from tests.unit.lineage_exports.test_openlineage_events import OWN, check, registry
 
 DOMAIN = "dzd_abc123"
 
 
-class Endpoint:
-    """An OpenLineage endpoint: keeps what it takes, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.status = 201
-        self.taken: list[tuple[str, dict[str, Any], str | None]] = []
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                endpoint.taken.append((self.path, body, self.headers.get("Authorization")))
-                self.send_response(endpoint.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/api/v1/lineage"
-
-
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    served = Endpoint()
-    threading.Thread(target=served.server.serve_forever, daemon=True).start()
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
+def endpoint() -> Iterator[OpenLineageServer]:
+    with OpenLineageServer() as served:
+        yield served
 
 
 class KnownSecrets:
@@ -69,14 +43,16 @@ class KnownSecrets:
         return {"SecretString": self.value}
 
 
-def test_the_events_of_a_run_reach_the_endpoint_in_order_with_the_key_and_are_valid(endpoint: Endpoint) -> None:
+def test_the_events_of_a_run_reach_the_endpoint_in_order_with_the_key_and_are_valid(
+    endpoint: OpenLineageServer,
+) -> None:
     target = OpenLineageEndpoint(endpoint.url, HttpPosts(), secrets=Secrets(KnownSecrets("k1\n")), secret="marquez")
     assert send_about(described().answer, TRAINING, target.post) == 2
 
-    assert [(path, key) for path, _, key in endpoint.taken] == [("/api/v1/lineage", "Bearer k1")] * 2
-    assert [event["eventType"] for _, event, _ in endpoint.taken] == ["START", "COMPLETE"]
+    assert endpoint.asked == [("/api/v1/lineage", "Bearer k1")] * 2
+    assert [event["eventType"] for event in endpoint.taken] == ["START", "COMPLETE"]
     schemas = registry(OWN)
-    for _, event, _ in endpoint.taken:
+    for event in endpoint.taken:
         check(event, schemas)
 
 
@@ -93,14 +69,14 @@ def test_the_events_of_a_run_reach_the_endpoint_in_order_with_the_key_and_are_va
     ],
 )
 def test_what_passes_is_tried_again_and_what_never_will_is_a_dead_letter(
-    endpoint: Endpoint, status: int, error: type[Exception]
+    endpoint: OpenLineageServer, status: int, error: type[Exception]
 ) -> None:
     endpoint.status = status
     with pytest.raises(error):
         send_about(described().answer, ENDPOINT, OpenLineageEndpoint(endpoint.url, HttpPosts()).post)
 
 
-def test_a_key_that_was_changed_is_read_anew(endpoint: Endpoint) -> None:
+def test_a_key_that_was_changed_is_read_anew(endpoint: OpenLineageServer) -> None:
     known = KnownSecrets("old")
     target = OpenLineageEndpoint(endpoint.url, HttpPosts(), secrets=Secrets(known), secret="marquez")
     endpoint.status, known.value = 401, "old"
@@ -109,7 +85,7 @@ def test_a_key_that_was_changed_is_read_anew(endpoint: Endpoint) -> None:
     endpoint.status, known.value = 201, "new"
     send_about(described().answer, ENDPOINT, target.post)
 
-    assert [key for _, _, key in endpoint.taken] == ["Bearer old", "Bearer new"]
+    assert [key for _, key in endpoint.asked] == ["Bearer old", "Bearer new"]
 
 
 class Catalog:
@@ -186,7 +162,7 @@ def test_an_event_that_is_on_its_way_already_is_sent() -> None:
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint) -> ModuleType:
+def function(monkeypatch: pytest.MonkeyPatch, endpoint: OpenLineageServer) -> ModuleType:
     path = Path(__file__).parents[3] / "functions" / "send_lineage" / "handler.py"
     spec = importlib.util.spec_from_file_location("send_lineage_handler", path)
     assert spec is not None
@@ -223,7 +199,7 @@ class Context:
 
 
 def test_the_function_sends_for_a_message_keeps_one_that_was_not_taken_and_refuses_a_wrong_one(
-    function: ModuleType, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    function: ModuleType, endpoint: OpenLineageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: list[tuple[str, str]] = []
     monkeypatch.setattr(function, "refuse", lambda body, error: refused.append((body, str(error))))

@@ -98,6 +98,11 @@ def test_each_kind_of_another_tool_becomes_a_node_that_says_which_tool(kind: str
     assert fact.states[0].attributes["tool"] == "mlflow"
 
 
+def test_nobody_can_say_in_whose_name_a_report_came() -> None:
+    (fact,) = record(report(1, "Completed", reported_by="arn:aws:iam::1:user/boss", tool="other")).facts
+    assert (fact.states[0].attributes.get("reported_by"), fact.states[0].attributes["tool"]) == (None, "mlflow")
+
+
 def test_a_dataset_with_a_digest_is_that_content_of_the_place() -> None:
     told = LineageNode(kind="dataset", id="file:///data/wine.csv/", digest="sha256:" + "a" * 64)
     store = record(report(1, None, node=told))

@@ -28,6 +28,10 @@ EVENTS = 1_000
 """In one request."""
 
 
+_LOOKED_AT = 100
+"""Inputs of one request about which the table is asked: it takes a few milliseconds each."""
+
+
 class ReportBus(Protocol):
     """Where reports go."""
 
@@ -100,18 +104,21 @@ class Intake:
             read = facts.read_fact if isinstance(event, Mapping) and facts.is_fact(event) else openlineage.translate
             told.append(read(event, self.names, now=self.clock(), reported_by=by, place=place))
         reports = [report for translation in told for report in translation.reports]
-        unmatched = [place for translation in told for place in self._unmatched(translation)]
+        unmatched = self._unmatched(told)
         self.bus.publish(reports)
         nodes = dict.fromkeys(report.lineage.node.id for report in reports)
         return Received(len(documents), ignored, tuple(nodes), tuple(dict.fromkeys(unmatched)))
 
-    def _unmatched(self, translation: Translation) -> list[str]:
-        run = translation.reports[-1].lineage.node.id if translation.reports else ""
-        return [
-            place
-            for place in dict.fromkeys(translation.inputs)
-            if not place.startswith(self.sources or ("\0",)) and not self.known.is_known(place, run)
-        ]
+    def _unmatched(self, told: Sequence[Translation]) -> list[str]:
+        """Return the inputs that nothing else tells of; of very many, the first are looked at."""
+        reads = dict.fromkeys(
+            (place, translation.reports[-1].lineage.node.id)
+            for translation in told
+            for place in translation.inputs
+            if not place.startswith(self.sources or ("\0",))
+        )
+        looked_at = list(reads)[:_LOOKED_AT]
+        return [place for place, run in looked_at if not self.known.is_known(place, run)]
 
 
 def answer_request(event: Mapping[str, Any], receive: Callable[[Any, str | None], Received]) -> dict[str, Any]:

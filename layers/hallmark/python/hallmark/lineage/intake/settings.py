@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from hallmark.lineage.intake.naming import canonical_uri
 
 
 def _is_uri(value: str) -> str:
@@ -66,3 +68,15 @@ class ForeignLineagePolicy(BaseModel):
     intake: IntakePolicy = IntakePolicy()
     openlineage: OpenLineageTarget | None = None
     catalog: CatalogTarget | None = None
+
+    @model_validator(mode="after")
+    def _aliases_end(self) -> Self:
+        spelled = {canonical_uri(name): canonical_uri(target) for name, target in self.aliases.items()}
+        for start, target in spelled.items():
+            met, last = {start}, target
+            while last in spelled and last not in met:
+                met.add(last)
+                last = spelled[last]
+            if last in met:
+                raise ValueError(f"the aliases of {start} lead back to it: let one of the names be the last")
+        return self

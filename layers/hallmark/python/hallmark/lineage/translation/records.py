@@ -71,6 +71,8 @@ def draft_report(detail: Mapping[str, Any]) -> FactDraft:
     if NodeKind(node.kind) in FOREIGN_KINDS and (":" not in node.id or parse_arn(node.id) is not None):
         raise InvalidInputError("detail.lineage.node.id", node.id, f"name it {report.tool}:<the tool's own name>")
     draft = _draft(report.lineage)
+    # Who sent it is for the door to say, and not for what came through it.
+    draft.attributes.pop("reported_by", None)
     draft.note(tool=report.tool, reported_by=report.reported_by)
     return draft
 

@@ -26,7 +26,7 @@ MLFLOW_PATH = "/mlflow/{server}"
 
 
 class ToolSyncs(Construct):
-    """What MLflow knows becomes lineage, and stays right when it forgets it."""
+    """What MLflow and Kubeflow know becomes lineage, and stays right when they forget it."""
 
     def __init__(
         self,
@@ -81,7 +81,9 @@ class ToolSyncs(Construct):
                     sid="PublishReports", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
                 ),
                 storage.allow_key(writes=True),
-                *self._allow_secrets(server.secret for server in self._policy.mlflow if server.secret),
+                *self._allow_secrets(
+                    server.secret for server in (*self._policy.mlflow, *self._policy.kubeflow) if server.secret
+                ),
             ],
         )
         # A pass that the next one overtakes tells the same; a webhook need not wait for a pass.
@@ -112,7 +114,7 @@ class ToolSyncs(Construct):
         )
 
     def _add_schedules(self) -> None:
-        named = [("Mlflow", "mlflow", self._policy.mlflow)]
+        named = [("Mlflow", "mlflow", self._policy.mlflow), ("Kubeflow", "kubeflow", self._policy.kubeflow)]
         if not any(servers for _, _, servers in named):
             return
         starting = ScheduleRole(

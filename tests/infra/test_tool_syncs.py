@@ -12,7 +12,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from hallmark.lineage.connectors.messages import read_wake
-from hallmark.lineage.connectors.settings import MlflowServer
+from hallmark.lineage.connectors.settings import KubeflowServer, MlflowServer
 from hallmark.policy.models import LineagePolicy, Policy
 from infra.assets import Platform
 from infra.stages import add_hallmark
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 POLICY = Policy(
     lineage=LineagePolicy(
         mlflow=(MlflowServer(name="prod", url="https://mlflow.example", secret="hallmark/mlflow-prod"),),
+        kubeflow=(KubeflowServer(name="cluster-a", url="https://kfp.example", secret="hallmark/kubeflow"),),
     )
 )
 
@@ -44,6 +45,7 @@ def test_each_server_is_looked_at_on_a_schedule_with_a_message_that_the_function
 
     wakes = [read_wake(schedule["Target"]["Input"]) for schedule in schedules]
     assert {wake.mlflow.server for wake in wakes if wake.mlflow} == {"prod"}
+    assert {wake.kubeflow.server for wake in wakes if wake.kubeflow} == {"cluster-a"}
     assert {schedule["ScheduleExpression"] for schedule in schedules} == {"rate(15 minutes)"}
 
 
@@ -56,7 +58,9 @@ def test_only_the_secrets_that_policy_names_may_be_read(resources: Mapping[str, 
     ]
 
     named = sorted(json.dumps(statement["Resource"]).count("hallmark/mlflow-prod-??????") for statement in statements)
+    kubeflow = [json.dumps(statement["Resource"]).count("hallmark/kubeflow-??????") for statement in statements]
     assert named == [1, 1]
+    assert sum(kubeflow) == 1
 
 
 def test_webhooks_come_in_without_credentials_of_aws(resources: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -12,6 +12,9 @@ from hallmark.aws.connector_memory import BusReporter, DynamoConnectorMemory
 from hallmark.aws.secrets import Secrets
 from hallmark.aws.tool_api import HttpToolApi, authorization, secret_fields
 from hallmark.errors import InvalidInputError
+from hallmark.lineage.connectors.kubeflow.syncing import KubeflowSync
+from hallmark.lineage.connectors.kubeflow.translation import TOOL as KUBEFLOW
+from hallmark.lineage.connectors.kubeflow.translation import Installation
 from hallmark.lineage.connectors.messages import Wake
 from hallmark.lineage.connectors.mlflow.api import MlflowApi
 from hallmark.lineage.connectors.mlflow.syncing import MlflowSync
@@ -118,6 +121,9 @@ class ToolServers:
         """
         if wake.webhook is not None:
             return self._mlflow(wake.webhook.server).follow(wake.webhook.webhook), None
+        if wake.kubeflow is not None:
+            progress = self._kubeflow(wake.kubeflow.server).go_on(wake.kubeflow, has_time)
+            return progress.told, None if progress.following is None else Wake(kubeflow=progress.following)
         begun = wake.mlflow
         if begun is None:
             return 0, None
@@ -128,5 +134,22 @@ class ToolServers:
         for server in self.policy.mlflow:
             if server.name == name:
                 return mlflow_sync(server, self.names, table=self.table, bus=self.bus, secrets=self.secrets)
-        known = ", ".join(server.name for server in self.policy.mlflow) or "no server"
-        raise InvalidInputError("server", name, f"hallmark.yaml names {known} under lineage.mlflow")
+        raise _unnamed(name, "mlflow", self.policy.mlflow)
+
+    def _kubeflow(self, name: str) -> KubeflowSync:
+        for server in self.policy.kubeflow:
+            if server.name == name:
+                return KubeflowSync(
+                    Installation(server.name, self.names),
+                    tool_api(server, self.secrets),
+                    DynamoConnectorMemory(self.table, client("dynamodb"), KUBEFLOW, server.name),
+                    BusReporter(self.bus, client("events")),
+                    utc_now,
+                    server.namespaces,
+                )
+        raise _unnamed(name, "kubeflow", self.policy.kubeflow)
+
+
+def _unnamed(name: str, tool: str, servers: Sequence[ToolServer]) -> InvalidInputError:
+    known = ", ".join(server.name for server in servers) or "no server"
+    return InvalidInputError("server", name, f"hallmark.yaml names {known} under lineage.{tool}")

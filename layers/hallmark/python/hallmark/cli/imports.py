@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -17,9 +18,12 @@ from hallmark.cli.openlineage import receive
 from hallmark.cli.session import fail, guard, print_json
 from hallmark.errors import HallmarkError
 from hallmark.events.records import LineageSection
+from hallmark.lineage.connectors.kubeflow.syncing import KubeflowPass, KubeflowSync
+from hallmark.lineage.connectors.kubeflow.translation import Installation
 from hallmark.lineage.connectors.marquez import MarquezApi, MarquezDatabase, MarquezEvents
 from hallmark.lineage.connectors.mlmd import TOOL as MLMD
 from hallmark.lineage.connectors.mlmd import MlmdDatabase
+from hallmark.lineage.connectors.ports import Known
 
 imports = typer.Typer(
     help="Carry over the lineage that another tool keeps. Importing again changes nothing.", no_args_is_help=True
@@ -82,6 +86,72 @@ def marquez(
         return
     with closing(_opened(context, lambda: MarquezDatabase(source))) as database:
         _carry_events(context, database, after, dry_run=dry_run, as_json=as_json)
+
+
+@imports.command()
+def kfp(
+    context: typer.Context,
+    url: Annotated[str, typer.Option("--url", help="Address of the API of Kubeflow Pipelines, without /apis")],
+    name: Annotated[str, typer.Option(help="What it is called in the ids (kubeflow:NAME/runs/…)")],
+    namespaces: Annotated[
+        list[str] | None, typer.Option("--namespace", help="Kubernetes namespace, in a multi-user installation")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import all runs, tasks and artifacts of Kubeflow Pipelines, once; lineage.kubeflow in hallmark.yaml goes on.
+
+    A token, where the API needs one, is read from the variable HALLMARK_IMPORT_TOKEN.
+    """
+    api = HttpToolApi(url, authorization(os.environ.get(_TOKEN, "")), requests_per_second=20)
+    reporter = _Sending(context, "" if dry_run else guard(context, lambda service: service.caller()))
+    sync = KubeflowSync(
+        Installation(name), api, _NoMemory(), reporter, lambda: datetime.now(UTC), tuple(namespaces or ())
+    )
+    _opened(context, lambda: sync.go_on(KubeflowPass(server=name), lambda: True))
+    counts = {"runs": len(reporter.runs), "sections": reporter.sections}
+    _say(
+        context,
+        {"counts": counts, "sent": 0 if dry_run else len(reporter.runs), "events": reporter.sent},
+        as_json=as_json,
+    )
+
+
+class _Sending:
+    """Reporter that sends to the intake; counts only, where nobody sends."""
+
+    def __init__(self, context: typer.Context, by: str) -> None:
+        self._context = context
+        self._by = by
+        self.runs: set[str] = set()
+        self.sections = self.sent = 0
+
+    def report(self, tool: str, sections: Sequence[LineageSection]) -> None:
+        """Send the sections, a call's worth at a time."""
+        self.runs |= {section.node.id for section in sections if "/runs/" in section.node.id}
+        self.sections += len(sections)
+        if self._by:
+            for batch in _batches(Sent("", [_fact(tool, section)]) for section in sections):
+                receive(self._context, [event for each in batch for event in each.events], self._by)
+                self.sent += len(batch)
+
+
+class _NoMemory:
+    """Memory of an import, which looks once."""
+
+    def recall(self, names: Sequence[str]) -> dict[str, Known]:  # noqa: ARG002
+        """Recall nothing."""
+        return {}
+
+    def remember(self, things: Iterable[Known]) -> None:
+        """Remember nothing."""
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget nothing."""
+
+    def unseen(self, prefix: str, since: datetime) -> Iterator[Known]:  # noqa: ARG002
+        """Miss nothing."""
+        return iter(())
 
 
 def _carry_events(context: typer.Context, source: MarquezEvents, after: str, *, dry_run: bool, as_json: bool) -> None:

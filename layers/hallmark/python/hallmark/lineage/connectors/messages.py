@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hallmark.errors import InvalidInputError
+from hallmark.lineage.connectors.kubeflow.syncing import KubeflowPass
 from hallmark.lineage.connectors.mlflow.syncing import MlflowPass, MlflowWebhook
 
 
@@ -23,12 +24,13 @@ class Wake(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mlflow: MlflowPass | None = None
+    kubeflow: KubeflowPass | None = None
     webhook: SentWebhook | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Wake:
         if sum(value is not None for _, value in self) != 1:
-            raise ValueError("name one of mlflow, webhook")
+            raise ValueError("name one of mlflow, kubeflow, webhook")
         return self
 
 

@@ -57,17 +57,26 @@ class MlflowServer(ToolServer):
     """Where artifacts lie that the server hands out itself (``mlflow-artifacts:``)."""
 
 
+class KubeflowServer(ToolServer):
+    """The API of Kubeflow Pipelines."""
+
+    namespaces: tuple[str, ...] = ()
+    """Kubernetes namespaces, in a multi-user installation; none for all that the API tells without one."""
+
+
 class ConnectorsPolicy(BaseModel):
     """The servers of the section ``lineage``; what else stands there is for others."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     mlflow: tuple[MlflowServer, ...] = ()
+    kubeflow: tuple[KubeflowServer, ...] = ()
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:
-        names = [server.name for server in self.mlflow]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} stands there twice: give each server a name of its own")
+        for servers in (self.mlflow, self.kubeflow):
+            names = [server.name for server in servers]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{', '.join(twice)} stands there twice: give each server a name of its own")
         return self

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines: runs, tasks and artifacts (API v2beta1)."""

@@ -2,7 +2,8 @@
 
 Starts the local cloud, deploys the app with the real ``cdk deploy``, ships two versions of a model, and asks Hallmark
 where they came from; evaluates models on real data, by a schedule, by hand, through a crash and on a budget; then lets
-gates decide on two further versions, lets production drift, tells whom it concerns, and verifies the ledger of it all.
+gates decide on two further versions, lets production drift, and tells whom it concerns; verifies the ledger of it all,
+answers what an auditor asks, and writes it in the words of standards.
 Nothing is prepared: every line on the screen was recorded from events while the workflows ran.
 """
 
@@ -33,10 +34,12 @@ from local.bedrock.published_corpora import CorpusUnavailableError
 from local.cloud import CloudStartError, LocalCloud
 from local.demo_decisions import DecisionError, Decisions
 from local.demo_evaluations import EvaluationError, Evaluations
+from local.demo_provenance import Provenance
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
 from local.evaluation_datasets import put_datasets
 from local.port_owner import PortInUseError
 from local.settings import CloudSettings, checkout_directory
+from local.standards import StandardError
 
 POLICY = "local/policy.yaml"
 OUTPUT = Path("build/demo")
@@ -59,6 +62,7 @@ _OBSTACLES = (
     WorkflowError,
     ClientError,
     FileNotFoundError,
+    StandardError,
 )
 """What may stand in its way, with a message for a person."""
 
@@ -86,7 +90,8 @@ class Demonstration:
             self._ask(cloud)
             pages = self._evaluate(cloud, outputs) if has_data else ()
             decisions.show()
-            self._report(cloud, outputs, (*pages, *decisions.pages), keep=keep)
+            provenance = self._prove(cloud, outputs)
+            self._report(cloud, outputs, (*pages, *decisions.pages, *provenance.pages), keep=keep)
             if keep:
                 self._keep(cloud)
         finally:
@@ -172,6 +177,19 @@ class Demonstration:
         )
         evaluations.show()
         return evaluations.pages
+
+    def _prove(self, cloud: LocalCloud, outputs: dict[str, str]) -> Provenance:
+        provenance = Provenance(
+            cloud,
+            outputs,
+            screen=self._screen,
+            hallmark=lambda question, *, fails=False: self._show_answer(cloud, question, fails=fails),
+            part=self._part,
+            folder=OUTPUT,
+            root=self._root,
+        )
+        provenance.show()
+        return provenance
 
     def _show_answer(self, cloud: LocalCloud, question: Sequence[str], *, fails: bool = False) -> None:
         """Say what is asked, and show the answer; with ``fails``, an exit code of 1 is the answer."""

@@ -41,7 +41,7 @@ class Hallmark(Protocol):
 
 
 class Decisions:
-    """Shows gates, drift, alerts and the ledger.
+    """Shows gates, drift and alerts.
 
     Args:
         cloud: Where the app is deployed and two versions of the model were shipped.
@@ -98,8 +98,6 @@ class Decisions:
         self._reject_a_version()
         self._promote_a_version()
         self._drift()
-        self._ask_why()
-        self._seal()
 
     def _reject_a_version(self) -> None:
         self._say("version 3: somebody wrote one cultivar's label wrongly; it is tested on version 2's test part")
@@ -154,28 +152,6 @@ class Decisions:
         self._say("why was this model trained? up from the training job to the drift")
         self._hallmark(("trace", job, "--up", "--depth", "4"))
         self._hallmark(("graph", job, "--up", "-o", str(self._folder / "why-retrained.svg")))
-
-    def _ask_why(self) -> None:
-        self._say(
-            "one screen: what serves, who and what let it through, what is not known; then what a rejection would do"
-        )
-        self._hallmark(("why", f"endpoint:{ENDPOINT}"))
-        self._hallmark(("live",))
-        self._hallmark(("blast", "reject", f"{GROUP}:4"))
-
-    def _seal(self) -> None:
-        self._say("the ledger: every fact of this, sealed and signed; then a copy in which one byte is changed")
-        sealing = self._cloud.client("lambda")
-        with self._part("seal what was recorded in the last seconds"):
-            sealing.invoke(FunctionName=self._outputs["SealLedgerFunctionName"], Payload=b'{"sweep": true}')
-        self._hallmark(("ledger", "verify"))
-        copy = self._folder / "ledger"
-        path = self._copy_ledger(copy)
-        content = path.read_bytes()
-        place = content.index(b'"kind":"fact"')
-        path.write_bytes(content[:place] + b'"kind":"fake"' + content[place + len(b'"kind":"fact"') :])
-        self._screen.print(f"  one word of {path} was changed")
-        self._hallmark(("ledger", "verify", "--from", str(copy)), fails=True)
 
     # --- the endpoint -------------------------------------------------------------------------------------------------
 
@@ -270,20 +246,6 @@ class Decisions:
     def _open_drift(self) -> str | None:
         answer = self._invoke("QueryAlertsFunctionName", {"ask": "open", "match": {"name": "DriftDetected"}})
         return str(answer["alerts"][0]["id"]) if answer["alerts"] else None
-
-    def _copy_ledger(self, folder: Path) -> Path:
-        """Copy the log's files; return the first bundle of entries."""
-        s3, bucket = self._cloud.client("s3"), self._outputs["LedgerBucketName"]
-        bundles: list[Path] = []
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for each in page.get("Contents", ()):
-                file = folder / each["Key"]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
-                if each["Key"].startswith("tile/entries/"):
-                    bundles.append(file)
-        whole = [file for file in bundles if ".p" not in file.parent.name]
-        return min(whole) if whole else max(bundles, key=lambda file: int(file.name))
 
     def _invoke(self, function: str, question: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._cloud.client("lambda").invoke(

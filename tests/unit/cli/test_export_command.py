@@ -103,6 +103,21 @@ def test_what_people_say_is_read_from_a_file_and_a_wrong_one_is_named(tmp_path: 
     assert "A forest of decision trees" in page.read_text()
 
 
+def test_all_formats_are_written_from_one_reading(tmp_path: Path) -> None:
+    asked, single = service(LEDGER), service(LEDGER)
+    screen = run(asked, "export", ENDPOINT, "-f", "all", "-o", str(tmp_path))
+    run(single, "export", ENDPOINT, "-f", "prov", "-o", str(tmp_path / "one.json"))
+
+    assert screen.code == 0
+    assert len(asked.asked) == len(single.asked)
+    assert (tmp_path / "prov.json").read_bytes() == (tmp_path / "one.json").read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} >= {
+        *("openlineage.json", "cyclonedx.json", "model-card.json", "passport.html", "passport.pdf", "passport.png"),
+        *("annex-iv.html", "annex-iv.json"),
+    }
+    assert run(service(LEDGER), "export", ENDPOINT, "-f", "all").code != 0
+
+
 def test_without_a_file_the_document_goes_to_the_screen() -> None:
     assert json.loads(run(service(), "export", ENDPOINT, "--format", "openlineage").out)
 

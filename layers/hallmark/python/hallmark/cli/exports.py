@@ -18,7 +18,7 @@ from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
 from hallmark.cli.session import fail, guard
 from hallmark.cli.times import read_time
-from hallmark.errors import HallmarkError
+from hallmark.errors import HallmarkError, NotFoundError
 from hallmark.lineage.exports.annex_iv import Statements, annex_iv, annex_iv_json, annex_iv_page, read_statements
 from hallmark.lineage.exports.cyclonedx import cyclonedx
 from hallmark.lineage.exports.material import Material, document_text, gather
@@ -46,6 +46,7 @@ class Format(StrEnum):
     MODEL_CARD = "model-card"
     PASSPORT = "passport"
     ANNEX_IV = "annex-iv"
+    ALL = "all"
 
 
 _DOCUMENTS: dict[Format, Callable[[Material], object]] = {
@@ -54,6 +55,18 @@ _DOCUMENTS: dict[Format, Callable[[Material], object]] = {
     Format.CYCLONEDX: cyclonedx,
     Format.MODEL_CARD: model_card,
 }
+_FILES: dict[str, Format] = {
+    "openlineage.json": Format.OPENLINEAGE,
+    "prov.json": Format.PROV,
+    "cyclonedx.json": Format.CYCLONEDX,
+    "model-card.json": Format.MODEL_CARD,
+    "passport.html": Format.PASSPORT,
+    "passport.pdf": Format.PASSPORT,
+    "passport.png": Format.PASSPORT,
+    "annex-iv.html": Format.ANNEX_IV,
+    "annex-iv.json": Format.ANNEX_IV,
+}
+"""What ``all`` writes into a folder."""
 
 
 @exports.command("export")
@@ -81,11 +94,13 @@ def export(  # noqa: PLR0913, PLR0917 - an option each
     openlineage: run events. prov: W3C PROV-JSON. cyclonedx: a bill of materials with model cards. model-card: the
     content of a SageMaker model card. passport: one page on a model. annex-iv: the technical documentation that the EU
     AI Act asks for. The name of a page's file tells what it becomes: .html, .md, .pdf, .png (its first sheet), and
-    .json for annex-iv.
+    .json for annex-iv. all: every one of them, into the folder that --output names.
     """
     if to is not None and form is not Format.OPENLINEAGE:
         raise typer.BadParameter(f"{form.value} is a document: write it with -o", param_hint="--to")
-    said = _statements(context, statements) if form is Format.ANNEX_IV else Statements()
+    if form is Format.ALL and output is None:
+        raise typer.BadParameter("all is written into a folder: name it by --output", param_hint="--output")
+    said = _statements(context, statements)
     when, known = _time(as_of, "--as-of"), _time(known_at, "--known-at")
     material = guard(context, lambda service: gather(service.ask, node, as_of=when, known_at=known, nodes=nodes))
     if isinstance(material, Candidates):
@@ -93,13 +108,15 @@ def export(  # noqa: PLR0913, PLR0917 - an option each
         raise typer.Exit(NOT_TOLD)
     if to is not None:
         _send(context, material, to, key)
+    elif form is Format.ALL and output is not None:
+        _put_all(context, material, output, said)
     else:
+        proofs = _proofs(context) if form is Format.PASSPORT else None
         try:
-            proofs = _proofs(context) if form is Format.PASSPORT else None
             written = _written(material, form, output.suffix if output else ".html", said, proofs)
         except HallmarkError as error:
             fail(context, str(error))
-        _put(context, written, output, f"{material.start.label}, {len(material.nodes)} nodes")
+        _put(context, written, output, _described(material))
     if not material.complete:
         for missing in material.cut:
             context.obj.errors.print(f"INCOMPLETE: {missing}", style="bold yellow", markup=False, soft_wrap=True)
@@ -152,6 +169,21 @@ def _proofs(context: typer.Context) -> Proofs | None:
         context.obj.errors.print(f"The ledger was not asked: {error}", style="yellow", markup=False, soft_wrap=True)
         return None
     return Proofs(said["origin"], said["size"], said["root"], tuple(said["keys"]))
+
+
+def _put_all(context: typer.Context, material: Material, folder: Path, said: Statements) -> None:
+    proofs = _proofs(context)
+    for name, form in _FILES.items():
+        try:
+            written = _written(material, form, Path(name).suffix, said, proofs)
+        except NotFoundError as error:
+            context.obj.errors.print(f"{name} is left out: {error}", style="yellow", markup=False, soft_wrap=True)
+        else:
+            _put(context, written, folder / name, _described(material))
+
+
+def _described(material: Material) -> str:
+    return f"{material.start.label}, {len(material.nodes)} nodes"
 
 
 def _put(context: typer.Context, written: bytes, output: Path | None, what: str) -> None:

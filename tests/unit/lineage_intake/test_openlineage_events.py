@@ -266,6 +266,11 @@ def test_a_run_with_very_many_inputs_is_told_in_parts_of_bounded_size() -> None:
 
     assert len(lineage.upstream(RUN)) == 1000
     assert max(len(report.lineage.flows) for report in lineage.bus.reports) == FLOWS_IN_A_REPORT
+    long = run_event(inputs=[("hdfs://n", f"/{'ü' * 700}/{number}") for number in range(200)])
+    long["run"]["facets"] = {f"f{number}": {"text": "x" * 10_000} for number in range(20)}
+    reports = translate(long, Names(), now=NOW).reports
+    assert sum(len(report.lineage.flows) for report in reports) == 200
+    assert max(len(report.model_dump_json().encode()) for report in reports) < 200_000
 
 
 def test_facets_that_are_too_large_are_named_and_the_rest_is_kept_without_credentials() -> None:

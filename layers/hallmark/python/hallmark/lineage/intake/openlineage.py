@@ -24,6 +24,8 @@ OWN_PRODUCER = "urn:hallmark:"
 """Of the events that Hallmark itself sends out: taken in again, they would tell nothing new."""
 FLOWS_IN_A_REPORT = 100
 """A run with more inputs and outputs is told in several reports: a fact must fit an item of DynamoDB."""
+FLOW_BYTES_IN_A_REPORT = 100_000
+"""And a report, with its facets, one request to the bus (256 KB)."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 """Clocks differ; one that is further ahead would hold against everything that happens until then."""
@@ -151,14 +153,8 @@ class _Translating:
         """Add the report of a node: in parts, where it has very many flows."""
         flows = list(dict.fromkeys(flows_in_order(flows)))
         told = {name: value for name, value in attributes.items() if value not in (None, "", {}, [])}
-        for start in range(0, max(len(flows), 1), FLOWS_IN_A_REPORT):
-            section = LineageSection(
-                node=node,
-                at=self._at,
-                status=status,
-                attributes=told,
-                flows=flows[start : start + FLOWS_IN_A_REPORT],
-            )
+        for part in in_parts(flows):
+            section = LineageSection(node=node, at=self._at, status=status, attributes=told, flows=part)
             self._reports.append(LineageReported(tool=TOOL, reported_by=self._by, lineage=section))
 
     # --- datasets ---
@@ -435,6 +431,20 @@ class _Dataset(NamedTuple):
     aliases: tuple[LineageNode, ...]
     columns_of: tuple[LineageNode, ...]
     version: str
+
+
+def in_parts(flows: list[LineageFlow]) -> list[list[LineageFlow]]:
+    """Return flows in parts of bounded number and size; one empty part for none."""
+    parts: list[list[LineageFlow]] = [[]]
+    size = 0
+    for flow in flows:
+        more = len(flow.model_dump_json().encode())
+        if len(parts[-1]) == FLOWS_IN_A_REPORT or size + more > FLOW_BYTES_IN_A_REPORT:
+            parts.append([])
+            size = 0
+        parts[-1].append(flow)
+        size += more
+    return parts
 
 
 def flows_in_order(flows: Iterable[LineageFlow]) -> list[LineageFlow]:

@@ -9,6 +9,7 @@ from typing import Any
 from hallmark.aws.clients import client
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.graph_snapshots import GraphSnapshots
+from hallmark.aws.kept_manifests import KeptManifests
 from hallmark.lineage.answering import Answerer
 from hallmark.lineage.questions import answer_json, read_question
 from hallmark.lineage.refreshing import refresh
@@ -60,7 +61,14 @@ def rows() -> GraphRows:
 @cache
 def answerer() -> Answerer:
     """Build the answerer once per execution environment."""
-    return Answerer(rows(), table(), clock=lambda: datetime.now(UTC), people=QuerySettings.from_environment().people)
+    settings = QuerySettings.from_environment()
+    return Answerer(
+        rows(),
+        table(),
+        clock=lambda: datetime.now(UTC),
+        people=settings.people,
+        manifests=KeptManifests(settings.lineage_bucket_name, client("s3")),
+    )
 
 
 @logger.inject_lambda_context

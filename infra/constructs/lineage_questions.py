@@ -99,7 +99,9 @@ class LineageQuestions(Construct):
             },
             statements=[
                 storage.allow_asking(LOG_INDEX, REVERSE_INDEX),
-                iam.PolicyStatement(sid="ReadGraph", actions=["s3:GetObject"], resources=[graph_objects]),
+                iam.PolicyStatement(
+                    sid="ReadGraph", actions=["s3:GetObject"], resources=[graph_objects, storage.manifest_objects]
+                ),
                 _allow_missing(storage),
                 storage.allow_key(writes=False),
             ],

@@ -98,8 +98,11 @@ class LineageStorage(Construct):
             resources=[self.table.table_arn, *(f"{self.table.table_arn}/index/{index}" for index in indexes)],
         )
 
+    @property
+    def manifest_objects(self) -> str:
+        """Return the ARN of the listings of large datasets."""
+        return f"{self.bucket.bucket_arn}/manifests/*"
+
     def allow_manifests(self) -> iam.PolicyStatement:
         """Return the statement that lets a function keep the listings of large datasets."""
-        return iam.PolicyStatement(
-            sid="KeepManifests", actions=["s3:PutObject"], resources=[f"{self.bucket.bucket_arn}/manifests/*"]
-        )
+        return iam.PolicyStatement(sid="KeepManifests", actions=["s3:PutObject"], resources=[self.manifest_objects])

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from examples.wine_cultivars.workflow import ENDPOINT, GROUP
+from hallmark.cli.reason_screens import why_screen
+from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import read_answer
+from hallmark.lineage.reasoned import WhyAnswer
 
 pytestmark = pytest.mark.e2e
 
@@ -133,3 +139,55 @@ def test_nothing_of_the_workflow_ended_in_the_dead_letters(shipped: Any) -> None
         [],
         [],
     ]
+
+
+def test_one_screen_says_why_the_endpoint_serves_what_it_serves(shipped: Any) -> None:
+    answer = read_answer(shipped.ask("why", node=f"endpoint:{ENDPOINT}"))
+    assert isinstance(answer, WhyAnswer)
+    out = StringIO()
+    Console(file=out, width=100).print(why_screen(answer))
+
+    [serving], [origin] = answer.serving, answer.models
+    assert serving.package is not None
+    assert (serving.package.label, serving.package.version) == (f"{GROUP} v2", "1.1.0")
+    assert answer.replaced is not None
+    assert [each.package.label for each in answer.replaced.models if each.package] == [f"{GROUP} v1"]
+    assert origin.made_by is not None
+    assert origin.made_by.kind is NodeKind.TRAINING_JOB
+    assert {use.role for use in origin.data} >= {"train"}
+    assert origin.code
+    assert len(out.getvalue().splitlines()) <= 40, out.getvalue()
+
+
+def test_what_was_live_before_the_second_version_is_told_and_what_its_deletion_would_break(shipped: Any) -> None:
+    history = shipped.ask("show", node=f"endpoint:{ENDPOINT}")["history"]
+    first, *_, last = [entry["at"] for entry in history if entry["field"] == "status" and entry["after"] == "InService"]
+
+    served = [
+        [model["package"]["label"] for each in shipped.ask("live", contains=ENDPOINT, as_of=when)["endpoints"]
+         for model in each["models"]]
+        for when in (first, last)
+    ]  # fmt: skip
+    assert served == [[f"{GROUP} v1"], [f"{GROUP} v2"]]
+    [model] = [
+        edge["source"] for edge in shipped.ask("show", node=f"{GROUP}:2")["upstream"] if edge["role"] == "model-data"
+    ]
+    radius = shipped.ask("blast", act="delete", target=model.partition("#")[0])
+    effects = {each["effect"]: [hit["node"]["label"] for hit in each["hits"]] for each in radius["effects"]}
+    assert ENDPOINT in effects["breaks"]
+    rejected = shipped.ask("blast", act="reject", target=f"{GROUP}:1")
+    assert "must change" not in {each["effect"] for each in rejected["effects"]}
+
+
+def test_the_change_between_two_versions_is_found_where_the_metric_fell(shipped: Any) -> None:
+    differences = shipped.ask("diff", left=f"{GROUP}:1", right=f"{GROUP}:2")["differences"]
+    metric, better = next(
+        (each["field"], "higher" if each["left"] > each["right"] else "lower")
+        for each in differences
+        if each["section"] == "metrics"
+    )
+    answer = shipped.ask("bisect", metric=metric, node=f"model-package-group:{GROUP}", better=better)
+
+    assert answer["first_bad"]["label"] == f"{GROUP} v2"
+    assert "data" in {each["difference"]["section"] for each in answer["suspects"]}
+    assert {each["suspicion"] for each in answer["suspects"]} == {0.5}

@@ -7,6 +7,7 @@ from typing import Any
 
 from hallmark.lineage.answering import Answerer
 from hallmark.lineage.model import EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
+from hallmark.lineage.ports import ManifestReader
 from hallmark.lineage.questions import Answer, Question
 from hallmark.lineage.rows import GraphRows
 from tests.fakes.lineage_facts import PREFIX, edge, fact, minute, node, place, version
@@ -211,12 +212,12 @@ def story() -> list[RecordedFact]:
     ]
 
 
-def answerer(facts: list[RecordedFact], now: datetime = NOW) -> Answerer:
+def answerer(facts: list[RecordedFact], now: datetime = NOW, manifests: ManifestReader | None = None) -> Answerer:
     store, rows = MemoryStore(), GraphRows()
     for recorded in facts:
         store.add(recorded.fact, recorded.recorded_at)
     rows.add(store.since(None))
-    return Answerer(rows, store, lambda: now)
+    return Answerer(rows, store, lambda: now, manifests=manifests)
 
 
 def asked(facts: list[RecordedFact], question: Question) -> Answer:

@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
+from hallmark.aws.kept_manifests import KeptManifests
 from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.lineage.ports import Listing, StoredObject
 
@@ -257,3 +258,15 @@ def test_a_manifest_is_written_once(s3: S3Client, versioned: str) -> None:
     assert len(s3.list_object_versions(Bucket=versioned)["Versions"]) == 1
     kept = gzip.decompress(s3.get_object(Bucket=versioned, Key=key)["Body"].read())
     assert json.loads(kept) == [["größe.csv", "v", "etag:1", 3]]
+
+
+def test_a_manifest_is_read_as_it_was_written_and_one_that_is_not_there_is_not_known(
+    s3: S3Client, versioned: str
+) -> None:
+    listing = [StoredObject(key="größe.csv", version_id="v", identity="etag:1", size=3, modified_at=MONDAY)]
+    uri = S3Manifests(versioned, s3).put("sha256:abc", listing)
+    kept = KeptManifests(versioned, s3)
+
+    assert kept.listing(uri) == [["größe.csv", "v", "etag:1", 3]]
+    assert kept.listing(f"s3://{versioned}/manifests/other.json.gz") is None
+    assert kept.listing("s3://elsewhere/manifests/abc.json.gz") is None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hallmark.lineage.model import NodeKind, NodeRef, RecordedFact
+from hallmark.lineage.model import NodeKind, NodeRef, NodeState, RecordedFact
 from hallmark.lineage.questions import DiffAnswer, DiffQuestion, ListAnswer, ListQuestion, ShowAnswer, ShowQuestion
 from hallmark.lineage.versions import Change, Contents, Step, data_step, numbers
 from tests.fakes.lineage_facts import edge, fact, minute, node, place
 from tests.fakes.shipped_model import (
     NEW_IMAGE,
+    answerer,
     asked,
     content,
     described,
@@ -196,6 +198,32 @@ def test_the_versions_of_a_place_follow_its_contents() -> None:
         ("1.1.0", "1 object more, all that was there is as it was"),
     ]
     assert shown(two.key, facts).node.version == "1.1.0"
+
+
+def test_the_listing_of_a_large_dataset_is_read_where_it_is_kept() -> None:
+    one, two = content(PLACE, "january"), content(PLACE, "february")
+    kept = {
+        "s3://lineage/manifests/1": [["a.csv", "", "etag:a", 1]],
+        "s3://lineage/manifests/2": [["moved.csv", "", "etag:a", 1]],
+    }
+    facts = [
+        *story(),
+        *(
+            described(ref, NodeState(node=ref, attributes={"manifest_uri": uri, "objects": 1, "bytes": 1}))
+            for ref, uri in zip((one, two), kept, strict=True)
+        ),
+    ]
+
+    class Kept:
+        def listing(self, uri: str) -> list[list[Any]] | None:
+            return kept.get(uri)
+
+    known = answerer(facts, manifests=Kept()).answer(ShowQuestion(node=PLACE))
+    unknown = shown(PLACE, facts).versions
+
+    assert isinstance(known, ShowAnswer)
+    assert [(step.version, step.certain) for step in known.versions] == [("1.0.0", True), ("1.0.1", True)]
+    assert [(step.version, step.certain) for step in unknown] == [("1.0.0", True), ("2.0.0", False)]
 
 
 def _group() -> NodeRef:

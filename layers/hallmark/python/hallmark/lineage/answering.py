@@ -14,7 +14,7 @@ from hallmark.lineage.folding import changes
 from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.paging import Position, checksum, cut_page, read_position
-from hallmark.lineage.ports import NodeReader
+from hallmark.lineage.ports import ManifestReader, NodeReader
 from hallmark.lineage.questions import (
     MAXIMUM_ANSWER_BYTES,
     AffectedKind,
@@ -78,15 +78,22 @@ class Answerer:
         reader: Where the attributes of nodes are read.
         clock: What time it is.
         people: What the policy says of people.
+        manifests: Where the listings of large datasets are read; None where nobody keeps them.
     """
 
     def __init__(
-        self, rows: GraphRows, reader: NodeReader, clock: Callable[[], datetime], people: HumanRules = NO_RULES
+        self,
+        rows: GraphRows,
+        reader: NodeReader,
+        clock: Callable[[], datetime],
+        people: HumanRules = NO_RULES,
+        manifests: ManifestReader | None = None,
     ) -> None:
         self._rows = rows
         self._reader = reader
         self._clock = clock
         self._people = people
+        self._manifests = manifests
         self._views: dict[tuple[int, datetime | None], View] = {}
 
     def answer(self, question: Question) -> Answer:
@@ -257,7 +264,6 @@ class Answerer:
         from hallmark.lineage.numbering import steps_between, version_of, with_versions  # noqa: PLC0415
 
         view = self._view(question.known_at)
-        graph = view.graph
         sides = []
         for asked in (question.left, question.right):
             found = view.resolve(asked)
@@ -266,7 +272,7 @@ class Answerer:
             sides.append(found)
         held = to_micros(question.as_of or self._clock())
         moment = self._moment(question)
-        compared = compare(graph, moment.node, *(view.compared(row, held) for row in sides))
+        compared = compare(moment, *(view.compared(row, held) for row in sides))
         steps = steps_between(moment, *sides)
         left, right = with_versions(
             moment, sides, steps or [step for row in sides if (step := version_of(moment, row))]
@@ -332,4 +338,4 @@ class Answerer:
         """Return what a question looks through; one that goes on looks through what it began with."""
         known_at = (begun.known_at if begun else None) or question.known_at
         as_of = (begun.as_of if begun else None) or question.as_of
-        return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock(), self._people)
+        return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock(), self._people, self._manifests)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from hallmark.lineage.folding import FoldedNode
@@ -10,6 +10,7 @@ from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.numbering import interface_of
 from hallmark.lineage.questions import Difference, Section
+from hallmark.lineage.view import Moment
 
 Sections = dict[Section, dict[str, Any]]
 
@@ -21,6 +22,7 @@ _REGISTRY_FIELDS = (
     "generated_by",
     "customer_metadata",
 )
+_Listing = Sequence[Sequence[Any]]
 _CHANGED_KEYS_SHOWN = 20
 _COMPARED_RUNS = 40
 """Runs of each kind that are read on each side: the nearest to what was asked for."""
@@ -43,13 +45,9 @@ class Comparison(NamedTuple):
     complete: bool
 
 
-def compare(
-    graph: LineageGraph,
-    folded: Callable[[int], FoldedNode],
-    left: Mapping[NodeKind, list[int]],
-    right: Mapping[NodeKind, list[int]],
-) -> Comparison:
+def compare(moment: Moment, left: Mapping[NodeKind, list[int]], right: Mapping[NodeKind, list[int]]) -> Comparison:
     """Compare two sets of ancestors, each by kind with the nearest first."""
+    graph, folded = moment.graph, moment.node
     sides = [_described(folded, side) for side in (left, right)]
     differences: list[Difference] = []
     equal: dict[str, int] = {}
@@ -64,7 +62,7 @@ def compare(
                 )
     changed = _changed_places(graph, left, right)
     for place, earlier, later in changed[:_COMPARED_PLACES]:
-        differences += _changed_objects(place, folded(earlier), folded(later))
+        differences += _changed_objects(place, moment.listing(earlier), moment.listing(later))
     runs = max(len(side.get(kind, ())) for side in (left, right) for kind in _RUN_KINDS)
     complete = runs <= _COMPARED_RUNS and len(changed) <= _COMPARED_PLACES
     return Comparison(differences, equal, complete)
@@ -177,8 +175,8 @@ def _changed_places(
     return [(place, one[place], other[place]) for place in sorted(one.keys() & other) if one[place] != other[place]]
 
 
-def _changed_objects(place: str, one: FoldedNode, other: FoldedNode) -> list[Difference]:
-    """Tell which objects of one place were added, removed or changed; nothing, where a listing is kept elsewhere."""
+def _changed_objects(place: str, one: _Listing | None, other: _Listing | None) -> list[Difference]:
+    """Tell which objects of one place were added, removed or changed; nothing, where a listing is not known."""
     before, after = _manifest(one), _manifest(other)
     if before is None or after is None:
         return []
@@ -211,6 +209,5 @@ def _places(graph: LineageGraph, origin: Mapping[NodeKind, list[int]]) -> dict[s
     }
 
 
-def _manifest(node: FoldedNode) -> dict[str, tuple[str, int]] | None:
-    rows = node.attributes.get("manifest")
+def _manifest(rows: _Listing | None) -> dict[str, tuple[str, int]] | None:
     return {row[0]: (row[2], row[3]) for row in rows} if rows else None

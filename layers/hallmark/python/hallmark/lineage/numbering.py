@@ -26,6 +26,7 @@ MAXIMUM_VERSIONS = 1_000
 """Versions of one group or place that are numbered: each is read."""
 
 VERSIONS_SHOWN = 20
+_SECONDS = 15.0
 _LISTING_SECONDS = 2.0
 _LISTING_READS = 400
 _WAY_TO_TRAINING = 4
@@ -46,8 +47,12 @@ def versioned_by(moment: Moment, row: int) -> int | None:
     return None
 
 
-def version_steps(moment: Moment, holder: int) -> list[VersionStep] | None:
-    """Return the semantic versions of a group or a place, the first one first; None where there are too many."""
+def version_steps(moment: Moment, holder: int, deadline: float | None = None) -> list[VersionStep] | None:
+    """Return the semantic versions of a group or a place, the first one first; None where that would take too long.
+
+    All of them are read to number one of them. ``deadline`` is on ``time.monotonic``'s clock.
+    """
+    last = time.monotonic() + _SECONDS if deadline is None else deadline
     of_data = moment.graph.kind(holder) is NodeKind.DATASET
     rows = moment.graph.versions_of(holder, moment.held) if of_data else members(moment, holder)
     if len(rows) > MAXIMUM_VERSIONS:
@@ -55,7 +60,9 @@ def version_steps(moment: Moment, holder: int) -> list[VersionStep] | None:
     steps: list[Step] = []
     before: Any = None
     for row in rows:
-        after: Any = contents(moment.attributes(row)) if of_data else makeup(moment, row)
+        if time.monotonic() > last:
+            return None
+        after: Any = contents(moment, row) if of_data else makeup(moment, row)
         rule: Any = data_step if of_data else model_step
         steps.append(FIRST if before is None else rule(before, after))
         before = after
@@ -111,10 +118,7 @@ def with_versions(moment: Moment, rows: Sequence[int], steps: Iterable[VersionSt
 
 
 def numbered(moment: Moment, rows: Sequence[int]) -> list[NodeSummary]:
-    """Return nodes, a line each, with the versions of models and data, as far as a budget of time and reads allows.
-
-    All versions of a group are read to number one of them.
-    """
+    """Return nodes, a line each, with the versions of models and data, as far as a budget of time and reads allows."""
     deadline = time.monotonic() + _LISTING_SECONDS
     steps: list[VersionStep] = []
     done = set()
@@ -126,7 +130,7 @@ def numbered(moment: Moment, rows: Sequence[int]) -> list[NodeSummary]:
         holder = versioned_by(moment, row)
         if holder is not None and holder not in done:
             done.add(holder)
-            steps += version_steps(moment, holder) or []
+            steps += version_steps(moment, holder, deadline) or []
     return with_versions(moment, rows, steps)
 
 
@@ -213,9 +217,10 @@ def _sorted(value: object) -> list[str] | None:
     return sorted(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else None
 
 
-def contents(attributes: Mapping[str, Any]) -> Contents:
+def contents(moment: Moment, row: int) -> Contents:
     """Return what the rule for data looks at."""
-    listed = attributes.get("manifest")
+    attributes = moment.attributes(row)
+    listed = moment.listing(row)
     whole = attributes.get("complete", True)
     objects = [(str(row[0]), str(row[2]), int(row[3])) for row in listed] if listed and whole else None
     return Contents(objects, attributes.get("objects") if whole else None, attributes.get("bytes") if whole else None)

@@ -113,6 +113,14 @@ class ImageResolver(Protocol):
         ...
 
 
+class ManifestReader(Protocol):
+    """Reads the listings of large datasets."""
+
+    def listing(self, uri: str) -> Sequence[Sequence[Any]] | None:
+        """Return ``[key, version id, identity, size]`` of each object; None where the listing is not kept."""
+        ...
+
+
 class ManifestStore(Protocol):
     """Where the listings of large datasets are kept."""
 

@@ -14,7 +14,7 @@ from hallmark.lineage.folding import FoldedNode, fold
 from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.naming import Names
-from hallmark.lineage.ports import NodeReader, RecordedState
+from hallmark.lineage.ports import ManifestReader, NodeReader, RecordedState
 from hallmark.lineage.questions import Candidates, Direction, HistoryEntry, NodeSummary, TracedEdge, TracedNode
 from hallmark.lineage.references import resource_ref
 from hallmark.people import NO_RULES, HumanRules
@@ -208,6 +208,7 @@ class Moment:
         known_at: The time by which it had to be known; None for now.
         now: What time it is.
         people: What the policy says of people.
+        manifests: Where the listings of large datasets are read; None where nobody keeps them.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Moment:
         known_at: datetime | None,
         now: datetime,
         people: HumanRules = NO_RULES,
+        manifests: ManifestReader | None = None,
     ) -> None:
         self.people = people
         self.view = view
@@ -227,6 +229,8 @@ class Moment:
         self.time = as_of or now
         self.held = to_micros(self.time)
         self._reader = reader
+        self._manifests = manifests
+        self._listings: dict[int, Sequence[Sequence[Any]] | None] = {}
         self._states: dict[int, list[RecordedState]] = {}
         self._folded: dict[int, FoldedNode] = {}
 
@@ -238,7 +242,7 @@ class Moment:
     def at(self, time: datetime, *, just_before: bool = False) -> Moment:
         """Return another time of what was known by the same time; ``just_before``: the microsecond before it."""
         when = time - _MICROSECOND if just_before else time
-        return Moment(self.view, self._reader, when, self.known_at, when, self.people)
+        return Moment(self.view, self._reader, when, self.known_at, when, self.people, self._manifests)
 
     def states(self, row: int) -> list[RecordedState]:
         """Return the states of one incarnation that held, and were known, by the two times."""
@@ -262,6 +266,16 @@ class Moment:
     def attributes(self, row: int) -> Mapping[str, Any]:
         """Return the attributes of a node."""
         return self.node(row).attributes
+
+    def listing(self, row: int) -> Sequence[Sequence[Any]] | None:
+        """Return ``[key, version id, identity, size]`` of each object of a content; None where that is not known."""
+        if row not in self._listings:
+            told = self.attributes(row)
+            found = told.get("manifest")
+            if found is None and told.get("manifest_uri") and self._manifests is not None:
+                found = self._manifests.listing(str(told["manifest_uri"]))
+            self._listings[row] = found
+        return self._listings[row]
 
     def summary(self, row: int) -> NodeSummary:
         """Return a node in one line."""

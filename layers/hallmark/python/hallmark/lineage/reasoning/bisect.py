@@ -262,7 +262,7 @@ class _Bisect:
     def _changes(self, earlier: int, later: int) -> tuple[list[Difference], bool]:
         moment = self._moment
         sides = [moment.view.compared(self._versions[place], moment.held) for place in (earlier, later)]
-        compared = compare(moment.graph, moment.node, *sides)
+        compared = compare(moment, *sides)
         return [each for each in compared.differences if each.section in CAUSES], compared.complete
 
     def _unknown(self, values: Sequence[_Value | None], known: Sequence[int]) -> Iterator[Unknown]:

@@ -188,7 +188,7 @@ class _Blast:
     def _wholes(self, prefix: str) -> Iterator[tuple[int, bool]]:
         """Yield the contents of places above a prefix that have objects below it, or may, and how certain that is.
 
-        Which objects a content has is known of those whose listing is kept with it.
+        Which objects a content has is known of those whose listing is kept.
         """
         graph, read = self._graph, 0
         place = prefix.rpartition("/")[0]
@@ -201,7 +201,7 @@ class _Blast:
                 if read > _WHOLES_READ:
                     self._complete = False
                     return
-                listed = self._moment.attributes(row).get("manifest")
+                listed = self._moment.listing(row)
                 if listed is None:
                     yield row, False
                 elif any(str(each[0]) == inside or str(each[0]).startswith(f"{inside}/") for each in listed):

@@ -527,13 +527,15 @@ def test_every_question_prints_its_answer_whole_as_json(command: tuple[str, ...]
 @pytest.mark.parametrize(
     ("command", "question"),
     [
-        (("show", "x"), ShowQuestion(node="x", as_of=NOON, known_at=NOON)),
+        (("show", "x"), ShowQuestion(node="x", versions=True, as_of=NOON, known_at=NOON)),
         (("path", "x", "y"), PathQuestion(source="x", target="y", as_of=NOON, known_at=NOON)),
         (("impact", "x", "--history"), ImpactQuestion(node="x", as_of=NOON, known_at=NOON, history=True)),
         (("diff", "x", "y"), DiffQuestion(left="x", right="y", as_of=NOON, known_at=NOON)),
         (
             ("list", "--kind", "model", "--contains", "w", "--limit", "3", "--resume", "t"),
-            ListQuestion(kind=NodeKind.MODEL, contains="w", limit=3, resume="t", as_of=NOON, known_at=NOON),
+            ListQuestion(
+                kind=NodeKind.MODEL, contains="w", versions=True, limit=3, resume="t", as_of=NOON, known_at=NOON
+            ),
         ),
     ],
 )

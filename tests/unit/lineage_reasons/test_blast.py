@@ -120,6 +120,10 @@ def test_an_image_without_a_digest_means_all_of_its_repository() -> None:
     assert set(touched(answer, "must change")) == {"churn-live", "churn v1", "churn v2"}
 
 
+def test_an_image_is_found_as_screens_name_it() -> None:
+    assert [each.key for each in blast("roll", "train@22222222").targets] == [NEW_IMAGE.id]
+
+
 def test_an_endpoint_whose_model_is_not_known_may_be_touched_and_that_is_said() -> None:
     blind = fact(node(NodeKind.ENDPOINT, "blind", born=0), status="InService", at=1)
 

@@ -31,7 +31,7 @@ A, B, C = (("a.csv", "etag:a", 1), ("b.csv", "etag:b", 2), ("c.csv", "etag:c", 3
 
 
 def shown(name: str, facts: list[RecordedFact], **times: object) -> ShowAnswer:
-    answer = asked(facts, ShowQuestion.model_validate({"node": name, **times}))
+    answer = asked(facts, ShowQuestion.model_validate({"node": name, "versions": True, **times}))
     assert isinstance(answer, ShowAnswer)
     return answer
 
@@ -129,7 +129,7 @@ def test_a_signature_that_changed_is_a_major_step() -> None:
 
 
 def test_a_list_and_a_comparison_tell_versions_too() -> None:
-    listing = asked(story(), ListQuestion(kind=NodeKind.MODEL_PACKAGE))
+    listing = asked(story(), ListQuestion(kind=NodeKind.MODEL_PACKAGE, versions=True))
     compared = asked(story(), DiffQuestion(left="churn/1", right="churn/2"))
 
     assert isinstance(listing, ListAnswer)
@@ -218,7 +218,7 @@ def test_the_listing_of_a_large_dataset_is_read_where_it_is_kept() -> None:
         def listing(self, uri: str) -> list[list[Any]] | None:
             return kept.get(uri)
 
-    known = answerer(facts, manifests=Kept()).answer(ShowQuestion(node=PLACE))
+    known = answerer(facts, manifests=Kept()).answer(ShowQuestion(node=PLACE, versions=True))
     unknown = shown(PLACE, facts).versions
 
     assert isinstance(known, ShowAnswer)

@@ -134,7 +134,8 @@ def show(
     context: typer.Context, node: Node, as_of: AsOf = None, known_at: KnownAt = None, as_json: AsJson = False
 ) -> None:
     """Show one node: its attributes, its history, its neighbours."""
-    answer = ask(context, ShowQuestion(node=node, as_of=time_of(as_of), known_at=time_of(known_at)), as_json=as_json)
+    question = ShowQuestion(node=node, versions=True, as_of=time_of(as_of), known_at=time_of(known_at))
+    answer = ask(context, question, as_json=as_json)
     print_answer(context, answer, lambda: screens.show_screen(answer), as_json=as_json)
 
 
@@ -199,7 +200,13 @@ def list_nodes(
 ) -> None:
     """List nodes, the newest first."""
     question = ListQuestion(
-        kind=kind, contains=contains, limit=limit, as_of=time_of(as_of), known_at=time_of(known_at), resume=resume
+        kind=kind,
+        contains=contains,
+        limit=limit,
+        as_of=time_of(as_of),
+        known_at=time_of(known_at),
+        resume=resume,
+        versions=True,
     )
     answer: ListAnswer = ask(context, question, as_json=as_json)
     while everything and answer.resume is not None:

@@ -194,7 +194,7 @@ class Answerer:
         ]
         if graph.kind(found) is NodeKind.ENDPOINT:
             history += view.replacements(found, history)
-        versions = shown_versions(moment, found)
+        versions = shown_versions(moment, found) if question.versions else ()
         return ShowAnswer(
             node=with_versions(moment, [found], versions)[0],
             attributes=dict(moment.attributes(found)),
@@ -318,7 +318,11 @@ class Answerer:
             checksum(graph.key(int(rows[place - 1]))) if place else 0,
         )
         return ListAnswer(
-            nodes=tuple(numbered(self._moment(question, begun), page)),
+            nodes=tuple(
+                numbered(self._moment(question, begun), page)
+                if question.versions
+                else view.summaries(page, question.as_of)
+            ),
             complete=complete,
             resume=None if complete else position.token(),
             known_at=position.known_at,

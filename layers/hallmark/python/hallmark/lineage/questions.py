@@ -60,6 +60,8 @@ class ShowQuestion(Question):
 
     ask: Literal["show"] = "show"
     node: str
+    versions: bool = False
+    """Also its semantic version: all versions of its group or place are read for it."""
 
 
 class PathQuestion(Question):
@@ -92,6 +94,8 @@ class ListQuestion(Question):
     """Nodes of a kind, newest first, whose name or id contains a text."""
 
     ask: Literal["list"] = "list"
+    versions: bool = False
+    """Also semantic versions, as far as there is time."""
     kind: NodeKind | None = None
     contains: str = ""
     limit: int = Field(default=50, ge=1, le=1000)

@@ -209,12 +209,15 @@ class _Blast:
             place = place.rpartition("/")[0]
 
     def images_of(self, target: str) -> list[int]:
-        """Return all images of a repository: what a tag, or a name without a digest, may have meant."""
-        name = target.partition("@")[0]
-        head, slash, last = name.rpartition("/")
-        repository = f"{head}{slash}{last.partition(':')[0]}"
-        rows = self._moment.of_kind(NodeKind.IMAGE).tolist()
-        return [row for row in rows if _repository(self._graph.key(row)) == repository] if repository else []
+        """Return the images that a name may have meant: of a repository all, or those whose digest begins so."""
+        digits = target.partition("@")[2].removeprefix("sha256:")
+        repository = _repository(target)
+        return [
+            row
+            for row in self._moment.of_kind(NodeKind.IMAGE).tolist()
+            if repository in _names_of(self._graph.key(row))
+            and self._graph.key(row).partition("@sha256:")[2].startswith(digits)
+        ]
 
     def _without_copies(self, targets: Sequence[int], prefix: str) -> list[int]:
         """Return the targets whose content is not known to lie anywhere else."""
@@ -367,3 +370,9 @@ def _repository(image: str) -> str:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def _names_of(image: str) -> tuple[str, str]:
+    """Return a repository as it is named within its registry, and whole."""
+    whole = _repository(image)
+    return whole.partition("/")[2] or whole, whole

@@ -159,6 +159,8 @@ class Demonstration:
             ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.svg")),
             ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.html")),
             ("graph", raw, "--down", "-o", str(OUTPUT / "impact.html")),
+            ("coverage", "--now"),
+            ("reproduce", f"{PREFIX}-prepare-v2", "--run"),
             ("dead-letters",),
         ]
         with self._part("ask", quiet=True):

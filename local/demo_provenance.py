@@ -64,6 +64,8 @@ class Provenance:
         self._seal()
         self._say("what an auditor asks: why is this in production, who did it, what else was there")
         self._hallmark(("why", f"endpoint:{ENDPOINT}"))
+        self._hallmark(("who", f"{GROUP}:4"))
+        self._hallmark(("approvals",))
         self._hallmark(("live",))
         self._hallmark(("blast", "reject", f"{GROUP}:4"))
         self._hallmark(("coverage",))

@@ -113,3 +113,31 @@ def test_one_role_alone_may_stop_training(statements: list[tuple[str, Statement]
 
     assert len(roles) == 1
     assert "HaltTraining" in roles.pop()
+
+
+def test_who_moves_models_cannot_sign_what_it_moves_them_by(statements: list[tuple[str, Statement]]) -> None:
+    signing = {
+        role
+        for role, statement in statements
+        if statement["Sid"] == "UseAttestationKey" and "kms:Sign" in actions_of(statement)
+    }
+    moving = next(role for role, statement in statements if statement["Sid"] == "PromoteModels")
+
+    assert sorted(
+        name
+        for name in ("AttestVerdict", "AttestRun", "RevokeAttestation", "SignAnswer")
+        if any(name in role for role in signing)
+    ) == ["AttestRun", "AttestVerdict", "RevokeAttestation", "SignAnswer"]
+    assert len(signing) == 4
+    assert moving not in signing
+
+
+def test_nothing_that_was_signed_can_be_removed_by_a_role(statements: list[tuple[str, Statement]]) -> None:
+    deleting = [
+        (role, action)
+        for role, statement in statements
+        for action in actions_of(statement)
+        if action.startswith("s3:Delete") and "Attestation" in json.dumps(statement)
+    ]
+
+    assert deleting == []

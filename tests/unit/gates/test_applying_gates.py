@@ -9,7 +9,8 @@ import pytest
 from hallmark.cli.gate_reports import junit, markdown
 from hallmark.events.gates import QualityGateDecided
 from hallmark.gates.applying import Ports, apply_gate, looks_of
-from hallmark.gates.evidence import LineageEvidence, MonitorState, Source
+from hallmark.gates.content import policy_digest
+from hallmark.gates.evidence import LineageEvidence, MonitorState, Snapshot, Source
 from hallmark.gates.ports import RunFound, Subject
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy
@@ -222,3 +223,45 @@ def test_a_verdict_as_junit_and_markdown() -> None:
     text = markdown(verdict)
     assert text.startswith("## ❌ wine:3 at g: failed")
     assert "| ✅ | accurate (accuracy) | 0.98 |" in text
+
+
+def test_a_package_that_lineage_does_not_know_yet_is_looked_for_twice_and_then_judged_without() -> None:
+    world = World(GOOD)
+    world.origin = None
+
+    assert [look(world, number) for number in (0, 1)] == [None, None]
+    assert world.states[-1].reason == "lineage to know the package"
+    verdict = look(world, 2)
+
+    assert verdict is not None
+    assert verdict.judged is not None
+    assert verdict.judged.data == []
+
+
+def test_a_verdict_says_of_which_bytes_it_was_given() -> None:
+    world = World(RunFound(source=suite(counted("accuracy", 98, 100)).model_copy(update=FILE)))
+    known = Snapshot(name="s3://data/train", digest="a" * 64, is_snapshot=True, trained_on=True)
+    other = Snapshot(name="s3://data/other", digest="b" * 64, is_snapshot=True, trained_on=False)
+    world.origin = LineageEvidence(node=PACKAGE, snapshots=(known, other))
+
+    verdict = look(world, 0)
+
+    assert verdict is not None
+    judged = verdict.judged
+    assert judged is not None
+    assert [(each.uri, each.digest) for each in judged.data] == [("s3://data/train", "a" * 64)]
+    assert [(each.uri, each.digest) for each in judged.reports] == [(FILE["document"], FILE["digest"])]
+    assert judged.expires_at == NOW - timedelta(hours=1) + timedelta(days=1)
+    assert judged.policy_digest == policy_digest(policy().gates["g"])
+    assert decided_event(verdict).judged == judged
+
+
+def test_the_digest_of_a_policy_is_that_of_what_it_says_and_not_of_how() -> None:
+    same = {"on_failure": None, "confidence": 0.95}
+
+    assert policy_digest(policy(**same).gates["g"]) == policy_digest(policy().gates["g"])
+    for change in ({"confidence": 0.9}, {"max_evidence_age": "2 days"}, {"owners": ["a"]}):
+        assert policy_digest(policy(**change).gates["g"]) != policy_digest(policy().gates["g"])
+
+
+FILE = {"document": "s3://reports/s/report.json", "digest": "d" * 64}

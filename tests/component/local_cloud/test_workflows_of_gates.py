@@ -13,7 +13,7 @@ from infra.paths import WORKFLOWS
 from tests.component.local_cloud.conftest import Workbench
 from tests.component.local_cloud.state_machines import StateMachines
 
-ORDER = {"id": "promote-1", "approval_seconds": 2, "endpoint": "arn", "endpoint_name": "no-such-endpoint"}
+ORDER = {"id": "promote-1", "cause": "v", "approval_seconds": 2, "endpoint": "arn", "endpoint_name": "no-such-endpoint"}
 
 
 @pytest.fixture(scope="module")

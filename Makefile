@@ -55,11 +55,16 @@ test: setup ## Run the tests (TESTS=tests/unit for a part)
 check: setup layers ## All that CI checks: format, lint, types, imports, templates, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory synth
-	$(BIN)/cfn-lint cdk.out/*.template.json
+	$(MAKE) --no-print-directory -j 2 types templates
 	$(BIN)/pytest $(PARALLEL) $(TESTS)
+
+.PHONY: types templates
+types: setup
+	$(BIN)/mypy
+
+templates: synth
+	$(BIN)/cfn-lint cdk.out/*.template.json
 
 .PHONY: bench
 bench: setup ## Measure against peers, one JSON object a line (AREA=lineage for one area)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ settings.load_profile("repeatable")
 # Each session of an SDK reads the descriptions of services for itself, three times as long as it takes to make a client
 # of them; thousands are made here.
 vars(botocore.session)["create_loader"] = cache(botocore.session.create_loader)
+
+# `make check` lets the CDK judge the templates once, which takes it longer than making them; no test does so again.
+os.environ["CDK_VALIDATION"] = "false"
 
 SHARES_A_CLOUD = ("tests/e2e", "tests/component/local_cloud")
 """Folders whose tests share one local cloud: it costs seconds to start, and a process holds one at a time."""

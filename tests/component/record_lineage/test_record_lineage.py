@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.component.record_lineage.conftest import (
+    ACCOUNT,
     BUCKET,
     EVENTS,
     IMAGE,
@@ -19,6 +21,7 @@ from tests.component.record_lineage.conftest import (
     messages_of,
     training_event,
 )
+from tests.fakes.api_calls import SAMPLE, call, event_of, user
 from tests.fakes.lambda_functions import Context
 
 OTHER_ACCOUNT = {**EVENTS["sm-endpoint-state-change"], "account": "999999999999"}
@@ -166,3 +169,16 @@ def await_workers() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("ThreadPoolExecutor"):
             thread.join()
+
+
+def test_a_call_that_cloudtrail_tells_of_costs_one_write_and_asks_nothing(account: Account) -> None:
+    environment = account.environment()
+    environment.run(messages_of(event_of(SAMPLE) | {"account": ACCOUNT}))
+    account.calls.clear()
+
+    at = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    told = call("DeleteEndpoint", user("ben"), at, {"endpointName": "live"}) | {"account": ACCOUNT}
+    assert environment.run(messages_of(told)) == []
+
+    assert account.calls.made == ["dynamodb.TransactWriteItems"]
+    assert len(facts(account)) == 2

@@ -156,6 +156,8 @@ class Demonstration:
             ("show", f"endpoint:{ENDPOINT}"),
             ("diff", f"{GROUP}:1", f"{GROUP}:2"),
             ("impact", raw),
+            ("who", f"{GROUP}:2"),
+            ("approvals",),
             ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.svg")),
             ("graph", f"endpoint:{ENDPOINT}", "--history", "-o", str(OUTPUT / "lineage.html")),
             ("graph", raw, "--down", "-o", str(OUTPUT / "impact.html")),

@@ -209,6 +209,8 @@ def test_a_trace_of_the_origin_is_not_crowded_by_calls() -> None:
             False,
         ),
         ([registered(BEN), approved(GATE_ROLE)], "machine", False),
+        ([registered(BEN), *promoted_on_the_word_of(ANNA["userIdentity"]["arn"])[:1]], "person", True),
+        ([registered(BEN), *promoted_on_the_word_of("gate")[1:]], "machine", False),
     ],
 )
 def test_an_approval_is_somebodys_word_wherever_it_was_given(

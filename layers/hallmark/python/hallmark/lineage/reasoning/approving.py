@@ -132,9 +132,16 @@ class Approvals:
             word = self._rests_on(row, promotion, acts)
             if word is not None:
                 return _Word(word, tuple(key for key in (last and last.key, promotion.key, word.key) if key))
-        if last is None and promotions:
+        if last is not None:
+            return _Word(last, (last.key,))
+        # No call is known: a word given to Hallmark still proves a person, a promotion without one a machine.
+        words = [act for act in acts if _is_word(act)]
+        if words:
+            given = max(words, key=lambda act: (act.at, act.key))
+            return _Word(given, (given.key,))
+        if promotions:
             return _Word(promotions[0].model_copy(update={"actor": Actor.MACHINE.value}), (promotions[0].key,))
-        return _Word(last, (last.key,)) if last is not None else None
+        return None
 
     def _rests_on(self, row: int, promotion: Act, acts: Sequence[Act]) -> Act | None:
         """Return the approval or override that a promotion rests on."""
@@ -171,6 +178,12 @@ class Approvals:
     def _version(self, row: int) -> tuple[int, str]:
         last = self._graph.identifier(row).rpartition("/")[2]
         return (int(last) if last.isdecimal() else 0, self._graph.key(row))
+
+
+def _is_word(act: Act) -> bool:
+    """Tell whether a person decided with Hallmark that a model may move on."""
+    approves = act.key.startswith("hallmark:approval/") and act.what.startswith("approved")
+    return act.told_by == "Hallmark" and (approves or act.key.startswith("hallmark:override/"))
 
 
 def in_order(found: Sequence[Approved]) -> list[Approved]:

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hallmark.lineage.exports.material import EVIDENCE_KINDS, VERSION, Material, instant_text, stable_uuid
+from hallmark import VERSION
+from hallmark.lineage.exports.material import EVIDENCE_KINDS, Material, instant_text, stable_uuid
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import NodeSummary
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -29,8 +28,6 @@ from hallmark.lineage.questions import (
     TracedEdge,
     TraceQuestion,
 )
-
-VERSION = version("hallmark")
 
 JUDGED_KINDS = frozenset(
     {

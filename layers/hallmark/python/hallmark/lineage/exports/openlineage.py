@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from hallmark.lineage.exports.material import VERSION, Material, instant_text, stable_uuid
+from hallmark import VERSION
+from hallmark.lineage.exports.material import Material, instant_text, stable_uuid
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
 from hallmark.lineage.questions import NodeSummary, TracedEdge
 from hallmark.lineage.references import parse_arn

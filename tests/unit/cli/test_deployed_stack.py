@@ -15,8 +15,10 @@ from moto import mock_aws
 
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.deployed import Deployed, DeploymentError, QuestionError
+from hallmark.lineage.exports.sending import Sent
 from hallmark.lineage.questions import PathAnswer, PathQuestion, answer_json
 from hallmark.lineage.reconciliation import read_sweep
+from tests.fakes.openlineage_server import OpenLineageServer
 
 QUEUES = ("Recording", "Reconciliation", "Questions")
 
@@ -364,3 +366,30 @@ def test_dead_letters_are_shown_of_all_stacks_and_of_one_where_it_is_named(queue
 
     assert {found.queue for found in Deployed().dead_letters(1)} == {*QUEUES, "Else"}
     assert {found.queue for found in Deployed(stack="HallmarkElse").dead_letters(1)} == {"Else"}
+
+
+# --- addresses outside of the stack ---
+
+
+def test_requests_to_the_api_are_signed_and_run_events_reach_who_is_named(aws: None) -> None:
+    with OpenLineageServer() as served:
+        deploy(QueryLineageFunctionName="query")
+        deploy("HallmarkIntake", LineageIntakeUrl=served.url)
+        stack = Deployed()
+        status, _ = stack.signed_posts("LineageIntakeUrl", "HallmarkIntake")(b'{"a": 1}', {"Content-Type": "text/json"})
+        stack.lineage_target(served.url, "k1")(Sent({"b": 2}, b'{"b": 2}'))
+
+    assert (status, served.taken) == (201, [{"a": 1}, {"b": 2}])
+    (_, signature), (_, key) = served.asked
+    assert str(signature).startswith("AWS4-HMAC-SHA256 Credential=")
+    assert "/us-east-1/execute-api/aws4_request" in str(signature)
+    assert key == "Bearer k1"
+
+
+def test_without_credentials_nothing_is_sent(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(QueryLineageFunctionName="query", LineageIntakeUrl="https://x.example.com/api/v1/lineage")
+    stack = Deployed()
+    monkeypatch.setattr(stack._session, "get_credentials", lambda: None)
+
+    with pytest.raises(DeploymentError, match="credentials"):
+        stack.signed_posts("LineageIntakeUrl", "HallmarkIntake")

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from hallmark.aws.deployed import QuestionError
-from tests.fakes.foreign_lineage import run_event
+from hallmark.lineage.answering import Answerer
+from hallmark.lineage.rows import GraphRows
+from tests.fakes.foreign_lineage import NOW, ForeignLineage, run_event
 from tests.fakes.lineage_service import CannedService
 from tests.unit.cli.test_commands import run
 
@@ -82,3 +84,15 @@ def test_a_port_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert screen.code == 1
     assert "take another --port" in screen.err
+
+
+def test_data_of_a_run_that_was_told_in_parts_are_shown_once() -> None:
+    lineage = ForeignLineage()
+    for number, kind in enumerate(("START", "RUNNING", "COMPLETE")):
+        lineage.intake.receive(run_event(kind, inputs=[("hdfs://n", "/raw")], at=f"2026-11-29T10:0{number}:00Z"))
+    rows = GraphRows()
+    rows.add(lineage.store.since(None))
+    answerer = Answerer(rows, lineage.store, lambda: NOW)
+    screen = run(CannedService(answerer.answer), "show", "openlineage:3f5e83fa-3480-44ff-99c5-ff943904e5e8", width=120)
+
+    assert "comes from (1)" in screen.out

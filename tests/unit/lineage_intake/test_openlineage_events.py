@@ -73,6 +73,14 @@ def test_a_table_comes_from_the_table_that_spark_read() -> None:
     assert "hive://dataproc-producer-test-m/default.t1" in lineage.upstream(T2)
 
 
+def test_another_name_that_many_events_tell_is_one_edge_each_way() -> None:
+    lineage = ForeignLineage()
+    lineage.intake.receive(events_of("spark"))
+
+    symlinks = [edge for edge in lineage.store.all_edges if edge.role == "symlink"]
+    assert len(symlinks) == len({(edge.source.id, edge.target.id) for edge in symlinks}) > 0
+
+
 def test_a_reader_by_the_other_name_of_a_table_finds_who_wrote_it() -> None:
     lineage = ForeignLineage()
     lineage.intake.receive(events_of("spark"))

@@ -298,7 +298,8 @@ def show_screen(answer: ShowAnswer) -> RenderableType:
     names = {node.key: node for node in answer.neighbours}
     for title, edges, up in (("comes from", answer.upstream, True), ("leads to", answer.downstream, False)):
         if edges:
-            parts.append(_panel(f"{title} ({len(edges)})", Group(*_neighbours(names, edges, up=up))))
+            once = _told_once(edges)
+            parts.append(_panel(f"{title} ({len(once)})", Group(*_neighbours(names, once, up=up))))
     if answer.incarnations:
         parts.append(_panel("resources that had this name, one after the other", key_lines(answer.incarnations)))
     return Group(*parts)
@@ -375,6 +376,11 @@ def _history(history: Sequence[HistoryEntry]) -> Table:
 
 def _brief(value: Any) -> str:
     return shortened(value_text(value), 60)
+
+
+def _told_once(edges: Sequence[TracedEdge]) -> list[TracedEdge]:
+    """Return edges without repeats: a run that is told in parts tells of the same data with each of them."""
+    return list({(edge.source, edge.target, edge.role, edge.valid_to): edge for edge in edges}.values())
 
 
 def _neighbours(names: Mapping[str, NodeSummary], edges: Sequence[TracedEdge], *, up: bool) -> Iterator[RenderableType]:

@@ -148,13 +148,18 @@ class _Translating:
         return Translation(tuple(self._reports), ())
 
     def _tell(
-        self, node: LineageNode, status: str | None, attributes: Mapping[str, Any], flows: list[LineageFlow]
+        self,
+        node: LineageNode,
+        status: str | None,
+        attributes: Mapping[str, Any],
+        flows: list[LineageFlow],
+        since: datetime | None = None,
     ) -> None:
         """Add the report of a node: in parts, where it has very many flows."""
         flows = list(dict.fromkeys(flows_in_order(flows)))
         told = {name: value for name, value in attributes.items() if value not in (None, "", {}, [])}
         for part in in_parts(flows):
-            section = LineageSection(node=node, at=self._at, status=status, attributes=told, flows=part)
+            section = LineageSection(node=node, at=self._at, since=since, status=status, attributes=told, flows=part)
             self._reports.append(LineageReported(tool=TOOL, reported_by=self._by, lineage=section))
 
     # --- datasets ---
@@ -231,11 +236,15 @@ class _Translating:
         if dataset.place.kind != "dataset":
             return
         facets = fit(kept(dataset.facets, "dataset"))
-        flows = [_flow(alias, "in", "SameAs", "symlink") for alias in dataset.aliases]
+        same = [_flow(alias, "in", "SameAs", "symlink") for alias in dataset.aliases]
+        flows: list[LineageFlow] = []
         before = self._renamed_from(dataset)
         flows += [_flow(before, "in", "DerivedFrom", "renamed")] if before else []
         if is_alone:
             flows += [_flow(source, "in", "DerivedFrom", "column lineage") for source in dataset.columns_of]
+        if same:
+            # Two names of one thing have always been that: told with each event, it is the same edge.
+            self._tell(dataset.place, None, {"name": dataset.label}, same, since=EARLIEST)
         if not (facets or flows or is_alone):
             return
         attributes = {

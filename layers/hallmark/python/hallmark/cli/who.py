@@ -113,11 +113,14 @@ def reasons(
     context: typer.Context,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only calls since then, e.g. 7d")] = None,
     limit: Annotated[int, typer.Option(min=1, max=5000, help="How many of the latest calls to look at")] = 500,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     check: Check = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what people changed without saying why."""
-    answer: ReasonsAnswer = ask(context, ReasonsQuestion(since=time_of(since), limit=limit), as_json=as_json)
+    question = ReasonsQuestion(since=time_of(since), limit=limit, as_of=time_of(as_of), known_at=time_of(known_at))
+    answer: ReasonsAnswer = ask(context, question, as_json=as_json)
     if as_json:
         print_json(answer.model_dump(mode="json"))
     else:

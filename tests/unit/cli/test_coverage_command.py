@@ -108,3 +108,14 @@ def test_a_kind_that_is_none_is_refused_with_those_that_are() -> None:
 
     assert screen.code == 1
     assert "endpoint, training-job" in screen.err
+
+
+def test_what_is_missing_for_one_reason_is_told_once_with_all_that_lack_it() -> None:
+    (jobs, endpoints) = REPORT.kinds
+    lacking = tuple(Incomplete(arn=f"arn:{number}", name=f"job-{number}", gaps=(GAP,)) for number in range(6))
+    many = jobs.model_copy(update={"incomplete": lacking, "complete": 34})
+
+    screen = run(service(REPORT.model_copy(update={"kinds": (many, endpoints)})), "coverage")
+
+    assert screen.out.count("AccessDenied") == 1
+    assert "job-0, job-1, job-2, job-3 and 2 more" in screen.out

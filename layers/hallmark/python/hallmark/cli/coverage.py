@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from hallmark.cli.looks import look_of
 from hallmark.cli.screens import moment
 from hallmark.cli.session import fail, guard, print_json
 from hallmark.cli.times import read_time
-from hallmark.lineage.coverage.report import CoverageReport, Incomplete, KindCoverage
+from hallmark.lineage.coverage.report import CoverageReport, Gap, Incomplete, KindCoverage
 from hallmark.lineage.model import NodeKind
 
 coverage = typer.Typer(rich_markup_mode=None)
@@ -27,6 +27,7 @@ NOT_WHOLE = 4
 _PATIENCE_SECONDS = 50
 """Below the time that the command line waits for an answer (``hallmark/aws/deployed.py``)."""
 _SHOWN = 10
+_NAMED = 4
 
 
 @coverage.command("coverage")
@@ -150,17 +151,24 @@ def _kind(kind: KindCoverage) -> Iterator[RenderableType]:
         return
     count = len(kind.incomplete) + kind.incomplete_left_out
     yield Text(f"{kind.percent:.1f} % of {look_of(NodeKind(kind.kind)).words} have complete lineage; {count:,} lack:")
-    for each in kind.incomplete[:_SHOWN]:
-        yield from _incomplete(each)
-    if count > _SHOWN:
-        yield Text(f"  … and {count - _SHOWN:,} more (--json lists {len(kind.incomplete):,})", style="dim")
+    causes = _causes(kind.incomplete)
+    for gap, names in causes[:_SHOWN]:
+        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+        yield Text.assemble(
+            f"  {gap.need}: {gap.because}\n", (f"    → {gap.remedy}\n", "cyan"), (f"    {shown}", "dim")
+        )
+    if len(causes) > _SHOWN or kind.incomplete_left_out:
+        yield Text(f"  … and more (--json lists {len(kind.incomplete):,} of {count:,})", style="dim")
 
 
-def _incomplete(each: Incomplete) -> Iterator[RenderableType]:
-    yield Text(f"  {each.name}", style="bold")
-    for gap in each.gaps:
-        if gap.is_required:
-            yield Text.assemble(f"    {gap.need}: {gap.because}\n", (f"      → {gap.remedy}", "cyan"))
+def _causes(incomplete: Sequence[Incomplete]) -> list[tuple[Gap, list[str]]]:
+    """Return each thing that is missing for one and the same reason, with what lacks it; the most frequent first."""
+    found: dict[Gap, list[str]] = {}
+    for each in incomplete:
+        for gap in each.gaps:
+            if gap.is_required:
+                found.setdefault(gap, []).append(each.name)
+    return sorted(found.items(), key=lambda cause: -len(cause[1]))
 
 
 def _unmatched(report: CoverageReport) -> Iterator[RenderableType]:

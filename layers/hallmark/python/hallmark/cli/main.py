@@ -17,6 +17,7 @@ from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
 from hallmark.cli.asking import AllPages, AsJson, AsOf, KnownAt, Node, Resume, ask, print_answer, say_cut, time_of
 from hallmark.cli.attest import attestations
+from hallmark.cli.ci import ci
 from hallmark.cli.coverage import coverage
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.exports import exports
@@ -366,6 +367,7 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(attestations, name="attest")
 app.add_typer(monitors, name="monitors")
 app.add_typer(foreign, name="openlineage")
+app.add_typer(ci, name="ci")
 app.add_typer(subjects, name="subjects")
 app.add_typer(imports, name="import")
 

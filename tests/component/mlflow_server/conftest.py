@@ -91,14 +91,17 @@ def live_through(lived: Lived, ear: WebhookEar) -> None:
     client.create_model_version("wine", "s3://models/wine/1/model.tar.gz", run.info.run_id)
     client.create_model_version("wine", f"runs:/{run.info.run_id}/model", run.info.run_id)
     client.set_registered_model_alias("wine", "champion", "1")
+    ear.wait_for(4)  # MLflow dates a webhook when it sends it, on a thread of its own
     lived.look()
     client.set_registered_model_alias("wine", "champion", "2")
     client.set_model_version_tag("wine", "2", "model-package", MODEL_ARN)
     client.transition_model_version_stage("wine", "1", "Archived")
     client.delete_run(lived.binned_id)
+    ear.wait_for(6)
     lived.look()
     client.delete_registered_model_alias("wine", "champion")
     client.delete_model_version("wine", "1")
+    ear.wait_for(7)
     lived.look()
     client.delete_registered_model("wine")
     time.sleep(1.1)  # births are told in whole seconds

@@ -52,7 +52,13 @@ def version_steps(moment: Moment, holder: int, deadline: float | None = None) ->
 
     All of them are read to number one of them. ``deadline`` is on ``time.monotonic``'s clock.
     """
-    last = time.monotonic() + _SECONDS if deadline is None else deadline
+    if holder not in moment.numbered:
+        last = time.monotonic() + _SECONDS if deadline is None else deadline
+        moment.numbered[holder] = _work_out(moment, holder, last)
+    return moment.numbered[holder]
+
+
+def _work_out(moment: Moment, holder: int, deadline: float) -> list[VersionStep] | None:
     of_data = moment.graph.kind(holder) is NodeKind.DATASET
     rows = moment.graph.versions_of(holder, moment.held) if of_data else members(moment, holder)
     if len(rows) > MAXIMUM_VERSIONS:
@@ -60,7 +66,7 @@ def version_steps(moment: Moment, holder: int, deadline: float | None = None) ->
     steps: list[Step] = []
     before: Any = None
     for row in rows:
-        if time.monotonic() > last:
+        if time.monotonic() > deadline:
             return None
         after: Any = contents(moment, row) if of_data else makeup(moment, row)
         rule: Any = data_step if of_data else model_step

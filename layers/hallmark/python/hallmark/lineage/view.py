@@ -15,7 +15,15 @@ from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.naming import Names
 from hallmark.lineage.ports import ManifestReader, NodeReader, RecordedState
-from hallmark.lineage.questions import Candidates, Direction, HistoryEntry, NodeSummary, TracedEdge, TracedNode
+from hallmark.lineage.questions import (
+    Candidates,
+    Direction,
+    HistoryEntry,
+    NodeSummary,
+    TracedEdge,
+    TracedNode,
+    VersionStep,
+)
 from hallmark.lineage.references import resource_ref
 from hallmark.people import NO_RULES, HumanRules
 
@@ -230,6 +238,8 @@ class Moment:
         self.held = to_micros(self.time)
         self._reader = reader
         self._manifests = manifests
+        self.numbered: dict[int, list[VersionStep] | None] = {}
+        """The semantic versions of each group and place that were worked out (``numbering``)."""
         self._listings: dict[int, Sequence[Sequence[Any]] | None] = {}
         self._states: dict[int, list[RecordedState]] = {}
         self._folded: dict[int, FoldedNode] = {}

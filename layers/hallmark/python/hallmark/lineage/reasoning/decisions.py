@@ -125,11 +125,6 @@ def is_machine(who: str, told: Mapping[str, Any]) -> bool | None:
     return None
 
 
-def person_name(who: str) -> str:
-    """Return the short name of somebody: the end of an ARN."""
-    return who.rpartition("/")[2] if who.startswith("arn:") else who
-
-
 def owners_of(told: Mapping[str, Any]) -> list[str]:
     """Return who has a node: what its tags and owners say, else who made it."""
     tags = {str(name).lower(): str(value) for name, value in (told.get("tags") or {}).items()}

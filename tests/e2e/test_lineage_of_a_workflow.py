@@ -184,7 +184,7 @@ def test_the_change_between_two_versions_is_found_where_the_metric_fell(shipped:
     metric, better = next(
         (each["field"], "higher" if each["left"] > each["right"] else "lower")
         for each in differences
-        if each["section"] == "metrics"
+        if each["section"] == "metrics" and None not in {each["left"], each["right"]}
     )
     answer = shipped.ask("bisect", metric=metric, node=f"model-package-group:{GROUP}", better=better)
 

@@ -197,7 +197,7 @@ def test_the_screen_of_an_endpoint_has_at_most_forty_lines() -> None:
     crowded = [*story(), fact(job, *channels, at=30, recorded=31), *verdicts]
     out = StringIO()
 
-    Console(file=out, width=100).print(why_screen(why(facts=crowded)))
+    Console(file=out, width=80).print(why_screen(why(facts=crowded)))
 
     text = out.getvalue()
     assert len(text.splitlines()) <= 40

@@ -32,11 +32,13 @@ from hallmark.lineage.reasoned import (
     WhyAnswer,
 )
 
-_DATA_SHOWN = 4
+_DATA_SHOWN = 3
 _VERDICTS_SHOWN = 3
+_CRITERIA_SHOWN = 3
+"""Of the newest verdict; of the others the first one."""
 _DECISIONS_SHOWN = 3
 _ALERTS_SHOWN = 3
-_UNKNOWN_SHOWN = 5
+_UNKNOWN_SHOWN = 4
 _HITS_SHOWN = 8
 _SUSPECTS_SHOWN = 12
 _SAID_LETTERS = 150
@@ -121,7 +123,9 @@ def _add_origin(rows: _Rows, origin: ModelOrigin, *, alone: bool) -> None:
     if not alone or origin.version is not None:
         rows.add("model", *([_node(origin.model)] if not alone else []), *_version(origin.version))
     if origin.cause:
-        rows.add("because", *(_node(step.node) + Text(f" {_said(step.said)}", style="dim") for step in origin.cause))
+        first, *then = origin.cause
+        rows.add("because", _node(first.node) + Text(f" {_said(first.said)}", style="dim"))
+        rows.add("", _join([_node(step.node) for step in then], " → "))
     rows.add("made by", _node(origin.made_by))
     shown = origin.data[:_DATA_SHOWN]
     left = len(origin.data) - len(shown) + origin.more_data
@@ -133,7 +137,9 @@ def _add_origin(rows: _Rows, origin: ModelOrigin, *, alone: bool) -> None:
     if origin.people:
         rows.add("people", *(_actor(actor) for actor in origin.people))
     if origin.verdicts:
-        rows.add("gates", *(line for each in origin.verdicts[:_VERDICTS_SHOWN] for line in _verdict(each)))
+        newest, *others = origin.verdicts[:_VERDICTS_SHOWN]
+        told = [_verdict(newest, _CRITERIA_SHOWN), *(_verdict(each, 1) for each in others)]
+        rows.add("gates", *told, *_more(len(origin.verdicts) - _VERDICTS_SHOWN, "verdicts"))
     else:
         rows.add("gates", Text("no verdict is known", style="yellow"))
     decided = [_actor(actor) for actor in origin.decisions[:_DECISIONS_SHOWN]]
@@ -172,18 +178,16 @@ def _actor(actor: Actor) -> Text:
     return text.append(f": {_said(actor.reason)}" if actor.reason else "")
 
 
-def _verdict(verdict: VerdictTold) -> Iterator[Text]:
+def _verdict(verdict: VerdictTold, most: int) -> Text:
     status = verdict.node.status or ""
-    head = Text.assemble((status, status_colour(status)), f" {verdict.gate}")
-    head.append(f" ({verdict.stage})" if verdict.stage else "", style="dim")
-    head.append(f" {moment(verdict.node.at)}" if verdict.node.at else "", style="dim")
-    told = _join([_criterion(each) for each in verdict.deciding], "; ")
-    left = verdict.criteria - len(verdict.deciding)
-    yield (
-        head
-        + (Text(": ", style="dim") + told if verdict.deciding else Text())
-        + Text(f"; {left} more" if left > 0 else "", style="dim")
-    )
+    text = Text.assemble((status, status_colour(status)), f" {verdict.gate}")
+    text.append(f" ({verdict.stage})" if verdict.stage else "", style="dim")
+    text.append(f" {moment(verdict.node.at)}" if verdict.node.at else "", style="dim")
+    shown = verdict.deciding[:most]
+    if shown:
+        text += Text(": ", style="dim") + _join([_criterion(each) for each in shown], "; ")
+    left = verdict.criteria - len(shown)
+    return text.append(f"; {left} more" if left > 0 else "", style="dim")
 
 
 def _criterion(each: CriterionTold) -> Text:

@@ -65,8 +65,7 @@ def test_metrics_of_a_model_that_became_slow_and_wrong_are_drift(deployed: Any, 
     usual, slow_ones = look(deployed, "e2e-latency", before - SLICE), look(deployed, "e2e-latency", before)
 
     found = findings(deployed, slow_ones)
-    assert (usual["outcome"], slow_ones["outcome"]) == ("failed", "drifted")
-    assert "baseline" in usual["reason"]
+    assert (usual["outcome"], slow_ones["outcome"]) == ("clear", "drifted")
     assert (found["mean_increase"]["baseline_count"], found["mean_increase"]["current_count"]) == (20, 5)
     assert found["mean_increase"]["value"] == pytest.approx(598, abs=5)
     assert found["rate_increase"]["is_drifted"]
@@ -149,9 +148,13 @@ def judged(deployed: Any, trigger: str) -> list[dict[str, Any]]:
     endpoint = deployed.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)["EndpointArn"]
 
     def found() -> list[dict[str, Any]]:
-        told = deployed.call("QueryGatesFunctionName", {"ask": "verdicts", "model": endpoint})["verdicts"]
+        told = deployed.call("QueryGatesFunctionName", {"ask": "verdicts", "limit": 200})["verdicts"]
+        # A verdict on an endpoint is listed under the package behind it.
+        asked = {"gate": "steady-wines", "trigger": trigger}
         return [
-            each for each in told if each["request"]["gate"] == "steady-wines" and each["request"]["trigger"] == trigger
+            each
+            for each in told
+            if asked.items() <= each["request"].items() and each["request"]["model"].lower() == endpoint.lower()
         ]
 
     verdicts: list[dict[str, Any]] = deployed.eventually(found)

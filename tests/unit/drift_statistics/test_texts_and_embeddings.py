@@ -108,6 +108,17 @@ def test_without_drift_embeddings_alarm_as_rarely_as_promised(distance) -> None:
         assert sum(p <= level for p in found) <= stats.binom.ppf(0.999, 200, level)
 
 
+def test_small_windows_alarm_rarely_far_out_too() -> None:
+    """A year of looks asks for p-values far below 0.01, where the normal distribution's are too small."""
+    found = [
+        maximum_mean_discrepancy(_rows(2 * seed, 24, columns=4), _rows(2 * seed + 1, 16, columns=4)).p_value
+        for seed in range(3000)
+    ]
+
+    for level in (0.01, 0.001):
+        assert sum(p <= level for p in found) <= stats.binom.ppf(0.9999, 3000, level)
+
+
 def test_a_kernel_distance_is_the_unbiased_estimate_by_its_definition() -> None:
     one, other = _rows(4, 20, columns=3), _rows(5, 15, 0.8, columns=3)
     both = np.concatenate([one, other])

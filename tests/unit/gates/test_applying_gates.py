@@ -29,6 +29,7 @@ class World:
         self.told: list[Verdict] = []
         self.kept: dict[str, Verdict] = {}
         self.states: list[RequestState] = []
+        self.watching: tuple[MonitorState, ...] | None = None
         self.origin: LineageEvidence | None = LineageEvidence(node=PACKAGE)
 
     def describe(self, model: str) -> Subject:
@@ -44,7 +45,7 @@ class World:
         return self.origin
 
     def monitors(self, subject: Subject) -> tuple[MonitorState, ...] | None:
-        return None
+        return self.watching
 
     def add(self, verdict: Verdict) -> Verdict:
         return self.kept.setdefault(verdict.request.digest, verdict)
@@ -236,6 +237,24 @@ def test_a_package_that_lineage_does_not_know_yet_is_looked_for_twice_and_then_j
     assert verdict is not None
     assert verdict.judged is not None
     assert verdict.judged.data == []
+
+
+def test_drift_that_lineage_does_not_know_yet_is_looked_for_twice_and_then_judged_without() -> None:
+    request = REQUEST.model_copy(update={"trigger": "drift"})
+    steady = policy(suites=[], criteria={"steady": {"kind": "drift"}})
+
+    def ask(world: World, number: int, asked: GateRequest = request) -> str | None:
+        verdict = apply_gate(asked, steady, world.ports, look=number, looks=4, now=NOW).verdict
+        return verdict.outcome if verdict is not None else None
+
+    late, never = World(GOOD), World(GOOD)
+    assert ask(late, 0) is None
+    assert late.states[-1].reason == "lineage to know the drift"
+    late.watching = (MonitorState(monitor="traffic", subject="live", is_open=True),)
+    assert ask(late, 1) == "failed"
+    assert [ask(never, number) for number in (0, 1, 2)] == [None, None, "inconclusive"]
+    # Whoever else asks is answered at once.
+    assert ask(World(GOOD), 0, REQUEST) == "inconclusive"
 
 
 def test_a_verdict_says_of_which_bytes_it_was_given() -> None:

@@ -80,9 +80,18 @@ def apply_gate(
         # A package's event comes to the gate and to lineage at the same time.
         ports.verdicts.note(_state(request, "waiting", now, reason="lineage to know the package"))
         return Applied(None, ("lineage",))
+    if _misses_its_drift(request, gate, evidence) and look < min(_LINEAGE_LOOKS, looks - 1):
+        ports.verdicts.note(_state(request, "waiting", now, reason="lineage to know the drift"))
+        return Applied(None, ("lineage",))
     verdict = ports.verdicts.add(verdict_of(request, gate, evidence, judge(gate, evidence, now), now))
     ports.announcer.tell(verdict)
     return Applied(verdict)
+
+
+def _misses_its_drift(request: GateRequest, gate: Gate, evidence: Evidence) -> bool:
+    """Tell whether drift asks and lineage knows of none yet: its event comes to both at the same time."""
+    asks = any(isinstance(each, DriftCriterion) for each in gate.asked.values())
+    return request.trigger == "drift" and asks and not any(each.is_open for each in evidence.monitors or ())
 
 
 def looks_of(policy: GatesPolicy, gate: str, look_seconds: int) -> int:

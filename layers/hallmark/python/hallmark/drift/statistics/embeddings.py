@@ -49,8 +49,8 @@ def maximum_mean_discrepancy(
     The value is the square root of the unbiased estimate (Gretton et al., A kernel two-sample test, JMLR 13, 2012,
     lemma 6; 0 where that is negative): from 0 to 1.41. The p-value is that of the cross-statistic, in which each half
     of the rows judges the other, normal for every dimension (Shekhar, Kim and Ramdas, A permutation-free kernel
-    Student's t with Welch's degrees of freedom takes the normal's place: far out it is orders of magnitude more.
-    Student's t with Welch's degrees of freedom takes the normal's place: far out it is orders of magnitude larger.
+    two-sample test, NeurIPS 2022), or of permutations if they are asked for. As the variance is estimated from few
+    rows, Student's t with Welch's degrees of freedom takes the normal's place, which is much too small far out.
 
     Args:
         baseline: Shape ``(m, k)``, at least 8 rows.

@@ -17,7 +17,7 @@ may assume it chooses the session's name, so it proves nothing."""
 class Person(BaseModel):
     """A caller, as ``GetCallerIdentity`` tells; or the author of a model, as the registry does."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     arn: str
     """``arn:aws:iam::…:user/NAME`` or ``arn:aws:sts::…:assumed-role/ROLE/SESSION``."""
@@ -86,7 +86,7 @@ NO_RULES = HumanRules()
 class Caller(BaseModel):
     """Who called an API of AWS, as CloudTrail tells it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     actor: Actor
     id: str = ""

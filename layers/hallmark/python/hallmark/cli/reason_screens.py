@@ -37,11 +37,12 @@ _VERDICTS_SHOWN = 3
 _CRITERIA_SHOWN = 3
 """Of the newest verdict; of the others the first one."""
 _DECISIONS_SHOWN = 3
-_ALERTS_SHOWN = 3
-_UNKNOWN_SHOWN = 4
+_ALERTS_SHOWN = 2
+_UNKNOWN_SHOWN = 3
 _HITS_SHOWN = 8
 _SUSPECTS_SHOWN = 12
-_SAID_LETTERS = 150
+_SAID_LETTERS = 90
+_WHO_LETTERS = 40
 _KIBI = 1024
 _EFFECT_COLOURS = {"breaks": "bold red", "must change": "red", "is judged again": "yellow", "loses evidence": "yellow"}
 
@@ -171,6 +172,7 @@ def _bytes(size: float) -> str:
 def _actor(actor: Actor) -> Text:
     who = actor.name or (actor.by.rpartition(":")[2] if actor.by.startswith("arn:") else actor.by)
     text = Text.assemble((actor.did, "bold"))
+    who = shortened(who, _WHO_LETTERS) if who else ""
     text.append(f" by {who}" if who else " by nobody that is known", style="" if who else "yellow")
     if actor.machine:
         text.append(" (a machine)", style="yellow")

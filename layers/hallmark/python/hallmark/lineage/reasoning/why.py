@@ -302,11 +302,11 @@ class _Why:
         """Return a model, its run, the run's inputs and what made those, and what was said of the model."""
         moment = self._moment
         run = trainer_of(moment, row)
-        rows = [row]
+        rows, makers = [row], list[int]()
         if run is not None:
             inputs = [link.row for link in moment.into(run, *DATA_KINDS, NodeKind.CODE, NodeKind.IMAGE)]
             makers = [link.row for each in inputs for link in moment.into(each)[:1]]
-            rows += [run, *inputs, *makers]
+            rows += [run, *inputs]
         rows += [
             link.row
             for link in moment.out_of(
@@ -322,7 +322,8 @@ class _Why:
         return Material(
             start=moment.summary(row),
             nodes=tuple(moment.summaries(rows)),
-            edges=tuple(moment.edges_among(rows)),
+            # Of what made the inputs it counts that it is known, not what is known of it.
+            edges=tuple(moment.edges_among([*rows, *makers])),
             shown={moment.graph.key(each): self._shown(each) for each in rows if each in near or self._is_said(each)},
             as_of=moment.as_of,
             known_at=moment.known_at,

@@ -36,7 +36,7 @@ _DATA_SHOWN = 3
 _VERDICTS_SHOWN = 3
 _CRITERIA_SHOWN = 3
 """Of the newest verdict; of the others the first one."""
-_DECISIONS_SHOWN = 3
+_DECISIONS_SHOWN = 2
 _ALERTS_SHOWN = 2
 _UNKNOWN_SHOWN = 3
 _HITS_SHOWN = 8

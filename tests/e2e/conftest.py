@@ -25,6 +25,7 @@ from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
 from tests.e2e.evaluations import Evaluations
 from tests.e2e.permissions import Permissions
+from tests.fakes.openlineage_server import OpenLineageServer
 from tests.patience import PATIENCE_SECONDS
 
 Found = TypeVar("Found")
@@ -41,7 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Deployed:
     """What the tests ask of the deployed app: its clients, its outputs, its answers."""
 
-    def __init__(self, cloud: LocalCloud, outputs: dict[str, str], permissions: Permissions) -> None:
+    def __init__(
+        self, cloud: LocalCloud, outputs: dict[str, str], permissions: Permissions, told: list[dict[str, Any]]
+    ) -> None:
+        self.told = told
         self.cloud = cloud
         self.outputs = outputs
         self.permissions = permissions
@@ -156,13 +160,14 @@ def merge(policy: dict[str, Any], added: dict[str, Any]) -> None:
             policy[name] = value
 
 
-def write_policy(folder: Path) -> Path:
+def write_policy(folder: Path, more: dict[str, Any]) -> Path:
     """Write the local cloud's policy with the tests' own suites, and none that starts by itself between two counts."""
     policy = yaml.safe_load((ROOT / "local" / "policy.yaml").read_text(encoding="utf-8"))
     for suite in policy["evaluation"]["suites"].values():
         suite.pop("frequency", None)
     for added in sorted((Path(__file__).parent / "policies").glob("*.yaml")):
         merge(policy, yaml.safe_load(added.read_text(encoding="utf-8")))
+    merge(policy, more)
     shutil.copytree(Path(__file__).parent / "scorers", folder / "scorers")
     file = folder / "policy.yaml"
     file.write_text(yaml.safe_dump(policy, sort_keys=False), encoding="utf-8")
@@ -170,15 +175,22 @@ def write_policy(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    policy = write_policy(tmp_path_factory.mktemp("policy"))
+def endpoint() -> Iterator[OpenLineageServer]:
+    """An OpenLineage endpoint that the deployed policy names."""
+    with OpenLineageServer() as served:
+        yield served
+
+
+@pytest.fixture(scope="package")
+def deployed(tmp_path_factory: pytest.TempPathFactory, endpoint: OpenLineageServer) -> Iterator[Deployed]:
+    policy = write_policy(tmp_path_factory.mktemp("policy"), {"lineage": {"openlineage": {"url": endpoint.url}}})
     with LocalCloud(CloudSettings()) as cloud:
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         done = deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT, "policy": str(policy)})
         outputs = {name: value for outputs in done.outputs.values() for name, value in outputs.items()}
         permissions = Permissions()
         with permissions.recorded():
-            yield Deployed(cloud, outputs, permissions)
+            yield Deployed(cloud, outputs, permissions, endpoint.taken)
 
 
 @pytest.fixture(scope="package")

@@ -69,7 +69,7 @@ class Provenance:
         self._hallmark(("live",))
         self._hallmark(("blast", "reject", f"{GROUP}:4"))
         self._hallmark(("coverage",))
-        self._hallmark(("attest", "list"))
+        self._hallmark(("attest", "list", "--limit", "5"))
         self._export()
 
     def _seal(self) -> None:

@@ -16,6 +16,7 @@ from hallmark.aws import clients
 from hallmark.aws.clients import client
 from hallmark.aws.failures import calling
 from hallmark.errors import UnavailableError
+from hallmark.people import Actor, caller_of
 from tests.contract.aws_adapters.injection import refusal
 
 FUNCTION_SECONDS = 60
@@ -34,6 +35,19 @@ def test_one_call_gives_up_before_the_function_is_ended(service: str) -> None:
     assert config.retries["total_max_attempts"] > 1
     assert config.connect_timeout + config.read_timeout < FUNCTION_SECONDS / 2
     assert "hallmark" in config.user_agent_extra
+
+
+@pytest.mark.usefixtures("aws")
+def test_aws_hears_that_a_function_calls_so_that_cloudtrail_tells_it_from_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    clients._client.cache_clear()
+    told = client("sts").meta.config.user_agent
+    identity = {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/SetModelStage/its-own-name"}
+
+    assert caller_of(identity, told).actor is Actor.MACHINE
+    clients._client.cache_clear()
 
 
 @pytest.mark.usefixtures("aws")

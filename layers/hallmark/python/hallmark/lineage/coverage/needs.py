@@ -156,7 +156,7 @@ def _commit(subject: Subject) -> _Fault:
         return None
     if any(edge.source.kind is NodeKind.CODE for edge in subject.edges):
         return None
-    place = "MetadataProperties.CommitId" if subject.kind is NodeKind.MODEL_PACKAGE else "a tag, variable or parameter"
+    place = "MetadataProperties.CommitId" if subject.kind is NodeKind.MODEL_PACKAGE else "tag, variable or parameter"
     return f"no {place} names one", "tag it git_commit and git_repository, e.g. from CI"
 
 

@@ -35,6 +35,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 MONITORS = 5
 HOURS = 8_760
 STORM = 10_000
+DEPLOYED_STORM = 1_000
+"""Smaller: the local cloud is an emulator on the same cores."""
 BATCH = 100
 """Events that one invocation gets (infra/constructs/alert_engine.py)."""
 POLICY = AlertsPolicy.model_validate(
@@ -44,7 +46,7 @@ POLICY = AlertsPolicy.model_validate(
 
 def run() -> Iterator[dict[str, Any]]:
     """Live through the year and the storms."""
-    deployed = int(os.environ.get("STORM", str(STORM)))
+    deployed = int(os.environ.get("STORM", str(DEPLOYED_STORM)))
     if "STORM" not in os.environ or not deployed:
         yield from _year()
         yield from _storm()

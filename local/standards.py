@@ -35,7 +35,12 @@ def accepted_exports(folder: Path, root: Path) -> Iterator[str]:
         StandardError: One is not accepted.
     """
     events = json.loads((folder / "openlineage.json").read_text())
-    facets = sum(_check_event(event, _openlineage(root / OPENLINEAGE_SCHEMAS)) for event in events)
+    schemas, facets = openlineage_schemas(root / OPENLINEAGE_SCHEMAS), 0
+    for event in events:
+        try:
+            facets += check_event(event, schemas)
+        except ValidationError as error:
+            raise StandardError(f"openlineage.json, {error.json_path}: {error.message}") from error
     yield f"openlineage.json: {len(events)} run events and {facets} facets, by the schemas that they name"
     document = ProvDocument.deserialize(folder / "prov.json", format="json")
     if ProvDocument.deserialize(content=document.serialize(format="json"), format="json") != document:
@@ -47,21 +52,32 @@ def accepted_exports(folder: Path, root: Path) -> Iterator[str]:
     yield "cyclonedx.json: by CycloneDX's strict validator, version 1.7"
 
 
-def _openlineage(folder: Path) -> Registry[Any]:
+def openlineage_schemas(folder: Path) -> Registry[Any]:
+    """Return OpenLineage's schemas of a folder, with those of our own facets."""
     texts = [path.read_text() for path in (folder / "OpenLineage.json", *sorted((folder / "facets").glob("*.json")))]
     texts.append(files("hallmark.lineage.exports").joinpath("openlineage_facets.json").read_text(encoding="utf-8"))
     documents = [json.loads(text) for text in texts]
     return Registry().with_resources((document["$id"], Resource.from_contents(document)) for document in documents)
 
 
-def _check_event(event: dict[str, Any], schemas: Registry[Any]) -> int:
+def facets_of(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the facets of a run event."""
     holders = [event["run"], event["job"], *event.get("inputs", ()), *event.get("outputs", ())]
-    facets = [facet for holder in holders for facet in holder["facets"].values()]
+    for holder in holders:
+        yield from holder["facets"].values()
+
+
+def check_event(event: dict[str, Any], schemas: Registry[Any]) -> int:
+    """Check an event against the core schema, and each of its facets against the schema that it names.
+
+    Returns:
+        How many facets it has.
+
+    Raises:
+        jsonschema.ValidationError: One of them is not valid.
+    """
+    facets = list(facets_of(event))
+    format_checker = Draft202012Validator.FORMAT_CHECKER
     for document, schema in [(event, _RUN_EVENT), *((facet, facet["_schemaURL"]) for facet in facets)]:
-        try:
-            Draft202012Validator(
-                {"$ref": schema}, registry=schemas, format_checker=Draft202012Validator.FORMAT_CHECKER
-            ).validate(document)
-        except ValidationError as error:
-            raise StandardError(f"openlineage.json, {error.json_path}: {error.message}") from error
+        Draft202012Validator({"$ref": schema}, registry=schemas, format_checker=format_checker).validate(document)
     return len(facets)

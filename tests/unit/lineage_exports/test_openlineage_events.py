@@ -1,51 +1,22 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing import Registry, Resource
 
 from hallmark.lineage.exports.material import Material, document_text, gather
-from hallmark.lineage.exports.openlineage import FACETS_URN, SCHEMA_URL, name_of, openlineage, run_id
+from hallmark.lineage.exports.openlineage import FACETS_URN, name_of, openlineage, run_id
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import NodeSummary
+from local.standards import check_event, facets_of, openlineage_schemas
 from tests.fakes.described_lineage import ENDPOINT, PACKAGE, TRAINING, described
 from tests.fakes.lineage_service import ACCOUNT, BUCKET, Lineage, shipped_twice
 
 OWN = Path(__file__).parent / "openlineage"
 WHOLE = Path(__file__).parents[4] / "shared" / "conformance" / "openlineage" / "spec"
 """All of OpenLineage's facet schemas, where they lie beside the project."""
-
-
-def registry(root: Path) -> Registry[Any]:
-    ours = files("hallmark.lineage.exports").joinpath("openlineage_facets.json").read_text(encoding="utf-8")
-    texts = [
-        ours,
-        *(path.read_text() for path in [root / "OpenLineage.json", *sorted((root / "facets").glob("*.json"))]),
-    ]
-    documents = [json.loads(text) for text in texts]
-    return Registry().with_resources((document["$id"], Resource.from_contents(document)) for document in documents)
-
-
-def facets_of(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    holders = [event["run"], event["job"], *event.get("inputs", ()), *event.get("outputs", ())]
-    for holder in holders:
-        yield from holder["facets"].values()
-
-
-def check(event: dict[str, Any], schemas: Registry[Any]) -> None:
-    """Check an event against the core schema, and each of its facets against the schema that it names."""
-    format_checker = Draft202012Validator.FORMAT_CHECKER
-    Draft202012Validator({"$ref": SCHEMA_URL}, registry=schemas, format_checker=format_checker).validate(event)
-    for facet in facets_of(event):
-        schema = {"$ref": facet["_schemaURL"]}
-        Draft202012Validator(schema, registry=schemas, format_checker=format_checker).validate(facet)
 
 
 def event_of(events: list[dict[str, Any]], key: str, kind: str = "COMPLETE") -> dict[str, Any]:
@@ -56,23 +27,23 @@ def event_of(events: list[dict[str, Any]], key: str, kind: str = "COMPLETE") -> 
 def test_every_event_and_facet_is_valid_by_the_schema_that_it_names(root: Path, material: Material) -> None:
     if not root.exists():
         pytest.skip(f"{root} is not there")
-    schemas = registry(root)
+    schemas = openlineage_schemas(root)
     events = openlineage(material)
 
     for event in events:
-        check(event, schemas)
+        check_event(event, schemas)
     assert len(events) > 12
     assert {facet["_schemaURL"].partition("#")[0] for event in events for facet in facets_of(event)} >= {FACETS_URN}
 
 
 def test_the_check_rejects_a_wrong_event_and_a_wrong_facet(material: Material) -> None:
-    schemas, event = registry(OWN), openlineage(material)[0]
+    schemas, event = openlineage_schemas(OWN), openlineage(material)[0]
 
     with pytest.raises(ValidationError):
-        check({**event, "eventType": "DONE"}, schemas)
+        check_event({**event, "eventType": "DONE"}, schemas)
     event["run"]["facets"]["hallmark_export"]["complete"] = "yes"
     with pytest.raises(ValidationError):
-        check(event, schemas)
+        check_event(event, schemas)
 
 
 def test_a_training_run_tells_its_data_by_digest_its_code_its_image_and_its_parent(material: Material) -> None:
@@ -161,4 +132,4 @@ def test_a_lineage_of_which_nothing_is_described_can_be_written() -> None:
     assert isinstance(found, Material)
 
     for event in openlineage(found):
-        check(event, registry(OWN))
+        check_event(event, openlineage_schemas(OWN))

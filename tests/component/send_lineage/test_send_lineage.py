@@ -20,9 +20,10 @@ from hallmark.aws.lineage_targets import CatalogDomain, OpenLineageEndpoint
 from hallmark.aws.secrets import Secrets
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.exports.sending import CATALOG_BYTES, events_about, send_about, shrink
+from local.standards import check_event, openlineage_schemas
 from tests.fakes.described_lineage import ENDPOINT, TRAINING, described
 from tests.fakes.openlineage_server import OpenLineageServer
-from tests.unit.lineage_exports.test_openlineage_events import OWN, check, registry
+from tests.unit.lineage_exports.test_openlineage_events import OWN
 
 DOMAIN = "dzd_abc123"
 
@@ -51,9 +52,9 @@ def test_the_events_of_a_run_reach_the_endpoint_in_order_with_the_key_and_are_va
 
     assert endpoint.asked == [("/api/v1/lineage", "Bearer k1")] * 2
     assert [event["eventType"] for event in endpoint.taken] == ["START", "COMPLETE"]
-    schemas = registry(OWN)
+    schemas = openlineage_schemas(OWN)
     for event in endpoint.taken:
-        check(event, schemas)
+        check_event(event, schemas)
 
 
 @pytest.mark.parametrize(

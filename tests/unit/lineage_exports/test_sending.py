@@ -13,19 +13,20 @@ from hallmark.lineage.exports.openlineage import openlineage, run_id
 from hallmark.lineage.exports.sending import CATALOG_BYTES, SENT_KINDS, Sent, events_about, send_about, shrink
 from hallmark.lineage.model import NodeKind
 from infra.constructs.lineage_sending import KINDS
+from local.standards import check_event, openlineage_schemas
 from tests.fakes.described_lineage import ENDPOINT, PACKAGE, TRAINING, described
 from tests.fakes.lineage_service import Lineage
-from tests.unit.lineage_exports.test_openlineage_events import OWN, check, registry
+from tests.unit.lineage_exports.test_openlineage_events import OWN
 
 
 @pytest.mark.parametrize("node", [TRAINING, PACKAGE, ENDPOINT], ids=["run", "package", "endpoint"])
 def test_the_events_about_a_node_are_those_of_its_run_alone_and_valid(node: str) -> None:
-    events, schemas = events_about(described().answer, node), registry(OWN)
+    events, schemas = events_about(described().answer, node), openlineage_schemas(OWN)
 
     assert events
     assert {event["run"]["runId"] for event in events} == {run_id(node)}
     for event in events:
-        check(event, schemas)
+        check_event(event, schemas)
 
 
 def test_they_name_the_same_data_and_models_as_an_export_of_everything(material: Material) -> None:
@@ -85,7 +86,7 @@ def test_an_event_that_is_too_large_for_the_catalog_is_shrunk_in_order_says_so_a
     else:
         assert 0 < len(sent.event["inputs"]) < len(event["inputs"])
         assert export["missing"][-1].endswith(" inputs")
-    check(sent.event, registry(OWN))
+    check_event(sent.event, openlineage_schemas(OWN))
     assert "hallmark_training" in event["run"]["facets"], "the event itself is left as it is"
 
 

@@ -55,6 +55,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         policy_folder=policy_folder,
         platform=platform,
         shared=lineage.storage,
+        recorders=lineage.recorders,
     )
     attestations = AttestationsStack(
         app,
@@ -115,6 +116,7 @@ def add_hallmark(app: cdk.App, *, policy: Policy, policy_folder: Path, platform:
         policy_folder=policy_folder,
         platform=platform,
         shared=lineage.storage,
+        recorders=lineage.recorders,
         query_evaluations=evaluation.query,
     )
     channels = ChannelsStack(

@@ -27,13 +27,13 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 from rich.console import Console
-from rich.rule import Rule
 
 from examples.wine_cultivars.workflow import ENDPOINT, GROUP, PREFIX, Workflow, WorkflowError
 from local.bedrock.published_corpora import CorpusUnavailableError
 from local.cloud import CloudStartError, LocalCloud
 from local.demo_decisions import DecisionError, Decisions
 from local.demo_evaluations import EvaluationError, Evaluations
+from local.demo_headings import heading
 from local.demo_provenance import Provenance
 from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
 from local.evaluation_datasets import put_datasets
@@ -118,9 +118,7 @@ class Demonstration:
 
     def _ship(self, cloud: LocalCloud, outputs: dict[str, str]) -> Decisions:
         """Ship two versions; return what shows the decisions on further ones."""
-        self._screen.print(
-            Rule("a real workflow: scikit-learn's wine data, from raw rows to an endpoint, twice", style="dim")
-        )
+        heading(self._screen, "a real workflow: scikit-learn's wine data, from raw rows to an endpoint, twice", "dim")
         variables = cloud.environment()
         # The workflow reads the endpoint from the environment, as any tool of AWS does.
         os.environ.update(variables)
@@ -197,7 +195,7 @@ class Demonstration:
 
     def _show_answer(self, cloud: LocalCloud, question: Sequence[str], *, fails: bool = False) -> None:
         """Say what is asked, and show the answer; with ``fails``, an exit code of 1 is the answer."""
-        self._screen.print(Rule(f"hallmark {' '.join(question)}", align="left", style="cyan"))
+        heading(self._screen, f"hallmark {shlex.join(question)}", "cyan")
         self._hallmark(cloud, question, expected=1 if fails else 0)
 
     def _hallmark(self, cloud: LocalCloud, question: Sequence[str], *, expected: int = 0) -> None:
@@ -211,7 +209,7 @@ class Demonstration:
             raise DemonstrationError(f"`hallmark {' '.join(question)}` ended with exit code {done.returncode}")
 
     def _report(self, cloud: LocalCloud, outputs: dict[str, str], pages: Sequence[Path], *, keep: bool) -> None:
-        self._screen.print(Rule("timings", align="left", style="cyan"))
+        heading(self._screen, "timings", "cyan")
         for name, seconds in self._seconds.items():
             self._screen.print(f"  {seconds:6.1f} s  {name}")
         self._screen.print(f"  {sum(self._seconds.values()):6.1f} s  together")
@@ -224,7 +222,7 @@ class Demonstration:
             self._screen.print("To ask further questions: [bold]make demo KEEP=1[/], then follow what it prints.")
 
     def _keep(self, cloud: LocalCloud) -> None:
-        self._screen.print(Rule("the local cloud runs on; Ctrl-C stops it", style="green"))
+        heading(self._screen, "the local cloud runs on; Ctrl-C stops it", "green")
         self._screen.print("In another terminal:\n")
         for name, value in cloud.environment().items():
             self._screen.print(f"export {name}={shlex.quote(value)}", soft_wrap=True)

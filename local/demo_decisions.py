@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.rule import Rule
 
 from examples.wine_cultivars.workflow import BATCHES, ENDPOINT, GROUP, IMAGE_NAME, PREFIX, Workflow, raw_batch
 from local.cloud import LocalCloud
 from local.demo_evaluations import Part
+from local.demo_headings import heading
 
 MONITOR, PIPELINE = "wine-cultivars", "wine-cultivars-retrain"
 _GROUP_OF_INTEREST, _WRITTEN_INSTEAD = "1", "0"
@@ -110,9 +110,11 @@ class Decisions:
         self._screen.print(f"  ApprovalDescription: {self._package(package)['ApprovalDescription']}", markup=False)
         with self._part("wait for Slack"):
             message = self._await(lambda: self._slack(f"{GROUP}:3"), "Slack was told of the gate")
-        self._say("the message as Slack's webhook got it")
+        self._say("the message as Slack shows it")
         self._screen.print(message.text, markup=False)
-        self._screen.print_json(json.dumps(message.body))
+        file = self._folder / "slack-message.json"
+        file.write_text(json.dumps(message.body, indent=2, ensure_ascii=False), encoding="utf-8")
+        self._screen.print(f"  {file}: as Slack's webhook got it", markup=False, soft_wrap=True)
 
     def _promote_a_version(self) -> None:
         self._say("version 4: the labels as they are; it passes, and the gate of production looks at it too")
@@ -268,7 +270,7 @@ class Decisions:
         return found
 
     def _say(self, what: str) -> None:
-        self._screen.print(Rule(what, align="left", style="magenta"))
+        heading(self._screen, what, "magenta")
 
 
 _LAST_SECOND = 45

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.table import Table
 
 from local.bedrock.faults import Fault
 from local.cloud import LocalCloud
+from local.demo_headings import heading
 
 SCHEDULED, COMPARED, CAPPED = "sentiment", "translation", "translation-for-a-cent"
 _ENDED = frozenset({"completed", "failed", "stopped"})
@@ -193,7 +193,7 @@ class Evaluations:
             time.sleep(_POLL_SECONDS)
 
     def _say(self, what: str) -> None:
-        self._screen.print(Rule(what, align="left", style="magenta"))
+        heading(self._screen, what, "magenta")
 
 
 def _unless_running(execution: dict[str, Any]) -> dict[str, Any] | None:

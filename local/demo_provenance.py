@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.rule import Rule
 
 from examples.wine_cultivars.workflow import ENDPOINT, GROUP
 from local.cloud import LocalCloud
 from local.demo_decisions import Hallmark
 from local.demo_evaluations import Part
+from local.demo_headings import heading
 from local.standards import accepted_exports
 
 _KIND, _OTHER = b'"kind":"fact"', b'"kind":"fake"'
@@ -109,4 +109,4 @@ class Provenance:
             self._screen.print(f"[green]accepted[/] {accepted}")
 
     def _say(self, what: str) -> None:
-        self._screen.print(Rule(what, align="left", style="magenta"))
+        heading(self._screen, what, "magenta")

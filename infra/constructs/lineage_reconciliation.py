@@ -55,7 +55,7 @@ class LineageReconciliation(Construct):
                 role=starting.role,
             ),
         )
-        reconciling = PythonFunction(
+        reconciling = self.reconciling = PythonFunction(
             self,
             "ReconcileLineage",
             name="reconcile_lineage",

@@ -90,7 +90,7 @@ class LineageRecording(Construct):
         alarm.add_alarm_action(actions.SnsAction(storage.alarms))
 
     def _add_recording(self, storage: LineageStorage, layers: Layers, policy: LineagePolicy) -> None:
-        recording = PythonFunction(
+        recording = self.recording = PythonFunction(
             self,
             "RecordLineage",
             name="record_lineage",

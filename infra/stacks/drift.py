@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -13,6 +14,7 @@ from infra.constructs.drift_storage import DriftStorage
 from infra.constructs.drift_watch import DriftWatch
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.own_data import OwnDataListing
 
 
 class DriftStack(cdk.Stack):
@@ -27,6 +29,7 @@ class DriftStack(cdk.Stack):
         policy_folder: Path,
         platform: Platform,
         shared: LineageStorage,
+        recorders: Sequence[PythonFunction],
         query_evaluations: PythonFunction,
     ) -> None:
         super().__init__(
@@ -42,6 +45,7 @@ class DriftStack(cdk.Stack):
             policy_folder=policy_folder,
             query_evaluations=query_evaluations,
         )
+        OwnDataListing(self, "OwnData", bucket=storage.bucket, folder="reports", recorders=recorders)
         outputs = {
             "QueryDriftFunctionName": watch.query.function.function_name,
             "DriftTableName": storage.table.table_name,

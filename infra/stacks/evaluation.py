@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -11,8 +12,9 @@ from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.constructs.evaluation_engine import EvaluationEngine
 from infra.constructs.evaluation_storage import EvaluationStorage
-from infra.constructs.functions import Layers
+from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.own_data import OwnDataListing
 
 
 class EvaluationStack(cdk.Stack):
@@ -27,6 +29,7 @@ class EvaluationStack(cdk.Stack):
         policy_folder: Path,
         platform: Platform,
         shared: LineageStorage,
+        recorders: Sequence[PythonFunction],
     ) -> None:
         super().__init__(
             scope, construct_id, description="Hallmark: how good every model is", termination_protection=False
@@ -41,6 +44,7 @@ class EvaluationStack(cdk.Stack):
             policy_folder=policy_folder,
         )
         self.query = engine.query
+        OwnDataListing(self, "OwnData", bucket=storage.bucket, folder="runs", recorders=recorders)
         outputs = {
             "QueryEvaluationsFunctionName": engine.query.function.function_name,
             "EvaluationTableName": storage.table.table_name,

@@ -40,6 +40,7 @@ class LineageStack(cdk.Stack):
             authors_may_approve=policy.gates.groups_whose_authors_may_approve,
         )
         self.query = questions.query
+        self.recorders = (recording.recording, reconciliation.reconciling)
         reproduction = LineageReproduction(self, "Reproduction", storage=storage, layers=layers)
         coverage = LineageCoverage(self, "Coverage", storage=storage, layers=layers, policy=policy.lineage)
         self.coverage = coverage.measuring

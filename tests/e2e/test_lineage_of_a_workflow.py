@@ -133,12 +133,13 @@ def test_a_sweep_finds_that_everything_is_recorded_already(shipped: Any) -> None
 
 
 def test_nothing_of_the_workflow_ended_in_the_dead_letters(shipped: Any) -> None:
-    assert [shipped.dead_letters(name) for name in ("Recording", "Reconciliation", "Questions", "Mirror")] == [
-        [],
-        [],
-        [],
-        [],
+    letters = [
+        (name, letter["Body"][:400], letter.get("MessageAttributes"))
+        for name in ("Recording", "Reconciliation", "Questions", "Mirror")
+        for letter in shipped.dead_letters(name)
     ]
+
+    assert letters == []
 
 
 def test_one_screen_says_why_the_endpoint_serves_what_it_serves(shipped: Any) -> None:

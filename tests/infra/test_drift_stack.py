@@ -67,3 +67,20 @@ def test_table_and_bucket_are_encrypted_and_kept(drift: Resources) -> None:
     (bucket,) = of_kind(drift, "AWS::S3::Bucket")
     assert table["SSESpecification"]["SSEEnabled"] is True
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["BucketKeyEnabled"] is True
+
+
+@pytest.mark.parametrize(("stack", "folder"), [("HallmarkDrift", "reports"), ("HallmarkEvaluation", "runs")])
+def test_what_hallmark_gives_to_jobs_may_be_listed_by_what_records_them(
+    stacks: Mapping[str, Resources], stack: str, folder: str
+) -> None:
+    (policy,) = (
+        each
+        for each in of_kind(stacks[stack], "AWS::IAM::Policy")
+        if any(statement["Sid"] == "ListOwnData" for statement in each["PolicyDocument"]["Statement"])
+    )
+    listing, reading = policy["PolicyDocument"]["Statement"]
+
+    assert all("Fn::ImportValue" in role and "LineageRole" in str(role) for role in policy["Roles"])
+    assert len(policy["Roles"]) == 2
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{folder}/*"}}
+    assert f"/{folder}/*" in json.dumps(reading["Resource"])

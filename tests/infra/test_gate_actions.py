@@ -46,8 +46,10 @@ def statements() -> list[tuple[str, Statement]]:
 def _statements(resources: Mapping[str, Any]) -> Iterator[tuple[str, Statement]]:
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Policy":
-            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
-                yield resource["Properties"]["Roles"][0]["Ref"], statement
+            properties = resource["Properties"]
+            for role in properties["Roles"]:
+                # A role of another stack is imported.
+                yield from ((role.get("Ref", str(role)), each) for each in properties["PolicyDocument"]["Statement"])
 
 
 def actions_of(statement: Statement) -> list[str]:

@@ -57,7 +57,7 @@ def test_the_screen_says_the_share_what_is_missing_why_and_how_to_mend_it() -> N
         "wine-17",
         "data: s3://lake/rows: AccessDenied: no",
         "lineage.data_buckets: lake",
-        "1 inputs match nothing",
+        "1 input matches nothing",
         "hdfs://raw (read by etl 1)",
         "→ give it an alias",
     ):

@@ -89,7 +89,7 @@ def test_what_is_read_only_says_so_and_who_is_concerned() -> None:
 
     assert "Nothing was changed." in screen.out
     assert "risk-team" in screen.out
-    assert screen.out.index("breaks") < screen.out.index("descends")
+    assert screen.out.index(" break") < screen.out.index(" descend")
 
 
 def test_the_fall_of_a_metric_is_shown_with_what_changed_there_and_that_it_is_no_proof() -> None:

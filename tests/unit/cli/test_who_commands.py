@@ -143,3 +143,14 @@ def test_reasons_list_what_lacks_one_and_a_check_fails() -> None:
 )
 def test_json_is_the_answer_itself(words: tuple[str, ...], answer: Answer) -> None:
     assert json.loads(run(told(answer), *words, "--json").out) == answer.model_dump(mode="json")
+
+
+def test_approvals_can_be_read_on_a_narrow_screen_with_the_name_of_a_deployed_role() -> None:
+    answer = found("machine", accepted=False)
+    role = "arn:aws:sts::111122223333:assumed-role/HallmarkGates-ActionsSetModelStageRoleCA7D8C31-290ED8D22A358/f"
+    each = answer.approved[0].model_copy(update={"by": role, "name": "", "why": "Promoted by gate wine-production"})
+    lines = run(told(answer.model_copy(update={"approved": (each,)})), "approvals", width=80).lines
+
+    assert any("a machine, without a person's word" in line for line in lines)
+    assert any("why Promoted by gate wine-production" in line for line in lines)
+    assert len(lines) <= 6

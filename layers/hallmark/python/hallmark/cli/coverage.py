@@ -175,7 +175,8 @@ def _unmatched(report: CoverageReport) -> Iterator[RenderableType]:
     if not report.unmatched:
         yield Text("Every input of a run matches something.", style="green")
         return
-    yield Text(f"{report.unmatched:,} inputs match nothing that lineage knows:", style="bold yellow")
+    inputs = "1 input matches" if report.unmatched == 1 else f"{report.unmatched:,} inputs match"
+    yield Text(f"{inputs} nothing that lineage knows:", style="bold yellow")
     for each in report.unmatched_inputs[:_SHOWN]:
         readers = f"{each.readers:,} runs, first {each.first_reader}" if each.readers > 1 else each.first_reader
         yield Text.assemble(

@@ -124,7 +124,10 @@ def verdicts(
         print_json(answer)
         return
     found = [Verdict.model_validate(each) for each in answer["verdicts"]]
-    table = Table("verdict", "gate", "model", "outcome", "decided", "asked by", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    # What it is of and what it says is never cut; who asked may be, on a narrow screen.
+    for title, whole in (("verdict", 1), ("gate", 1), ("model", 1), ("outcome", 1), ("decided", 0), ("asked by", 0)):
+        table.add_column(title, overflow="fold" if whole else "ellipsis", min_width=10 if whole else None)
     for verdict in found:
         table.add_row(
             short_id(verdict),

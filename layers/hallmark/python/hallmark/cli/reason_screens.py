@@ -44,6 +44,12 @@ _SUSPECTS_SHOWN = 12
 _SAID_LETTERS = 90
 _WHO_LETTERS = 40
 _KIBI = 1024
+_EFFECTS_OF_MANY = {
+    "breaks": "break",
+    "is judged again": "are judged again",
+    "loses evidence": "lose evidence",
+    "descends": "descend",
+}
 _EFFECT_COLOURS = {"breaks": "bold red", "must change": "red", "is judged again": "yellow", "loses evidence": "yellow"}
 
 
@@ -227,32 +233,21 @@ def live_screen(answer: LiveAnswer) -> RenderableType:
     head = Text.assemble((f"{count:,}", "bold"), f" endpoint{'' if count == 1 else 's'} in service")
     parts: list[RenderableType] = [head]
     if answer.endpoints:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-        for title in ("endpoint", "serves", "approved"):
-            table.add_column(title, overflow="fold", ratio=1)
-        table.add_column("since (UTC)", no_wrap=True)
-        for each in answer.endpoints:
-            _add_live(table, each)
-        parts.append(table)
+        parts += [line for each in answer.endpoints for line in _live(each)]
     if answer.untold:
         text = f"{answer.untold} endpoints were named, but nothing tells whether they served: hallmark backfill"
         parts.append(Text(text, style="yellow"))
     return Group(*parts, foot(answer))
 
 
-def _add_live(table: Table, each: LiveEndpoint) -> None:
-    rows: Sequence[LiveModel | None] = each.models or (None,)
-    for number, model in enumerate(rows):
-        first = number == 0
-        served = _node(
-            model.package if model is not None and model.package is not None else model.model if model else None
-        )
-        table.add_row(
-            _node(each.endpoint) if first else "",
-            served,
-            _approved(model),
-            moment(each.since) if first else "",
-        )
+def _live(each: LiveEndpoint) -> Iterator[RenderableType]:
+    yield _node(each.endpoint) + Text(f"  since {moment(each.since)}" if each.since else "", style="dim")
+    rows = _Rows()
+    models: Sequence[LiveModel | None] = each.models or (None,)
+    for model in models:
+        rows.add("  serves", _node(model.package or model.model if model is not None else None))
+        rows.add("  approval", _approved(model))
+    yield rows.table
 
 
 def _approved(model: LiveModel | None) -> Text:
@@ -282,7 +277,8 @@ def blast_screen(answer: BlastAnswer) -> RenderableType:
         doubt = effect.count - effect.certain
         note = f", {doubt:,} of them perhaps" if doubt else ""
         colour = _EFFECT_COLOURS.get(effect.effect, "bold")
-        parts += [Text(), Text.assemble((f"{effect.count:,} ", "bold"), (effect.effect, colour), (note, "yellow"))]
+        verb = effect.effect if effect.count == 1 else _EFFECTS_OF_MANY.get(effect.effect, effect.effect)
+        parts += [Text(), Text.assemble((f"{effect.count:,} ", "bold"), (verb, colour), (note, "yellow"))]
         parts += [_hit(hit) for hit in effect.hits[:_HITS_SHOWN]]
         left = effect.count - min(len(effect.hits), _HITS_SHOWN)
         parts += [Text(f"  … {left:,} more", style="dim")] if left > 0 else []

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from hallmark.cli import screens
@@ -100,7 +99,7 @@ def approvals(
             context.obj.screen.print(_approvals(answer.approved))
         context.obj.screen.print(
             f"{len(lacking)} of {len(answer.approved)} approvals lack the word of a person who is not the author; "
-            f"{answer.without} of {answer.groups} groups have no approved version",
+            f"groups without an approved version: {answer.without} of {answer.groups}",
             style="yellow" if lacking else "green",
         )
     say_cut(context, answer, "ask for one group")
@@ -159,21 +158,22 @@ def _act(act: Act) -> RenderableType:
     return Group(head, by, reason)
 
 
-def _approvals(found: tuple[Approved, ...]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "approved by", "whose word", "when (UTC)", "author", "why"):
-        table.add_column(column, overflow="fold")
-    for each in found:
-        look = look_of(each.package.kind)
-        table.add_row(
-            Text.assemble((f"{look.symbol} ", look.family.colour), (each.package.label, "bold")),
-            each.name or _short(each.by) or "?",
-            Text(_FINDINGS[each.finding], style="green" if each.accepted else "red"),
-            screens.moment(each.at),
-            ", ".join(_short(author) for author in each.authors) or "?",
-            each.why,
-        )
-    return table
+def _approvals(found: tuple[Approved, ...]) -> RenderableType:
+    return Group(*(_approval(each) for each in found))
+
+
+def _approval(each: Approved) -> RenderableType:
+    look = look_of(each.package.kind)
+    head = Text.assemble(
+        (f"{look.symbol} ", look.family.colour),
+        (each.package.label, "bold"),
+        (f"  {screens.moment(each.at)}" if each.at else "", "dim"),
+        ("  the word of ", "dim"),
+        (_FINDINGS[each.finding], "green" if each.accepted else "red"),
+    )
+    by = Text.assemble("    approved by ", (each.name or _short(each.by) or "?", "bold"))
+    by.append(f", author {', '.join(_short(author) for author in each.authors) or '?'}")
+    return Group(head, by, Text.assemble("    why ", (each.why, "") if each.why else ("not said", "yellow")))
 
 
 def _short(arn: str) -> str:

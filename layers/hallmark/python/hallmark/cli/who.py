@@ -12,6 +12,7 @@ from hallmark.cli import screens
 from hallmark.cli.asking import AsJson, AsOf, KnownAt, Node, ask, say_cut, time_of
 from hallmark.cli.looks import look_of
 from hallmark.cli.session import print_json
+from hallmark.cli.tree import shortened
 from hallmark.lineage.accountable import (
     Act,
     ApprovalsAnswer,
@@ -44,6 +45,8 @@ _FINDINGS = {
     "unknown": "nobody knows who",
 }
 _AGENT_LETTERS = 40
+_NAME_LETTERS = 45
+"""The name that CDK gives a role is longer."""
 
 Check = Annotated[bool, typer.Option("--check", help="End with exit code 4 where something lacks")]
 
@@ -171,8 +174,8 @@ def _approval(each: Approved) -> RenderableType:
         ("  the word of ", "dim"),
         (_FINDINGS[each.finding], "green" if each.accepted else "red"),
     )
-    by = Text.assemble("    approved by ", (each.name or _short(each.by) or "?", "bold"))
-    by.append(f", author {', '.join(_short(author) for author in each.authors) or '?'}")
+    name = shortened(each.name or _short(each.by) or "?", _NAME_LETTERS)
+    by = Text.assemble("    approved by ", (name, "bold"), f", author {', '.join(map(_short, each.authors)) or '?'}")
     return Group(head, by, Text.assemble("    why ", (each.why, "") if each.why else ("not said", "yellow")))
 
 

@@ -80,8 +80,26 @@ def test_all_pages_of_what_was_live_are_fetched() -> None:
     assert "INCOMPLETE" in cut.err
 
 
-def test_an_answer_that_was_cut_says_so() -> None:
-    assert "INCOMPLETE" in run(service(), "blast", "delete", "s3://data", "--nodes", "2").err
+def test_an_answer_that_was_cut_says_so_and_with_what_to_go_on() -> None:
+    asked = service()
+    cut = run(asked, "blast", "delete", "s3://data", "--nodes", "2")
+    token = json.loads(run(asked, "blast", "delete", "s3://data", "--nodes", "2", "--json").out)["resume"]
+    rest = json.loads(run(asked, "blast", "delete", "s3://data", "--nodes", "99", "--resume", token, "--json").out)
+
+    assert "INCOMPLETE" in cut.err
+    assert token in cut.err
+    assert (rest["complete"], rest["resume"]) == (True, None)
+
+
+def test_all_pages_of_what_an_act_would_touch_are_joined() -> None:
+    cut = run(service(), "blast", "delete", "s3://data", "--nodes", "2", "--all", "--json")
+    whole = run(service(), "blast", "delete", "s3://data", "--json")
+
+    def hits(text: str) -> dict[str, set[str]]:
+        return {each["effect"]: {hit["node"]["key"] for hit in each["hits"]} for each in json.loads(text)["effects"]}
+
+    assert hits(cut.out) == hits(whole.out)
+    assert json.loads(cut.out)["complete"]
 
 
 def test_what_is_read_only_says_so_and_who_is_concerned() -> None:

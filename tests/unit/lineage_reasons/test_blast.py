@@ -137,6 +137,64 @@ def test_what_a_budget_cuts_is_said() -> None:
     assert not blast("delete", "s3://data", node_budget=2).complete
 
 
+def pages_of(facts: list[RecordedFact], target: str, budget: int) -> list[BlastAnswer]:
+    pages = [blast("delete", target, facts, node_budget=budget)]
+    while pages[-1].resume is not None:
+        assert not pages[-1].complete
+        pages.append(blast("delete", target, facts, node_budget=budget, resume=pages[-1].resume))
+    assert pages[-1].complete
+    return pages
+
+
+def many_runs(count: int) -> list[RecordedFact]:
+    """Runs that each read a file of their own and write one which a further run reads."""
+    facts = []
+    for number in range(count):
+        read, wrote = content(f"s3://lake/{number}", f"in-{number}"), content(f"s3://out/{number}", f"out-{number}")
+        first, second = (
+            node(NodeKind.TRAINING_JOB, f"{name}-{number:03}", born=number) for name in ("first", "second")
+        )
+        made = edge(first, wrote, EdgeType.PRODUCED, "model", number)
+        facts.append(fact(first, edge(read, first, role="in", at=number), made, at=number))
+        facts.append(fact(second, edge(wrote, second, role="in", at=number), at=number))
+    return facts
+
+
+@pytest.mark.parametrize("budget", [7, 100, 1_000])
+def test_the_pages_of_an_answer_that_was_cut_have_each_node_once_and_all_of_them(budget: int) -> None:
+    pages = pages_of(many_runs(120), "s3://lake", budget)
+
+    for effect, name in (("cannot be repeated", "first"), ("descends", "second")):
+        hits = [hit.node.key for page in pages for each in page.effects if each.effect == effect for hit in each.hits]
+        assert len(hits) == len(set(hits)) == 120
+        assert all(f"{name}-" in key for key in hits)
+        assert [each.count for each in pages[-1].effects if each.effect == effect] == [120]
+    targets = [each.key for page in pages for each in page.targets]
+    assert len(targets) == len(set(targets)) == 120
+
+
+def test_an_answer_goes_on_as_it_began_though_facts_were_learned_since() -> None:
+    first = blast("delete", "s3://lake", many_runs(120))
+    late = fact(
+        node(NodeKind.TRAINING_JOB, "aaa-late", born=1),
+        edge(content("s3://lake/1", "in-1"), node(NodeKind.TRAINING_JOB, "aaa-late", born=1), role="in", at=1),
+        at=1,
+        recorded=10_000,
+    )
+
+    second = blast("delete", "s3://lake", [*many_runs(120), late], resume=first.resume)
+
+    assert second.known_at == first.known_at
+    assert not any("late" in hit.node.key for each in second.effects for hit in each.hits)
+
+
+def test_the_token_of_another_question_is_refused() -> None:
+    token = blast("delete", "s3://lake", many_runs(120)).resume
+
+    with pytest.raises(InvalidInputError, match="resume"):
+        blast("delete", "s3://out", many_runs(120), resume=token)
+
+
 def test_what_was_in_service_then_counts_for_that_time() -> None:
     then = blast("delete", "s3://models/1", as_of=story()[8].fact.states[0].at)
 

@@ -287,7 +287,7 @@ def blast_screen(answer: BlastAnswer) -> RenderableType:
     rows.add(
         "owners", ", ".join(owners) if owners else Text("nobody is named: tag resources with owner", style="yellow")
     )
-    if answer.kept_count:
+    if answer.kept:
         first = answer.kept[0]
         text = Text(f"{answer.kept_count:,} contents lie elsewhere, too: ") + _node(first.node)
         rows.add("copies", text + Text(" also at ", style="dim") + _join(_node(node) for node in first.elsewhere))

@@ -20,7 +20,6 @@ from hallmark.cli.asking import (
     time_of,
 )
 from hallmark.lineage.reasoned import (
-    Act,
     Better,
     BisectAnswer,
     BisectQuestion,
@@ -91,10 +90,20 @@ def delete(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     nodes: Nodes = 200_000,
+    resume: Resume = None,
+    everything: AllPages = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what would break, or could not be repeated, if all data at a prefix were deleted."""
-    _blast(context, "delete", prefix, (as_of, known_at), nodes, as_json=as_json)
+    question = BlastQuestion(
+        act="delete",
+        target=prefix,
+        as_of=time_of(as_of),
+        known_at=time_of(known_at),
+        node_budget=nodes,
+        resume=resume,
+    )
+    _blast(context, question, everything=everything, as_json=as_json)
 
 
 @blast.command()
@@ -104,10 +113,20 @@ def reject(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     nodes: Nodes = 200_000,
+    resume: Resume = None,
+    everything: AllPages = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what serves a model, and what rests on it, before it is rejected."""
-    _blast(context, "reject", package, (as_of, known_at), nodes, as_json=as_json)
+    question = BlastQuestion(
+        act="reject",
+        target=package,
+        as_of=time_of(as_of),
+        known_at=time_of(known_at),
+        node_budget=nodes,
+        resume=resume,
+    )
+    _blast(context, question, everything=everything, as_json=as_json)
 
 
 @blast.command()
@@ -117,20 +136,42 @@ def roll(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     nodes: Nodes = 200_000,
+    resume: Resume = None,
+    everything: AllPages = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what runs in an image, before it is replaced by another one."""
-    _blast(context, "roll", image, (as_of, known_at), nodes, as_json=as_json)
+    question = BlastQuestion(
+        act="roll",
+        target=image,
+        as_of=time_of(as_of),
+        known_at=time_of(known_at),
+        node_budget=nodes,
+        resume=resume,
+    )
+    _blast(context, question, everything=everything, as_json=as_json)
 
 
-def _blast(
-    context: typer.Context, act: Act, target: str, times: tuple[str | None, str | None], nodes: int, *, as_json: bool
-) -> None:
-    as_of, known_at = (time_of(text) for text in times)
-    question = BlastQuestion(act=act, target=target, as_of=as_of, known_at=known_at, node_budget=nodes)
+def _blast(context: typer.Context, question: BlastQuestion, *, everything: bool, as_json: bool) -> None:
     answer: BlastAnswer = ask(context, question, as_json=as_json)
+    while everything and answer.resume is not None:
+        page: BlastAnswer = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
+        answer = _joined(answer, page)
     print_answer(context, answer, lambda: reason_screens.blast_screen(answer), as_json=as_json)
-    say_cut(context, answer, "look at more with --nodes, or ask of less")
+    say_cut(context, answer)
+
+
+def _joined(answer: BlastAnswer, page: BlastAnswer) -> BlastAnswer:
+    """Add a page to an answer: the counts are those of the page, which has looked at more."""
+    given = {each.effect: each.hits for each in answer.effects}
+    effects = [each.model_copy(update={"hits": given.get(each.effect, ()) + each.hits}) for each in page.effects]
+    joined = {
+        "targets": answer.targets + page.targets,
+        "effects": tuple(effects),
+        "owners": tuple(dict.fromkeys(answer.owners + page.owners)),
+        "kept": answer.kept + page.kept,
+    }
+    return page.model_copy(update=joined)
 
 
 @reasons.command(short_help="Rank what changed where a metric fell.")

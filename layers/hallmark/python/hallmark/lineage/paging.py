@@ -41,7 +41,7 @@ class Position(NamedTuple):
             InvalidInputError: Another node stands where the last page ended: another question was asked, or a fact that
                 was recorded before that page was asked for became visible only after it.
         """
-        if self.nodes and (last_key is None or checksum(last_key) != self.check):
+        if (self.nodes or self.edges) and (last_key is None or checksum(last_key) != self.check):
             raise InvalidInputError("resume", token, "the answer has changed since: ask again without the token")
 
 

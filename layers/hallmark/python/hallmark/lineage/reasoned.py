@@ -214,6 +214,7 @@ class BlastQuestion(Question):
     target: str
     node_budget: int = Field(default=200_000, ge=1, le=1_000_000)
     time_budget_seconds: float = Field(default=20.0, gt=0)
+    resume: str | None = None
 
 
 class Hit(_Frozen):
@@ -227,7 +228,7 @@ class Hit(_Frozen):
 
 
 class Hits(_Frozen):
-    """How many nodes an effect has, how many of them certainly, and the first of them."""
+    """How many nodes of those looked at so far an effect has, how many of them certainly, and a page of them."""
 
     effect: str
     count: int
@@ -242,8 +243,11 @@ class Kept(_Frozen):
     elsewhere: tuple[NodeSummary, ...]
 
 
-class BlastAnswer(Answer):
-    """What an act would touch, the worst first. Read-only: nothing was done."""
+class BlastAnswer(Listing):
+    """What an act would touch, the worst first. Read-only: nothing was done.
+
+    A page has the next 50 nodes of each effect; ``owners`` are those of the nodes of the page.
+    """
 
     answer: Literal["blast"] = "blast"
     act: Act
@@ -255,7 +259,6 @@ class BlastAnswer(Answer):
     kept: tuple[Kept, ...] = ()
     kept_count: int = 0
     unknown: tuple[Unknown, ...] = ()
-    complete: bool = True
 
 
 # --- bisect ---

@@ -23,7 +23,7 @@ _Answering = Callable[[Any, Moment, Position, datetime], Answer]
 _ANSWERS: Mapping[type[Question], _Answering] = {
     WhyQuestion: lambda question, moment, _begun, _newest: answer_why(question, moment),
     LiveQuestion: answer_live,
-    BlastQuestion: lambda question, moment, _begun, _newest: answer_blast(question, moment),
+    BlastQuestion: answer_blast,
     BisectQuestion: lambda question, moment, _begun, _newest: answer_bisect(question, moment),
     WhoQuestion: lambda question, moment, _begun, _newest: answer_who(question, moment),
     ApprovalsQuestion: lambda question, moment, _begun, _newest: answer_approvals(question, moment),

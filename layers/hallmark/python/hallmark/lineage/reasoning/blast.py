@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from hallmark.errors import InvalidInputError
 from hallmark.lineage.model import RUN_KINDS, NodeKind
+from hallmark.lineage.paging import Position, checksum
 from hallmark.lineage.questions import Answer, Candidates, Direction
 from hallmark.lineage.reasoned import BlastAnswer, BlastQuestion, Hit, Hits, Kept, Unknown
 from hallmark.lineage.reasoning.decisions import (
@@ -21,6 +23,8 @@ from hallmark.lineage.reasoning.decisions import (
 )
 from hallmark.lineage.references import dataset_id
 from hallmark.lineage.view import Moment
+
+_Each = TypeVar("_Each")
 
 Effect = Literal["breaks", "must change", "is judged again", "loses evidence", "cannot be repeated", "descends"]
 EFFECTS: tuple[Effect, ...] = (
@@ -79,14 +83,23 @@ class _Live(NamedTuple):
     served: list[Serving]
 
 
-def answer_blast(question: BlastQuestion, moment: Moment) -> Answer:
+class _Reach(NamedTuple):
+    """A stretch of what came of it, by distance: where it ends, whether that is all, the nodes before its ends."""
+
+    end: int
+    is_all: bool
+    before: str = ""
+    last: str = ""
+
+
+def answer_blast(question: BlastQuestion, moment: Moment, begun: Position, newest: datetime) -> Answer:
     """Return what an act would touch; where the name tells no node, or several, what may have been meant.
 
     Raises:
         InvalidInputError: What is to be deleted is no S3 URI; what is to be rejected is no registered model; what is
-            to be rolled is no image.
+            to be rolled is no image; the token is of another answer.
     """
-    blast = _Blast(moment, question)
+    blast = _Blast(moment, question, begun, newest)
     if question.act == "delete":
         return blast.delete()
     found = moment.view.resolve(question.target)
@@ -105,15 +118,18 @@ def answer_blast(question: BlastQuestion, moment: Moment) -> Answer:
 
 
 class _Blast:
-    def __init__(self, moment: Moment, question: BlastQuestion) -> None:
+    def __init__(self, moment: Moment, question: BlastQuestion, begun: Position, newest: datetime) -> None:
         self._moment = moment
+        self._begun = begun
+        self._known_at = moment.known_at or newest
         self._graph = moment.graph
         self._question = question
         self._deadline = time.monotonic() + question.time_budget_seconds
         self._touched: dict[int, _Touch] = {}
         self._unknown: list[Unknown] = []
         self._kept: dict[int, list[int]] = {}
-        self._complete = True
+        self._given_before: set[int] = set()
+        self._reach = _Reach(0, is_all=True)
         self._live = list(self._find_live())
 
     # --- acts ---
@@ -190,23 +206,23 @@ class _Blast:
 
         Which objects a content has is known of those whose listing is kept.
         """
-        graph, read = self._graph, 0
+        graph, met = self._graph, 0
         place = prefix.rpartition("/")[0]
         while place.count("/") >= _BUCKET_SLASHES:
             inside = prefix.removeprefix(f"{place}/")
             for row in [*graph.compact.rows_beginning(f"{place}#"), *range(graph.compact.count, graph.count)]:
                 if not graph.key(row).startswith(f"{place}#") or graph.kind(row) is not NodeKind.DATASET_VERSION:
                     continue
-                read += 1
-                if read > _WHOLES_READ:
-                    self._complete = False
-                    return
-                listed = self._moment.listing(row)
+                met += 1
+                listed = self._moment.listing(row) if met <= _WHOLES_READ else None
                 if listed is None:
                     yield row, False
                 elif any(str(each[0]) == inside or str(each[0]).startswith(f"{inside}/") for each in listed):
                     yield row, True
             place = place.rpartition("/")[0]
+        if met > _WHOLES_READ:
+            what = f"Of {met - _WHOLES_READ} contents of places above it the listing was not read: too many are known."
+            self._unknown.append(Unknown(what=what, remedy="Ask of the place that they are of: its contents are few."))
 
     def images_of(self, target: str) -> list[int]:
         """Return the images that a name may have meant: of a repository all, or those whose digest begins so."""
@@ -271,16 +287,24 @@ class _Blast:
                 self._touch(link.row, "cannot be repeated", why, certain=certain)
 
     def _descend(self, rows: Iterable[int]) -> None:
-        """Touch what came of it all."""
+        """Touch what came of it all: so many nodes as the budget allows, from where the last stretch ended."""
         start = np.array(sorted(set(rows)), dtype=np.int64)
         if not len(start):
             return
-        walk = self._graph.walk(start, Direction.DOWN, as_of=self._moment.held, deadline=self._deadline)
-        if not walk.finished or len(walk.nodes) > self._question.node_budget:
-            self._complete = False
-        for row in walk.nodes[: self._question.node_budget].tolist():
-            if self._graph.kind(row) in _TOUCHED_AT_ALL and row not in set(start.tolist()):
+        first = self._begun.edges
+        walk = self._graph.walk(start, Direction.DOWN, as_of=self._moment.held, deadline=self._deadline, at_least=first)
+        end = min(first + self._question.node_budget, len(walk.nodes))
+        before, last = (
+            self._graph.key(int(walk.nodes[place - 1])) if 0 < place <= len(walk.nodes) else ""
+            for place in (first, end)
+        )
+        self._reach = _Reach(end, walk.finished and end == len(walk.nodes), before, last)
+        started = set(start.tolist())
+        for place, row in enumerate(walk.nodes[:end].tolist()):
+            if self._graph.kind(row) in _TOUCHED_AT_ALL and row not in started:
                 self._touch(row, "descends", "it came of it")
+                if place < first:
+                    self._given_before.add(row)
 
     def _find_live(self) -> Iterator[_Live]:
         moment = self._moment
@@ -309,40 +333,64 @@ class _Blast:
     # --- the answer ---
 
     def _answer(self, targets: Sequence[int]) -> BlastAnswer:
-        moment = self._moment
-        owners: dict[str, None] = {}
-        effects = []
-        for effect in EFFECTS:
-            rows = [row for row, touch in self._touched.items() if touch.effect == effect]
-            if not rows:
-                continue
-            rows.sort(key=lambda row: (self._rank(row), not self._touched[row].certain, self._graph.key(row)))
-            hits = [self._hit(row) for row in rows[:_SHOWN]]
-            owners |= dict.fromkeys(owner for hit in hits for owner in hit.owners)
-            effects.append(
+        moment, page, first = self._moment, self._begun.nodes, self._begun.edges
+        by_effect = {effect: self._rows_of(effect) for effect in EFFECTS}
+        # The nodes of the first stretch come page by page; each further stretch adds what came of it, and no more.
+        stretch = {
+            effect: [row for row in rows if not first or (effect == "descends" and row not in self._given_before)]
+            for effect, rows in by_effect.items()
+        }
+        others, kept = ([], []) if first else (list(targets), list(self._kept.items()))
+        given = {effect: _page(rows, page, _SHOWN) for effect, rows in stretch.items()}
+        self._begun.expect(self._last(stretch, page - 1) if page else self._reach.before, self._question.resume)
+        more = any(len(rows) > (page + 1) * _SHOWN for rows in stretch.values()) or any(
+            len(rows) > (page + 1) * shown for rows, shown in ((others, _TARGETS_SHOWN), (kept, _KEPT_SHOWN))
+        )
+        hits = {effect: [self._hit(row) for row in rows] for effect, rows in given.items()}
+        complete = not more and self._reach.is_all
+        return BlastAnswer(
+            act=self._question.act,
+            target=self._question.target,
+            targets=tuple(moment.summaries(_page(others, page, _TARGETS_SHOWN))),
+            target_count=len(targets),
+            effects=tuple(
                 Hits(
                     effect=effect,
                     count=len(rows),
                     certain=sum(self._touched[row].certain for row in rows),
-                    hits=tuple(hits),
+                    hits=tuple(hits[effect]),
                 )
-            )
-        kept = [
-            Kept(node=moment.summary(row), elsewhere=tuple(moment.summaries(copies[:_COPIES_SHOWN])))
-            for row, copies in list(self._kept.items())[:_KEPT_SHOWN]
-        ]
-        return BlastAnswer(
-            act=self._question.act,
-            target=self._question.target,
-            targets=tuple(moment.summaries(targets[:_TARGETS_SHOWN])),
-            target_count=len(targets),
-            effects=tuple(effects),
-            owners=tuple(owners),
-            kept=tuple(kept),
+                for effect, rows in by_effect.items()
+                if rows
+            ),
+            owners=tuple(dict.fromkeys(owner for each in hits.values() for hit in each for owner in hit.owners)),
+            kept=tuple(
+                Kept(node=moment.summary(row), elsewhere=tuple(moment.summaries(copies[:_COPIES_SHOWN])))
+                for row, copies in _page(kept, page, _KEPT_SHOWN)
+            ),
             kept_count=len(self._kept),
             unknown=tuple(self._unknown),
-            complete=self._complete,
+            complete=complete,
+            resume=None if complete else self._resume(stretch, more=more).token(),
+            as_of=moment.time,
+            known_at=self._known_at,
         )
+
+    def _rows_of(self, effect: Effect) -> list[int]:
+        rows = [row for row, touch in self._touched.items() if touch.effect == effect]
+        return sorted(rows, key=lambda row: (self._rank(row), not self._touched[row].certain, self._graph.key(row)))
+
+    def _resume(self, stretch: Mapping[Effect, Sequence[int]], *, more: bool) -> Position:
+        """Return where the next page begins: in this stretch, or in the one that follows it."""
+        page, first, last = self._begun.nodes, self._begun.edges, self._reach.end
+        times = (self._known_at, self._moment.time)
+        if more:
+            return Position(page + 1, first, *times, checksum(self._last(stretch, page)))
+        return Position(0, last, *times, checksum(self._reach.last))
+
+    def _last(self, stretch: Mapping[Effect, Sequence[int]], page: int) -> str:
+        """Return the keys of a page, by which it is known again."""
+        return " ".join(self._graph.key(row) for rows in stretch.values() for row in _page(rows, page, _SHOWN))
 
     def _rank(self, row: int) -> int:
         kind = self._graph.kind(row)
@@ -364,6 +412,10 @@ class _Blast:
 _BUCKET_SLASHES = 2
 """In ``s3://bucket``."""
 _ORDER = (NodeKind.ENDPOINT, NodeKind.MODEL_PACKAGE, NodeKind.MODEL, NodeKind.PIPELINE, NodeKind.VERDICT)
+
+
+def _page(rows: Sequence[_Each], page: int, size: int) -> Sequence[_Each]:
+    return rows[page * size : (page + 1) * size]
 
 
 def _repository(image: str) -> str:

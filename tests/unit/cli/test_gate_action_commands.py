@@ -71,6 +71,18 @@ def test_what_is_decided_is_listed_when_asked_for() -> None:
     assert "fine" in out
 
 
+def test_long_arns_of_those_who_may_decide_are_shortened_on_the_screen_and_whole_in_json() -> None:
+    role = (
+        f"arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_{'ModelApprovers' * 4}_1a2b3c4d"
+    )
+    asked = ASKED.model_copy(update={"rules": Rules(approvers=(role, "kim"))})
+    _, out, _ = run(listed(asked), "approvals")
+
+    assert "who may: role/aws-reserved/s…" in out
+    assert "1a2b3c4d, kim" in out
+    assert role in run(listed(asked), "approvals", "--json")[1]
+
+
 def test_a_question_whose_time_is_over_says_so() -> None:
     _, out, _ = run(listed(ASKED.model_copy(update={"expires_at": NOON + timedelta(days=-400)})), "approvals")
 

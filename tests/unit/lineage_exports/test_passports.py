@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from hallmark.lineage.exports.cyclonedx import cyclonedx
 from hallmark.lineage.exports.holes import holes
 from hallmark.lineage.exports.material import Material, gather
+from hallmark.lineage.exports.model_card import model_card
 from hallmark.lineage.exports.pages import page_html, page_markdown
 from hallmark.lineage.exports.passport import passport
 from hallmark.lineage.model import NodeKind
@@ -72,6 +74,30 @@ def test_a_page_tells_all_that_is_asked_of_a_model(material: Material) -> None:
         "a picture",
     ):
         assert told in text, told
+
+
+def test_a_program_that_a_job_reads_as_data_is_not_what_a_model_was_trained_on() -> None:
+    lineage = described()
+    archive = lineage.node(NodeKind.DATASET_VERSION, "sourcedir", key="s3://code/sourcedir.tar.gz#sha256:c0de")
+    drivers = lineage.node(NodeKind.DATASET_VERSION, "drivers", key="s3://code/drivers#sha256:d0de")
+    lineage.flow(archive, TRAINING, "code")
+    lineage.flow(drivers, TRAINING, "sm_drivers")
+
+    material = material_of(lineage, ENDPOINT)
+    page = passport(material)
+
+    glance = dict(page.glance)
+    assert "sourcedir" not in glance["Trained on"]
+    tables = {section.title: section.tables for section in page.sections}
+    told = {title: str(found) for title, found in tables.items()}
+    assert "sourcedir.tar.gz" not in told["Data"]
+    assert "sourcedir.tar.gz" in told["How it was made"]
+    assert archive not in [node.key for node in material.read_by(TRAINING)]
+    assert "sourcedir" not in str(model_card(material)["training_details"])
+    card = next(each["modelCard"] for each in cyclonedx(material)["components"] if "modelCard" in each)
+    refs = [each["ref"] for each in card["modelParameters"]["datasets"]]
+    assert refs
+    assert archive not in refs
 
 
 def test_a_page_is_well_formed_and_loads_and_runs_nothing(material: Material) -> None:

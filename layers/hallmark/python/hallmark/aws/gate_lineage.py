@@ -11,7 +11,7 @@ from hallmark.aws.failures import calling, describe_error
 from hallmark.errors import UnavailableError
 from hallmark.gates.evidence import LineageEvidence, MonitorState, ObjectTags, Snapshot
 from hallmark.gates.ports import Subject
-from hallmark.lineage.model import NodeKind
+from hallmark.lineage.model import CODE_ROLES, NodeKind
 from hallmark.lineage.questions import (
     Answer,
     Candidates,
@@ -29,7 +29,7 @@ _SNAPSHOTS = 50
 _OBJECTS = 100
 _DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_GROUP})
 _TRAINING = frozenset({NodeKind.TRAINING_JOB, NodeKind.CUSTOMIZATION_JOB, NodeKind.AUTOML_JOB})
-_NO_TRAINING_DATA = frozenset({"code", "model-data", "model", "image"})
+_NO_TRAINING_DATA = CODE_ROLES | {"model-data", "model", "image"}
 _UNCOMMITTED = ("-dirty", "+dirty")
 
 

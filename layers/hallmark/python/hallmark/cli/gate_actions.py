@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from hallmark.cli.session import guard, print_json
+from hallmark.cli.tree import shortened
 from hallmark.gates.approvals import Approval, Decision
 from hallmark.gates.deciding import DecideRequest, ListRequest, OverrideRequest, Request
 
 gate_actions = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """Commands of the group ``gate`` with which people decide."""
 
+_ARN_PARTS = 5
+"""Parts of an ARN before its resource (IAM user guide)."""
+_NAME_LETTERS = 40
 _COLOURS = {"pending": "yellow", "approved": "green", "rejected": "red", "expired": "dim"}
 
 ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="As `hallmark gate approvals` lists it: ap-…")]
@@ -40,7 +46,7 @@ def approvals(
     if as_json:
         print_json([each.model_dump(mode="json") for each in found])
     elif found:
-        context.obj.screen.print(_table(found))
+        context.obj.screen.print(_listing(found))
     else:
         context.obj.screen.print("nothing waits for a person's word")
 
@@ -84,18 +90,27 @@ def _decide(context: typer.Context, approval: str, decision: Decision, reason: s
     )
 
 
-def _table(found: list[Approval]) -> Table:
-    table = Table("approval", "state", "model", "gate", "for", "who may", "until (UTC)", "why", box=None)
-    for each in found:
-        late = " (over)" if each.state == "pending" and each.expires_at < datetime.now(UTC) else ""
-        table.add_row(
-            each.id,
-            f"[{_COLOURS[each.state]}]{each.state}{late}[/]",
-            each.model_name,
-            each.gate,
-            each.stage,
-            ", ".join(each.rules.approvers) or "anybody",
-            f"{each.expires_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            each.reason or each.summary,
-        )
-    return table
+def _listing(found: list[Approval]) -> RenderableType:
+    """Return a paragraph an approval: names are longer than the columns of a table would be."""
+    return Group(*(line for each in found for line in _told(each)))
+
+
+def _told(each: Approval) -> Iterator[Text]:
+    late = " (over)" if each.state == "pending" and each.expires_at < datetime.now(UTC) else ""
+    yield Text.assemble(
+        (f"{each.id}  ", "dim"),
+        (f"{each.state}{late}  ", _COLOURS[each.state]),
+        (each.model_name, "bold"),
+        f"  gate {each.gate}, for {each.stage}",
+    )
+    may = ", ".join(_whom(name) for name in each.rules.approvers) or "anybody"
+    decided = f"by {_whom(each.by)}" if each.by else f"until {each.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    yield Text(f"    {decided}; who may: {may}")
+    if each.reason or each.summary:
+        yield Text(f"    {each.reason or each.summary}")
+
+
+def _whom(name: str) -> str:
+    """Return whom an ARN names; ``--json`` has all of it."""
+    resource = name.split(":", _ARN_PARTS)[-1] if name.startswith("arn:") else name
+    return shortened(resource, _NAME_LETTERS)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 
 from hallmark.lineage.folding import FoldedNode
 from hallmark.lineage.graph import LineageGraph
-from hallmark.lineage.model import NodeKind
+from hallmark.lineage.model import CODE_ROLES, NodeKind
 from hallmark.lineage.numbering import interface_of
 from hallmark.lineage.questions import Difference, Section
 from hallmark.lineage.view import Moment
@@ -134,7 +134,7 @@ def _newest_first(node: FoldedNode) -> tuple[float, str]:
 def _add_run(found: Sections, label: str, attributes: Mapping[str, Any]) -> None:
     """Add a run; of several that have the same field, the later ones are numbered."""
     for use in attributes.get("inputs") or ():
-        _add(found, "code" if use["role"] == "code" else "data", f"{label} {use['role']}", _content(use))
+        _add(found, "code" if use["role"] in CODE_ROLES else "data", f"{label} {use['role']}", _content(use))
     for name in ("repository", "commit", "branch", "entry_point"):
         _add(found, "code", f"{label} {name}", (attributes.get("code") or {}).get(name))
     image = attributes.get("image") or {}

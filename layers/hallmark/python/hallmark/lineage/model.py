@@ -67,6 +67,9 @@ class NodeKind(StrEnum):
     REPRODUCTION = "reproduction"
 
 
+CODE_ROLES = frozenset({"code", "sm_drivers"})
+"""Roles in which a run reads its program as if it were data: script mode's archive, the channels of SageMaker's SDK."""
+
 RUN_KINDS = frozenset(
     {
         NodeKind.PROCESSING_JOB,

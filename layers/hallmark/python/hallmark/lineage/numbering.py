@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hallmark.lineage.model import EdgeType, NodeKind
+from hallmark.lineage.model import CODE_ROLES, EdgeType, NodeKind
 from hallmark.lineage.questions import Direction, NodeSummary, VersionStep
 from hallmark.lineage.versions import FIRST, Contents, ModelMakeup, Step, data_step, model_step, numbers
 from hallmark.lineage.view import Link, Moment
@@ -31,7 +31,6 @@ _LISTING_SECONDS = 2.0
 _LISTING_READS = 400
 _WAY_TO_TRAINING = 4
 """Package <- artifact <- part of an output <- training job is the longest way that the registry makes."""
-_CODE_ROLE = "code"
 
 
 def versioned_by(moment: Moment, row: int) -> int | None:
@@ -168,7 +167,7 @@ def trainer_of(moment: Moment, row: int) -> int | None:
 def data_of(moment: Moment, run: int) -> list[Link]:
     """Return the data that a run read; code is none."""
     links = moment.into(run, *DATA_KINDS)
-    return [link for link in links if link.type is EdgeType.CONTRIBUTED_TO and link.role != _CODE_ROLE]
+    return [link for link in links if link.type is EdgeType.CONTRIBUTED_TO and link.role not in CODE_ROLES]
 
 
 def makeup(moment: Moment, row: int) -> ModelMakeup:
@@ -197,7 +196,7 @@ def makeup(moment: Moment, row: int) -> ModelMakeup:
         "code": frozenset(
             moment.graph.key(link.row).rpartition("#")[2]
             for link in sources
-            if link.kind is NodeKind.CODE or (link.kind is NodeKind.DATASET_VERSION and link.role == _CODE_ROLE)
+            if link.kind is NodeKind.CODE or (link.kind is NodeKind.DATASET_VERSION and link.role in CODE_ROLES)
         ),
         "image": frozenset(moment.graph.key(link.row) for link in sources if link.kind is NodeKind.IMAGE),
     }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hallmark.lineage.coverage.report import Gap
 from hallmark.lineage.coverage.settings import Need
-from hallmark.lineage.model import Edge, NodeKind
+from hallmark.lineage.model import CODE_ROLES, Edge, NodeKind
 
 _RUN: tuple[Need, ...] = ("data", "image", "commit", "who", "reason")
 _TASK: tuple[Need, ...] = ("data", "model", "who", "reason")
@@ -68,7 +68,7 @@ _Fault = tuple[str, str] | None
 
 def _data(subject: Subject) -> _Fault:
     told = subject.attributes
-    uses = [use for use in told.get("inputs") or () if use.get("role") != "code"]
+    uses = [use for use in told.get("inputs") or () if use.get("role") not in CODE_ROLES]
     if not uses:
         if told.get("event_only"):
             return _DELETED, "keep jobs until Hallmark has described them, which takes seconds"

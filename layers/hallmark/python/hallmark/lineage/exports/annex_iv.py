@@ -267,6 +267,8 @@ def _resources(material: Material) -> Iterator[Sentence]:
 
 def _data(material: Material) -> Iterator[Sentence]:
     for node in material.of_kind(NodeKind.DATASET_VERSION):
+        if material.is_program(node.key):
+            continue
         attributes = material.attributes(node.key)
         place, _, digest = node.key.rpartition("#")
         text = (

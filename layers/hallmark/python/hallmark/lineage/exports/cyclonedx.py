@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hallmark import VERSION
-from hallmark.lineage.exports.material import EVIDENCE_KINDS, Material, instant_text, stable_uuid
+from hallmark.lineage.exports.material import DATA_KINDS, EVIDENCE_KINDS, Material, instant_text, stable_uuid
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import NodeSummary
 
 SPEC_VERSION = "1.7"
 
 _MODELS = frozenset({NodeKind.MODEL, NodeKind.MODEL_PACKAGE, NodeKind.CUSTOM_MODEL, NodeKind.FOUNDATION_MODEL})
-_DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_GROUP})
 _SERVED = frozenset({NodeKind.ENDPOINT, NodeKind.ENDPOINT_CONFIG})
-_COMPONENTS = _MODELS | _DATA | _SERVED | {NodeKind.IMAGE, NodeKind.CODE}
+_COMPONENTS = _MODELS | DATA_KINDS | _SERVED | {NodeKind.IMAGE, NodeKind.CODE}
 _TRAINING = frozenset({NodeKind.TRAINING_JOB, NodeKind.AUTOML_JOB, NodeKind.TUNING_JOB, NodeKind.CUSTOMIZATION_JOB})
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})$")
 
@@ -116,7 +115,7 @@ def _component(material: Material, node: NodeSummary) -> dict[str, Any]:
     }
     if node.kind in _MODELS:
         return _model(material, node, base)
-    if node.kind in _DATA:
+    if node.kind in DATA_KINDS:
         return _data(node, attributes, base)
     if node.kind is NodeKind.IMAGE:
         return _image(node, base)
@@ -144,7 +143,7 @@ def _model(material: Material, node: NodeSummary, base: dict[str, Any]) -> dict[
     ]
     runs = _trained_by(material, node.key)
     card: dict[str, Any] = {"bom-ref": f"{node.key}#model-card"}
-    datasets = sorted({key for run in runs for key in _read_by(material, run)})
+    datasets = sorted({node.key for run in runs for node in material.read_by(run.key)})
     if datasets:
         card["modelParameters"] = {"datasets": [{"ref": key} for key in datasets]}
     metrics = [*_metrics_of_runs(material, runs), *_metrics_of_evaluations(material, node.key)]
@@ -177,16 +176,6 @@ def _trained_by(material: Material, key: str) -> list[NodeSummary]:
 
 _MADE_OF = frozenset({"model-data", "package"})
 """Roles in which a model holds what a run has trained; what was merely measured on it plays others."""
-
-
-def _read_by(material: Material, run: NodeSummary) -> Iterator[str]:
-    edges = [
-        edge
-        for edge in material.into(run.key)
-        if edge.source in material.by_key and material.by_key[edge.source].kind in _DATA
-    ]
-    contents = {edge.source.rpartition("#")[0] for edge in edges if "#" in edge.source}
-    yield from (edge.source for edge in edges if edge.source not in contents)
 
 
 def _metrics_of_runs(material: Material, runs: list[NodeSummary]) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import NodeSummary
 
 _JOBS = (NodeKind.TRAINING_JOB, NodeKind.PROCESSING_JOB, NodeKind.TRANSFORM_JOB)
-_DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_GROUP})
 _OWN_MODELS = frozenset({NodeKind.MODEL_PACKAGE, NodeKind.CUSTOM_MODEL})
 
 
@@ -81,7 +80,7 @@ def _of_job(material: Material, node: NodeSummary) -> Iterator[Hole]:
         )
     if not any(source.kind is NodeKind.IMAGE for source in sources):
         yield Hole(f"No image is known of {node.label}.", "Describe it again: hallmark backfill.", Topic.MAKING)
-    if not any(source.kind in _DATA for source in sources):
+    if not material.read_by(node.key):
         yield Hole(
             f"No data is known that {node.label} read.", "Give the job its data as channels or inputs.", Topic.DATA
         )

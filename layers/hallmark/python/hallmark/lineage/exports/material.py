@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from hallmark.errors import InvalidInputError
-from hallmark.lineage.model import NodeKind
+from hallmark.lineage.model import CODE_ROLES, EdgeType, NodeKind
 from hallmark.lineage.questions import (
     Answer,
     Candidates,
@@ -61,6 +61,9 @@ EVIDENCE_KINDS = frozenset(
     }
 )
 """Kinds that say something about a model or an endpoint."""
+
+DATA_KINDS = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_GROUP})
+"""Kinds that a run reads as data."""
 
 _NAMESPACE = UUID("6f1d3c2e-9a54-5b87-8c1e-2f0a7d4be913")
 """Names of this project's UUIDs (RFC 9562, version 5)."""
@@ -139,6 +142,19 @@ class Material:
         """Return what is known of a node; nothing, where it was not shown."""
         shown = self.shown.get(key)
         return shown.attributes if shown else {}
+
+    def read_by(self, run: str) -> list[NodeSummary]:
+        """Return the data that a run read, by content where that is known, else by place; its program is none."""
+        edges = [edge for edge in self.into(run) if edge.role not in CODE_ROLES and edge.source in self.by_key]
+        found = {edge.source: self.by_key[edge.source] for edge in edges}
+        data = [node for node in found.values() if node.kind in DATA_KINDS]
+        places = {node.key.rpartition("#")[0] for node in data if node.kind is NodeKind.DATASET_VERSION}
+        return [node for node in data if node.kind is not NodeKind.DATASET or node.key not in places]
+
+    def is_program(self, key: str) -> bool:
+        """Tell whether a dataset was read as a program, and never as data."""
+        roles = {edge.role for edge in self.out_of(key) if edge.type is EdgeType.CONTRIBUTED_TO}
+        return bool(roles) and roles <= CODE_ROLES
 
     def of_kind(self, *kinds: NodeKind) -> list[NodeSummary]:
         """Return the nodes of some kinds, the nearest first."""

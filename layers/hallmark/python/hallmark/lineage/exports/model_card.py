@@ -83,7 +83,7 @@ def _training(material: Material) -> dict[str, Any]:
     job = jobs[0]
     attributes = material.attributes(job.key)
     sources = [material.by_key[edge.source] for edge in material.into(job.key) if edge.source in material.by_key]
-    data = [node.key for node in sources if node.kind in {NodeKind.DATASET, NodeKind.DATASET_VERSION}]
+    data = [node.key for node in material.read_by(job.key) if node.kind is not NodeKind.FEATURE_GROUP]
     images = [node.key for node in sources if node.kind is NodeKind.IMAGE]
     commits = [node.key for node in sources if node.kind is NodeKind.CODE]
     values = attributes.get("hyperparameters")

@@ -26,6 +26,7 @@ from hallmark.lineage.exports.wording import (
     word_of,
 )
 from hallmark.lineage.model import RUN_KINDS, NodeKind
+from hallmark.lineage.questions import NodeSummary
 
 _MODELS = (NodeKind.MODEL_PACKAGE, NodeKind.CUSTOM_MODEL, NodeKind.FOUNDATION_MODEL, NodeKind.MODEL)
 
@@ -102,10 +103,12 @@ def _glance(material: Material) -> Iterable[tuple[str, str]]:
         yield "Model", ", ".join(with_status(node) for node in packages) or "no registered model is known"
     jobs = material.of_kind(NodeKind.TRAINING_JOB, NodeKind.CUSTOMIZATION_JOB)
     yield "Trained by", listed(node.label for node in jobs) or "not known"
-    read = {edge.source for job in jobs for edge in material.into(job.key)}
+    read = {node.key for job in jobs for node in material.read_by(job.key)}
     contents = [node.label for node in material.of_kind(NodeKind.DATASET_VERSION) if node.key in read]
     yield "Trained on", listed(contents) or "no content is known"
-    yield "Code", listed(node.label for node in material.of_kind(NodeKind.CODE)) or "no commit known"
+    programs = [node.label for node in material.of_kind(NodeKind.DATASET_VERSION) if material.is_program(node.key)]
+    commits = listed(node.label for node in material.of_kind(NodeKind.CODE))
+    yield "Code", commits or (f"no commit known; {listed(programs)}" if programs else "no commit known")
     for kind, name in ((NodeKind.VERDICT, "Gates"), (NodeKind.APPROVAL, "Approvals"), (NodeKind.ALERT, "Alerts")):
         yield name, listed(with_status(node) for node in material.of_kind(kind)) or "none known"
 
@@ -129,23 +132,10 @@ def _holes(material: Material) -> Section:
 
 
 def _data(material: Material) -> Section:
-    rows = []
-    for node in material.of_kind(NodeKind.DATASET_VERSION):
-        attributes = material.attributes(node.key)
-        place, _, digest = node.key.rpartition("#")
-        rows.append(
-            (
-                node.label,
-                place,
-                digest,
-                counted(attributes.get("objects")),
-                size_of(attributes.get("bytes")),
-                uses_of(material, node),
-            )
-        )
-    headings = ("data", "where", "digest of the content", "objects", "size", "flowed into")
-    tables = [Table(headings, tuple(rows), code=frozenset({1, 2}))] if rows else []
-    with_content = {row[1] for row in rows}
+    contents = material.of_kind(NodeKind.DATASET_VERSION)
+    data = [node for node in contents if not material.is_program(node.key)]
+    tables = list(_contents(material, data, "data"))
+    with_content = {node.key.rpartition("#")[0] for node in contents}
     places = [
         (node.label, uses_of(material, node))
         for node in material.of_kind(NodeKind.DATASET, NodeKind.FEATURE_GROUP)
@@ -154,6 +144,19 @@ def _data(material: Material) -> Section:
     if places:
         tables.append(Table(("place", "flowed into"), tuple(places), "Known by their address only"))
     return Section("Data", tuple(tables), "No data is known.")
+
+
+def _contents(material: Material, nodes: Sequence[NodeSummary], what: str) -> Iterable[Table]:
+    """Yield a table of contents: where each lies, its digest and size, and what it flowed into."""
+    rows = []
+    for node in nodes:
+        attributes = material.attributes(node.key)
+        place, _, digest = node.key.rpartition("#")
+        counts = counted(attributes.get("objects")), size_of(attributes.get("bytes"))
+        rows.append((node.label, place, digest, *counts, uses_of(material, node)))
+    if rows:
+        headings = (what, "where", "digest of the content", "objects", "size", "flowed into")
+        yield Table(headings, tuple(rows), code=frozenset({1, 2}))
 
 
 def _models(material: Material) -> Section:
@@ -191,6 +194,8 @@ def _training(material: Material) -> Section:
     if rows:
         headings = ("run", "kind", "status", "when (UTC)", "image", "code", "machines")
         tables.append(Table(headings, tuple(rows), status=2, code=frozenset({4, 5})))
+    programs = [node for node in material.of_kind(NodeKind.DATASET_VERSION) if material.is_program(node.key)]
+    tables += _contents(material, programs, "program")
     for node in runs:
         attributes = material.attributes(node.key)
         for name, caption in (("metrics", "Metrics"), ("hyperparameters", "Hyperparameters")):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tlog_scales.backend import LocalBackend
+from tlog_scales.reader import TilesReader
+from tlog_scales.signing import Vkey
+from tlog_scales.tiles import leaf_hash
 
 from hallmark.aws.ledger_files import S3LogFiles
 from hallmark.aws.ledger_reading import NoteSignatures
@@ -56,7 +62,26 @@ def test_a_fact_is_in_the_log_and_its_proof_leads_to_the_signed_root(deployed: A
     assert "training-job/sealed" in said["body"]["subject"]["id"]
 
 
-def test_the_whole_log_verifies_and_a_changed_byte_does_not(deployed: Any, sealed: str) -> None:
+def audit_by_another(files: Mapping[str, bytes | None], said_keys: list[str], folder: Path) -> None:
+    """Check a copy by tlog-scales alone: the signature, the root of the tiles, that each entry is in it."""
+    for path, content in files.items():
+        if content is not None:
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    reader = TilesReader(LocalBackend(folder))
+    checkpoint = reader.get_checkpoint()
+    for key in said_keys:
+        checkpoint.verify(Vkey.from_string(key))
+    assert reader.calculate_root_hash() == checkpoint.root_hash
+    for place in range(checkpoint.size):
+        proof = reader.get_inclusion_proof(place, checkpoint.size)
+        proof.check(leaf_hash(reader.get_entry(place)), checkpoint.root_hash)
+
+
+def test_the_whole_log_verifies_also_by_another_library_and_a_changed_byte_does_not(
+    deployed: Any, sealed: str, tmp_path: Path
+) -> None:
     files = S3LogFiles(deployed.outputs["LedgerBucketName"], deployed.client("s3"))
     keys = [read_verifier_key(ask(deployed, ask="status")["keys"][0])]
     cache: dict[str, bytes | None] = {}
@@ -65,6 +90,7 @@ def test_the_whole_log_verifies_and_a_changed_byte_does_not(deployed: Any, seale
         return cache.setdefault(path, files.read(path))
 
     assert verify_log(read, keys, NoteSignatures()).is_whole
+    audit_by_another(cache, said_keys=[str(key) for key in keys], folder=tmp_path)
     path = next(path for path in cache if path.startswith("tile/entries/"))
     cache[path] = (cache[path] or b"").replace(b'"kind":"fact"', b'"kind":"fake"', 1)
     assert [damage.path for damage in verify_log(read, keys, NoteSignatures()).damages] == [path]

@@ -10,16 +10,17 @@ from hallmark.aws.clients import client
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.graph_snapshots import GraphSnapshots
 from hallmark.aws.kept_manifests import KeptManifests
+from hallmark.aws.person_table import PersonSettings, PersonTable
 from hallmark.lineage.answering import Answerer
-from hallmark.lineage.questions import answer_json, read_question
+from hallmark.lineage.questions import Answer, Question
 from hallmark.lineage.refreshing import refresh
+from hallmark.lineage.revealing import answer_asked, with_known_tokens
 from hallmark.lineage.rows import GraphRows
 from hallmark.people import HumanRules
 from hallmark.runtime.observability import MetricUnit, logger, metrics
-from hallmark.runtime.settings import Settings
 
 
-class QuerySettings(Settings):
+class QuerySettings(PersonSettings):
     """What the function is told by its deployment."""
 
     lineage_table_name: str
@@ -30,11 +31,10 @@ class QuerySettings(Settings):
     """Patterns of model package groups, separated by commas."""
     reasons_required: bool = False
 
-    @property
-    def people(self) -> HumanRules:
-        """What the policy says of people."""
+    def people(self, persons: PersonTable) -> HumanRules:
+        """What the policy says of people, in tokens too."""
         return HumanRules(
-            machines=tuple(filter(None, self.machines.split(","))),
+            machines=with_known_tokens(filter(None, self.machines.split(",")), persons),
             authors_may_approve=tuple(filter(None, self.authors_may_approve.split(","))),
             reasons_required=self.reasons_required,
         )
@@ -59,6 +59,12 @@ def rows() -> GraphRows:
 
 
 @cache
+def persons() -> PersonTable:
+    """Build the table of people once per execution environment."""
+    return QuerySettings.from_environment().person_table()
+
+
+@cache
 def answerer() -> Answerer:
     """Build the answerer once per execution environment."""
     settings = QuerySettings.from_environment()
@@ -66,7 +72,7 @@ def answerer() -> Answerer:
         rows(),
         table(),
         clock=lambda: datetime.now(UTC),
-        people=settings.people,
+        people=settings.people(persons()),
         manifests=KeptManifests(settings.lineage_bucket_name, client("s3")),
     )
 
@@ -75,9 +81,12 @@ def answerer() -> Answerer:
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one question; a question that cannot be understood raises an error with field, value and remedy."""
-    question = read_question(event)
-    new = refresh(rows(), table(), snapshots())
-    metrics.add_metric(name="FactsLearned", unit=MetricUnit.Count, value=new)
-    answer = answer_json(answerer().answer(question))
-    logger.info("question answered", ask=question.ask, answer=answer["answer"], nodes=len(rows()))
-    return answer
+
+    def answer(question: Question) -> Answer:
+        new = refresh(rows(), table(), snapshots())
+        metrics.add_metric(name="FactsLearned", unit=MetricUnit.Count, value=new)
+        return answerer().answer(question)
+
+    told = answer_asked(event, answer, persons())
+    logger.info("question answered", ask=event["ask"], answer=told["answer"], nodes=len(rows()))
+    return told

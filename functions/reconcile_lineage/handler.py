@@ -11,6 +11,7 @@ from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.ecr import EcrImages
 from hallmark.aws.eventbridge import EventPublisher
+from hallmark.aws.person_table import PersonSettings
 from hallmark.aws.resource_listing import AwsResources
 from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
@@ -20,7 +21,6 @@ from hallmark.lineage.reconciliation import Account, Allowance, Sweep, continue_
 from hallmark.lineage.recording import Surroundings
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
-from hallmark.runtime.settings import Settings
 
 _RESERVE_MILLISECONDS = 90_000
 """A resource begun with less time left might not be finished: the snapshot of a large dataset takes some seconds."""
@@ -29,7 +29,7 @@ _REST_SECONDS = 10
 _TALLIES = ("listed", "skipped", "recorded", "failed")
 
 
-class ReconciliationSettings(Settings):
+class ReconciliationSettings(PersonSettings):
     """What the function is told by its deployment."""
 
     account_id: str
@@ -41,6 +41,8 @@ class ReconciliationSettings(Settings):
     maximum_receives: int = 5
     snapshot_object_limit: int = 10_000
     snapshot_checksum_limit: int = 100
+    machines: str = ""
+    """Patterns of users that no person works as, separated by commas."""
     reconciliation_describe_limit: int = 2_000
     """Resources described in one invocation."""
     reconciliation_request_budget: int = 5_000
@@ -75,9 +77,11 @@ def account() -> Account:
         contents=S3Contents(client("s3"), checksum_limit=settings().snapshot_checksum_limit),
         images=EcrImages(client("ecr"), settings().account_id),
         manifests=S3Manifests(settings().lineage_bucket_name, client("s3")),
+        people=settings().person_table(),
         clock=lambda: datetime.now(UTC),
         account=settings().account_id,
         object_limit=settings().snapshot_object_limit,
+        machines=tuple(filter(None, settings().machines.split(","))),
     )
     return Account(AwsResources(), table, surroundings, cursors())
 

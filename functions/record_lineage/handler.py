@@ -10,6 +10,7 @@ from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.ecr import EcrImages
+from hallmark.aws.person_table import PersonSettings
 from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
 from hallmark.events.envelope import read_event_text
@@ -17,10 +18,9 @@ from hallmark.lineage.recording import Recording, Surroundings, record_event
 from hallmark.lineage.translation.calls import human_call
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics
-from hallmark.runtime.settings import Settings
 
 
-class RecordingSettings(Settings):
+class RecordingSettings(PersonSettings):
     """What the function is told by its deployment."""
 
     account_id: str
@@ -30,6 +30,8 @@ class RecordingSettings(Settings):
     maximum_receives: int = 5
     snapshot_object_limit: int = 10_000
     snapshot_checksum_limit: int = 100
+    machines: str = ""
+    """Patterns of users that no person works as, separated by commas."""
 
 
 _RESERVE_SECONDS = 10
@@ -51,9 +53,11 @@ def surroundings() -> Surroundings:
         contents=S3Contents(client("s3"), checksum_limit=settings().snapshot_checksum_limit),
         images=EcrImages(client("ecr"), settings().account_id),
         manifests=S3Manifests(settings().lineage_bucket_name, client("s3")),
+        people=settings().person_table(),
         clock=lambda: datetime.now(UTC),
         account=settings().account_id,
         object_limit=settings().snapshot_object_limit,
+        machines=tuple(filter(None, settings().machines.split(","))),
     )
 
 

@@ -13,6 +13,7 @@ from constructs import Construct
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LOG_INDEX, REVERSE_INDEX, LineageStorage
+from infra.constructs.persons import Persons
 from infra.constructs.queues import DeadLetterQueue
 from infra.constructs.schedules import ScheduleRole
 
@@ -26,6 +27,7 @@ class LineageQuestions(Construct):
         construct_id: str,
         *,
         storage: LineageStorage,
+        persons: Persons,
         layers: Layers,
         policy: LineagePolicy,
         authors_may_approve: Sequence[str] = (),
@@ -93,6 +95,7 @@ class LineageQuestions(Construct):
             memory_mb=2048,
             environment={
                 **environment,
+                **persons.environment,
                 "MACHINES": ",".join(policy.machines),
                 "AUTHORS_MAY_APPROVE": ",".join(authors_may_approve),
                 "REASONS_REQUIRED": "true" if policy.reasons == "required" else "false",
@@ -103,6 +106,7 @@ class LineageQuestions(Construct):
                     sid="ReadGraph", actions=["s3:GetObject"], resources=[graph_objects, storage.manifest_objects]
                 ),
                 _allow_missing(storage),
+                *persons.allow_naming(),
                 storage.allow_key(writes=False),
             ],
         )

@@ -12,6 +12,7 @@ from constructs import Construct
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.persons import Persons
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.schedules import ScheduleRole
 from infra.constructs.sources import allow_describing, allow_listing, allow_snapshots
@@ -23,7 +24,14 @@ class LineageReconciliation(Construct):
     """Compares the account with what is recorded, on a schedule and on demand."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, storage: LineageStorage, layers: Layers, policy: LineagePolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        storage: LineageStorage,
+        persons: Persons,
+        layers: Layers,
+        policy: LineagePolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
@@ -72,6 +80,8 @@ class LineageReconciliation(Construct):
                 "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
                 "SNAPSHOT_OBJECT_LIMIT": str(policy.snapshot.objects),
                 "SNAPSHOT_CHECKSUM_LIMIT": str(policy.snapshot.checksums),
+                "MACHINES": ",".join(policy.machines),
+                **persons.environment,
             },
             statements=[
                 self.queue.allow_receiving(),
@@ -89,6 +99,7 @@ class LineageReconciliation(Construct):
                 ),
                 storage.allow_key(writes=True),
                 storage.allow_manifests(),
+                *persons.allow_keeping(),
                 *allow_listing(),
                 *allow_describing(),
                 *allow_snapshots(policy),

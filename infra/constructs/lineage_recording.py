@@ -19,6 +19,7 @@ from hallmark.events.subscriptions import CALL_SUBSCRIPTIONS, HALLMARK, HALLMARK
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.persons import Persons
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.sources import allow_describing, allow_snapshots, filled
 
@@ -29,7 +30,14 @@ class LineageRecording(Construct):
     """Every event that lineage is made of becomes facts, once."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, storage: LineageStorage, layers: Layers, policy: LineagePolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        storage: LineageStorage,
+        persons: Persons,
+        layers: Layers,
+        policy: LineagePolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
@@ -64,7 +72,7 @@ class LineageRecording(Construct):
             event_pattern=events.EventPattern(source=[HALLMARK], detail_type=list(HALLMARK_DETAIL_TYPES)),
             targets=[targets.SqsQueue(self.queue.queue, dead_letter_queue=self.dead_letters.queue)],
         )
-        self._add_recording(storage, layers, policy)
+        self._add_recording(storage, persons, layers, policy)
         self._add_announcing(storage, layers)
         if policy.reasons == "required":
             self._add_alarm(storage)
@@ -89,7 +97,7 @@ class LineageRecording(Construct):
         )
         alarm.add_alarm_action(actions.SnsAction(storage.alarms))
 
-    def _add_recording(self, storage: LineageStorage, layers: Layers, policy: LineagePolicy) -> None:
+    def _add_recording(self, storage: LineageStorage, persons: Persons, layers: Layers, policy: LineagePolicy) -> None:
         recording = self.recording = PythonFunction(
             self,
             "RecordLineage",
@@ -105,6 +113,8 @@ class LineageRecording(Construct):
                 "MAXIMUM_RECEIVES": str(MAXIMUM_RECEIVES),
                 "SNAPSHOT_OBJECT_LIMIT": str(policy.snapshot.objects),
                 "SNAPSHOT_CHECKSUM_LIMIT": str(policy.snapshot.checksums),
+                "MACHINES": ",".join(policy.machines),
+                **persons.environment,
             },
             statements=[
                 self.queue.allow_receiving(),
@@ -112,6 +122,7 @@ class LineageRecording(Construct):
                 storage.allow_recording(),
                 storage.allow_key(writes=True),
                 storage.allow_manifests(),
+                *persons.allow_keeping(),
                 *allow_describing(),
                 *allow_snapshots(policy),
             ],

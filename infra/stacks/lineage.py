@@ -15,6 +15,7 @@ from infra.constructs.lineage_reconciliation import LineageReconciliation
 from infra.constructs.lineage_recording import LineageRecording
 from infra.constructs.lineage_reproduction import LineageReproduction
 from infra.constructs.lineage_storage import LineageStorage
+from infra.constructs.persons import Persons
 from infra.constructs.queues import DeadLetterQueue
 
 
@@ -27,14 +28,18 @@ class LineageStack(cdk.Stack):
         )
         storage = self.storage = LineageStorage(self, "Storage")
         layers = Layers(self, "Layers", platform=platform)
-        recording = LineageRecording(self, "Recording", storage=storage, layers=layers, policy=policy.lineage)
+        persons = Persons(self, "Persons", storage=storage, layers=layers)
+        recording = LineageRecording(
+            self, "Recording", storage=storage, persons=persons, layers=layers, policy=policy.lineage
+        )
         reconciliation = LineageReconciliation(
-            self, "Reconciliation", storage=storage, layers=layers, policy=policy.lineage
+            self, "Reconciliation", storage=storage, persons=persons, layers=layers, policy=policy.lineage
         )
         questions = self.questions = LineageQuestions(
             self,
             "Questions",
             storage=storage,
+            persons=persons,
             layers=layers,
             policy=policy.lineage,
             authors_may_approve=policy.gates.groups_whose_authors_may_approve,
@@ -60,6 +65,10 @@ class LineageStack(cdk.Stack):
         self._output("EventBusName", storage.bus.event_bus_name, "The hallmark bus")
         self._output("AlarmTopicArn", storage.alarms.topic_arn, "Subscribe whoever runs Hallmark")
         self._output("QueryLineageFunctionName", questions.query.function.function_name, "What `hallmark` asks")
+        self._output(
+            "ForgetPersonFunctionName", persons.forgetting.function.function_name, "What `hallmark forget` asks"
+        )
+        self._output("PersonTableName", persons.table.table_name, "Who people are, sealed")
         self._output(
             "MeasureCoverageFunctionName", coverage.measuring.function.function_name, "What `hallmark coverage` asks"
         )

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hallmark.lineage.model import Edge, Fact, NodeKind, NodeState, RecordedFact, canonical_json
-from hallmark.lineage.ports import Listing, RecordedEdge, RecordedState, StoredObject
+from hallmark.lineage.ports import Listing, Pseudonyms, RecordedEdge, RecordedState, StoredObject
 from hallmark.lineage.recording import Surroundings
+from hallmark.pseudonyms import Trait
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -130,6 +131,13 @@ class KeptManifests:
         return f"s3://lineage/manifests/{digest.removeprefix('sha256:')}.json.gz"
 
 
+class NobodyHidden:
+    """Pseudonyms that leave everybody named: for tests of what facts say; tests/unit/erasure has those of people."""
+
+    def tokens(self, traits: Sequence[Trait]) -> Mapping[Trait, str]:
+        return {trait: trait.text for trait in traits}
+
+
 def surroundings(
     store: MemoryStore | None = None,
     *,
@@ -137,6 +145,7 @@ def surroundings(
     contents: KnownContents | None = None,
     images: KnownImages | None = None,
     account: str | None = None,
+    people: Pseudonyms | None = None,
     now: datetime = NOW,
     object_limit: int = 10_000,
 ) -> Surroundings:
@@ -147,6 +156,7 @@ def surroundings(
         contents=contents or KnownContents(),
         images=images or KnownImages(),
         manifests=KeptManifests(),
+        people=people or NobodyHidden(),
         clock=lambda: now,
         account=account,
         object_limit=object_limit,

@@ -69,7 +69,9 @@ STATEMENTS = {
     "record_lineage": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "RecordFacts", "UseKey", "KeepManifests"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
+        *("KeepPersons", "SealPersons", "FindPersons"),
     ],
+    "forget_person": ["WriteOwnLog", "ForgetPersons", "FindPersons", "Publish", "UseKey"],
     "announce_lineage": [
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "PublishFacts", "SendDeadLetters", "UseKey"),
     ],
@@ -77,6 +79,7 @@ STATEMENTS = {
         *("WriteOwnLog", "ReceiveWork", "ContinueSweep", "SendDeadLetters", "RecordFacts", "QueryLineage"),
         *("ReadCursor", "PublishReport", "UseKey", "KeepManifests", "ListSageMaker", "ListBedrock"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
+        *("KeepPersons", "SealPersons", "FindPersons"),
     ],
     "mirror_lineage": [
         *(
@@ -193,7 +196,10 @@ STATEMENTS = {
     ],
     "announce_change": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "ReadSecrets"],
     "receive_action": ["WriteOwnLog", "ActForChannels", "VerifyLinks", "ReadSecrets"],
-    "query_lineage": ["WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"],
+    "query_lineage": [
+        *("WriteOwnLog", "QueryLineage", "ReadGraph", "TellMissingFromDenied", "UseKey"),
+        *("ReadPersons", "OpenPersons", "FindPersons"),
+    ],
     "seal_ledger": [
         *("WriteOwnLog", "ReadTableStream", "ListStreams", "QueryLineage", "LogGetObject", "LogPutObject"),
         *("TellMissing", "UseIndex", "UseSigningKeys", "SendDeadLetters", "UseKey"),

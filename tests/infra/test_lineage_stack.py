@@ -224,8 +224,24 @@ def test_the_record_outlives_the_stack(resources: Resources) -> None:
             assert resource["DeletionPolicy"] == "Retain"
 
 
-def test_the_table_can_be_restored_to_any_minute(resources: Resources) -> None:
-    (table,) = of_type(resources, "AWS::DynamoDB::Table").values()
+def test_the_tables_can_be_restored_to_any_minute_and_who_was_forgotten_for_a_week_only(resources: Resources) -> None:
+    tables = of_type(resources, "AWS::DynamoDB::Table")
 
-    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert table["DeletionProtectionEnabled"] is True
+    assert len(tables) == 2
+    for name, table in tables.items():
+        recovery = table["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True
+        assert recovery.get("RecoveryPeriodInDays") == (7 if "Persons" in name else None)
+        assert table["DeletionProtectionEnabled"] is True
+
+
+def test_nobody_but_who_answers_opens_who_people_are(resources: Resources) -> None:
+    def roles_with(sid: str) -> set[str]:
+        return {name for name, statement in statements(resources) if statement["Sid"] == sid}
+
+    assert {name.partition("Permissions")[0] for name in roles_with("OpenPersons")} == {"QuestionsQueryLineage"}
+    assert {name.partition("Permissions")[0] for name in roles_with("KeepPersons")} == {
+        "RecordingRecordLineage",
+        "ReconciliationReconcileLineage",
+    }
+    assert {name.partition("Permissions")[0] for name in roles_with("ForgetPersons")} == {"PersonsForgetPerson"}

@@ -81,6 +81,7 @@ def record_all(account: StandInAccount, recorded_at: datetime | None = None) -> 
         contents=S3Contents(client("s3")),
         images=EcrImages(client("ecr"), ACCOUNT),
         manifests=S3Manifests(MANIFESTS, client("s3")),
+        people=NobodyHidden(),
         clock=lambda: recorded_at or datetime.now(UTC),
         account=ACCOUNT,
     )

@@ -17,6 +17,7 @@ from tests.contract.aws_adapters.lineage_table import create_lineage_table
 from tests.fakes.api_calls import ACCOUNT, REGION, arn, call, sso, user
 from tests.fakes.lambda_functions import Context, load_function
 from tests.fakes.memory_store import surroundings
+from tests.fakes.person_account import create_persons, person_table
 
 PACKAGE = arn("model-package", "wine/3")
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -64,7 +65,14 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         boto3.client("s3").create_bucket(
             Bucket="lineage-bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
         )
-        known = replace(surroundings(account=ACCOUNT), store=DynamoLineageTable("lineage", dynamodb))
+        variables = create_persons(REGION)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        known = replace(
+            surroundings(account=ACCOUNT, people=person_table(variables, REGION)),
+            store=DynamoLineageTable("lineage", dynamodb),
+            machines=("ci-*", "robot"),
+        )
         for event in (
             call("UpdateModelPackage", sso("anna@example.com"), START + timedelta(minutes=30), APPROVAL),
             STATE,

@@ -19,7 +19,7 @@ from hallmark.lineage.folding import fold
 from hallmark.lineage.reconciliation import Account, Allowance, Sweep, continue_sweep, read_sweep
 from hallmark.lineage.recording import Surroundings, record_event
 from tests.fakes.listed_account import MemoryCursors
-from tests.fakes.memory_store import MemoryStore
+from tests.fakes.memory_store import MemoryStore, NobodyHidden
 from tests.fakes.stand_in_account import ACCOUNT, MANIFESTS, StandInAccount
 
 Nodes = dict[str, tuple[str | None, dict[str, Any]]]
@@ -36,6 +36,7 @@ def surroundings(store: MemoryStore) -> Surroundings:
         contents=S3Contents(client("s3")),
         images=EcrImages(client("ecr"), ACCOUNT),
         manifests=S3Manifests(MANIFESTS, client("s3")),
+        people=NobodyHidden(),
         clock=lambda: datetime.now(UTC),
         account=ACCOUNT,
     )

@@ -18,6 +18,7 @@ from hallmark.runtime import batches
 from tests.contract.aws_adapters.lineage_table import create_lineage_table
 from tests.fakes.aws_calls import AwsCalls, watched_clients
 from tests.fakes.lambda_functions import Context, load_function
+from tests.fakes.person_account import create_persons
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -109,6 +110,8 @@ class Account:
             imageManifestMediaType="application/vnd.docker.distribution.manifest.v2+json",
             imageTag="latest",
         )
+        # Not renewed: a token is made at random, and stays.
+        os.environ.update(create_persons(REGION))
         self._begin()
 
     def renew(self) -> None:
@@ -183,6 +186,9 @@ def shared_account(module_patch: pytest.MonkeyPatch) -> Iterator[Account]:
         "LINEAGE_TABLE_NAME": "set for each environment",
         "DEAD_LETTER_QUEUE_URL": "set for each environment",
         "LINEAGE_BUCKET_NAME": MANIFESTS,
+        "PERSON_TABLE_NAME": "set once there is one",
+        "PERSON_INDEX_KEY_ID": "set once there is one",
+        "PERSON_SEALING_KEY_ID": "set once there is one",
     }.items():
         module_patch.setenv(name, value)
     with watched_clients() as calls:

@@ -72,6 +72,8 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "ReproductionJudged": RECORD,
     # Told by hallmark/events/subjects.py:
     "SubjectsRecorded": RECORD,
+    # Told by hallmark/events/erasure.py:
+    "PersonForgotten": RECORD,
     # Told by hallmark/events/reports.py:
     "LineageReported": REPORT,
 }

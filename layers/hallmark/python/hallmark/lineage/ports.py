@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from hallmark.lineage.model import Edge, Fact, NodeKind, NodeState, RecordedFact
+from hallmark.pseudonyms import Trait
 
 
 class FactStore(Protocol):
@@ -126,4 +127,24 @@ class ManifestStore(Protocol):
 
     def put(self, digest: str, listing: Sequence[StoredObject]) -> str:
         """Keep a listing, once; return its URI."""
+        ...
+
+
+class Pseudonyms(Protocol):
+    """Keeps people apart from facts, and gives the tokens that stand in facts for them."""
+
+    def tokens(self, traits: Sequence[Trait]) -> Mapping[Trait, str]:
+        """Return the token of each trait; the same one for as long as the person is not forgotten."""
+        ...
+
+
+class PersonNames(Protocol):
+    """Who the people are for whom tokens stand."""
+
+    def names(self, tokens: Iterable[str]) -> Mapping[str, str]:
+        """Return what tokens stand for; a token whose person was forgotten has nothing."""
+        ...
+
+    def known_token(self, trait: Trait) -> str | None:
+        """Return the token of a trait; None where it has none."""
         ...

@@ -12,7 +12,7 @@ asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -314,13 +314,17 @@ def read_answer(raw: object) -> Answer:
         raise InvalidInputError("the answer", raw, str(error.errors()[0]["msg"])) from None
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
+def answer_json(answer: Answer, rewrite: Callable[[str], str] = str) -> dict[str, Any]:
     """Return an answer as JSON.
+
+    Args:
+        answer: Any.
+        rewrite: What is done to the JSON before it is read again.
 
     Raises:
         InvalidInputError: It is larger than Lambda returns.
     """
-    text = answer.model_dump_json()
+    text = rewrite(answer.model_dump_json())
     size = len(text.encode())
     if size > MAXIMUM_ANSWER_BYTES:
         raise InvalidInputError("node_budget", f"an answer of {size:,} bytes", "ask for fewer nodes a page")

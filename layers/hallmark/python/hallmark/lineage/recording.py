@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import Event, read_envelope
+from hallmark.lineage.hiding import without_people
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeRef, NodeState, Origin
-from hallmark.lineage.ports import ContentReader, Describer, FactStore, ImageResolver, ManifestStore
+from hallmark.lineage.ports import ContentReader, Describer, FactStore, ImageResolver, ManifestStore, Pseudonyms
 from hallmark.lineage.references import dataset_id, dataset_ref, image_ref, version_ref
 from hallmark.lineage.snapshot import REMEMBERED, Part, Snapshot, take_snapshot
 from hallmark.lineage.translation import (
@@ -41,9 +42,12 @@ class Surroundings:
     contents: ContentReader
     images: ImageResolver
     manifests: ManifestStore
+    people: Pseudonyms
     clock: Callable[[], datetime]
     account: str | None = None
     object_limit: int = 10_000
+    machines: tuple[str, ...] = ()
+    """Patterns of ARNs and names that are no people's, though AWS takes them for users."""
 
 
 class Recording(NamedTuple):
@@ -121,8 +125,8 @@ def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origi
 
 
 def _record(fact: Fact, refusals: list[str], surroundings: Surroundings) -> Recording:
-    new = surroundings.store.add(fact, surroundings.clock())
-    return Recording(fact, new, tuple(refusals))
+    kept = without_people(fact, surroundings.people, surroundings.machines)
+    return Recording(kept, surroundings.store.add(kept, surroundings.clock()), tuple(refusals))
 
 
 @contextmanager

@@ -1,0 +1,210 @@
+"""Facts without people: each person in a fact gives way to a token before anything of it is kept.
+
+This is the one place through which all facts pass on their way to the table, and from there to the ledger. Where people
+stand is told by ``hallmark.pseudonyms`` (ARNs, sessions, e-mail addresses in any text) and, for bare names, by the
+attributes below. What machines read again stays as it is: see ``_EXACT``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from hallmark.lineage.model import Attributes, Edge, Fact, NodeKind, NodeRef, NodeState
+from hallmark.lineage.ports import Pseudonyms
+from hallmark.people import HUMAN_ACTORS, Actor
+from hallmark.pseudonyms import TOKEN, Replace, Trait, in_text, is_machine, is_user_id, named, people_in, plain_name
+
+_NAMES = frozenset(
+    {
+        *("by_name", "session", "source_identity", "acknowledged_by", "approved_by", "requested_by", "reported_by"),
+        *("owner", "owners", "contact", "maintainer", "author", "authors", "user", "user_name", "username"),
+        *("createdby", "created-by", "created_by", "mlflow.user", "userprofilename", "reviewer", "reviewers"),
+    }
+)
+"""Attributes, tags and members (in lower case) whose whole value is somebody's name."""
+_TEXTS = frozenset({"reason", "text", "summary", "comment", "description", "error_message", "did"})
+"""Attributes that people write, or that are made of names: a name that the same fact tells is replaced in them, too."""
+_EXACT = frozenset(
+    {
+        *("hyperparameters", "environment", "arguments", "entrypoint", "containers", "code", "image", "inputs"),
+        *("outputs", "manifest", "manifest_uri", "uri", "arn", "parent", "metrics", "user_agent"),
+    }
+)
+"""What a run is started with again, and what is read again from its place: a token there would break it."""
+_USER_ID_MEMBERS = frozenset({"principal", "PrincipalId", "principalId", "principal_id"})
+_CALLED = re.compile(r"\s*(?P<name>[^<>@]*[^<>@\s])\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*")
+"""``Anna Example <anna@example.com>``: both are one person's."""
+_SHORTEST = 3
+"""Letters of a name that is looked for in texts: a shorter one is part of too much."""
+_SUSPICIOUS = re.compile(
+    rb'@|:user/|/users/|assumed-role/|user-profile/|federated-user/|:identitystore:|AROA|AIDA|"(?:'
+    + b"|".join(re.escape(name.encode()) for name in sorted(_NAMES))
+    + rb')"',
+    re.IGNORECASE,
+)
+"""What stands in the canonical JSON of all that may name somebody: the rest is not looked at any closer."""
+
+
+def without_people(fact: Fact, people: Pseudonyms, machines: tuple[str, ...] = ()) -> Fact:
+    """Return a fact with tokens where it names people; the fact itself where it names nobody.
+
+    Args:
+        fact: Any fact; one that has tokens already stays as it is.
+        people: Keeps the people, and gives their tokens.
+        machines: Patterns of ARNs and names that the policy says are machines.
+
+    Raises:
+        UnavailableError: The tokens cannot be had now; the same fact may be recorded later.
+    """
+    suspicious = [state for state in fact.states if _SUSPICIOUS.search(state.canonical)]
+    if not suspicious and not any(_names_user(edge) for edge in fact.edges):
+        return fact
+    found: dict[Trait, str] = {}
+    _Hiding(lambda trait: found.setdefault(trait, trait.text), machines).of(fact)
+    if not found:
+        return fact
+    tokens = people.tokens(tuple(found))
+    return _Hiding(tokens.__getitem__, machines, names={trait.text: tokens[trait] for trait in tokens}).of(fact)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _names_user(edge: Edge) -> bool:
+    return NodeKind.USER in {edge.source.kind, edge.target.kind}
+
+
+class _Hiding:
+    """Goes through a fact; ``names`` are looked for in texts, once they are known."""
+
+    def __init__(self, replace: Replace, machines: tuple[str, ...], names: Mapping[str, str] | None = None) -> None:
+        self._replace, self._machines = replace, machines
+        self._known = names or {}
+        self._texts = _TEXTS
+        words = sorted((name for name in self._known if len(name) >= _SHORTEST), key=len, reverse=True)
+        self._names = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])") if words else None
+
+    def of(self, fact: Fact) -> Fact:
+        return Fact(
+            subject=self._node(fact.subject),
+            origin=fact.origin,
+            states=tuple(self._state(state) for state in fact.states),
+            edges=tuple(self._edge(edge) if _names_user(edge) else edge for edge in fact.edges),
+        )
+
+    def _state(self, state: NodeState) -> NodeState:
+        if not _SUSPICIOUS.search(state.canonical):
+            return state
+        # What AWS or another tool calls its things is what people ask for them by.
+        is_own = state.node.kind is NodeKind.USER or state.node.id.startswith("hallmark:")
+        self._texts = _TEXTS | {"name"} if is_own else _TEXTS
+        # Not a copy: that would take over what was computed of the former content.
+        return NodeState(
+            node=self._node(state.node),
+            at=state.at,
+            status=state.status,
+            attributes=self._attributes(state.attributes),
+        )
+
+    def _edge(self, edge: Edge) -> Edge:
+        return Edge(
+            exclusive=edge.exclusive,
+            role=edge.role,
+            source=self._node(edge.source),
+            target=self._node(edge.target),
+            type=edge.type,
+            valid_from=edge.valid_from,
+        )
+
+    def _node(self, node: NodeRef) -> NodeRef:
+        if node.kind is not NodeKind.USER:
+            return node
+        place, slash, name = node.id.rpartition("/")
+        if place.endswith("/users"):  # another tool's
+            return NodeRef(born=node.born, id=place + slash + self._name(name), kind=node.kind)
+        if is_user_id(node.id):
+            return NodeRef(born=node.born, id=self._put(named(node.id)), kind=node.kind)
+        return NodeRef(born=node.born, id=self._text(node.id), kind=node.kind)
+
+    def _attributes(self, attributes: Attributes) -> dict[str, Any]:
+        told = dict(attributes)
+        if told.get("actor") == Actor.MACHINE:
+            # Its sessions are many, and named by nobody.
+            kept = {name: told[name] for name in ("session", "principal") if name in told}
+            return self._members(told) | kept
+        owner = str(told.get("by_name") or told.get("session") or "")
+        address = told.get("source_ip")
+        if (
+            told.get("actor") in HUMAN_ACTORS
+            and isinstance(address, str)
+            and _is_address(address)
+            and owner
+            and not self._is_machine(owner, str(told.get("by", "")))
+        ):
+            told["source_ip"] = self._put(Trait(plain_name(owner), address))
+        return self._members(told)
+
+    def _members(self, section: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._member(name, value, section) for name, value in section.items()}
+
+    def _member(self, name: str, value: Any, section: Mapping[str, Any]) -> Any:
+        word = name.lower()
+        if word in _EXACT:
+            return value
+        if name in _USER_ID_MEMBERS and isinstance(value, str) and is_user_id(value):
+            return self._user_id(value, section)
+        if word in _NAMES:
+            return self._named(value)
+        return self._value(value, is_text=word in self._texts)
+
+    def _value(self, value: Any, *, is_text: bool = False) -> Any:
+        if isinstance(value, str):
+            return self._words(self._text(value)) if is_text else self._text(value)
+        if isinstance(value, Mapping):
+            return self._members(value)
+        return [self._value(item, is_text=is_text) for item in value] if isinstance(value, list | tuple) else value
+
+    def _named(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._name(value)
+        if isinstance(value, list | tuple):
+            return [self._named(item) for item in value]
+        return self._value(value)
+
+    def _name(self, text: str) -> str:
+        """Replace a value that is a name; one that has a name within, or is the address of a thing, likewise."""
+        called = _CALLED.fullmatch(text)
+        if called is not None:
+            owner = plain_name(called["address"])
+            return f"{self._put(Trait(owner, called['name']))} <{self._text(called['address'])}>"
+        if not text.strip() or text.startswith("arn:") or "://" in text or people_in(text):
+            return self._text(text)
+        return text if self._is_machine(text, text) else self._put(named(text))
+
+    def _text(self, text: str) -> str:
+        return in_text(text, self._replace, self._machines)
+
+    def _words(self, text: str) -> str:
+        if text in self._known:
+            return self._known[text]
+        return self._names.sub(lambda match: self._known[match[0]], text) if self._names else text
+
+    def _user_id(self, value: str, section: Mapping[str, Any]) -> str:
+        """Replace AWS's id of a user: it belongs to the name that stands beside it."""
+        names = [str(section.get("by_name") or ""), *(str(section.get(word) or "") for word in ("Arn", "arn", "by"))]
+        owner = next((name.rpartition("/")[2] for name in names if name), value)
+        return value if self._is_machine(owner, names[-1]) else self._put(Trait(plain_name(owner), value))
+
+    def _is_machine(self, name: str, identifier: str) -> bool:
+        return is_machine(identifier, name, self._machines)
+
+    def _put(self, trait: Trait) -> str:
+        return trait.text if TOKEN.fullmatch(trait.text) else self._replace(trait)

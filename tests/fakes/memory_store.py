@@ -146,6 +146,7 @@ def surroundings(
     images: KnownImages | None = None,
     account: str | None = None,
     people: Pseudonyms | None = None,
+    machines: tuple[str, ...] = (),
     now: datetime = NOW,
     object_limit: int = 10_000,
 ) -> Surroundings:
@@ -160,6 +161,7 @@ def surroundings(
         clock=lambda: now,
         account=account,
         object_limit=object_limit,
+        machines=machines,
     )
 
 

@@ -17,6 +17,7 @@ from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
 from hallmark.lineage.model import Fact, RecordedFact
 from hallmark.lineage.recording import Surroundings, record_event
+from tests.fakes.memory_store import NobodyHidden
 from tests.fakes.stand_in_account import (
     ACCOUNT,
     MANIFESTS,

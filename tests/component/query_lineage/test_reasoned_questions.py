@@ -21,6 +21,7 @@ from tests.fakes.api_calls import REGION
 from tests.fakes.lambda_functions import Context, load_function
 from tests.fakes.lineage_facts import minute
 from tests.fakes.memory_store import stored
+from tests.fakes.person_account import create_persons
 from tests.fakes.shipped_model import content, described, story
 
 
@@ -41,6 +42,8 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
         create_lineage_table(dynamodb, "lineage")
         s3.create_bucket(Bucket="lineage-bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        for name, value in create_persons(REGION).items():
+            monkeypatch.setenv(name, value)
         table, manifests = DynamoLineageTable("lineage", dynamodb), S3Manifests("lineage-bucket", s3)
         objects = {"january": ["a", "b"], "february": ["a", "b", "c"]}
         listings = [

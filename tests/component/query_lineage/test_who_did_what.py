@@ -69,9 +69,8 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         known = replace(
-            surroundings(account=ACCOUNT, people=person_table(variables, REGION)),
+            surroundings(account=ACCOUNT, people=person_table(variables, REGION), machines=("ci-*", "robot")),
             store=DynamoLineageTable("lineage", dynamodb),
-            machines=("ci-*", "robot"),
         )
         for event in (
             call("UpdateModelPackage", sso("anna@example.com"), START + timedelta(minutes=30), APPROVAL),

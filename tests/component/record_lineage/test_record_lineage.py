@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
@@ -21,7 +22,7 @@ from tests.component.record_lineage.conftest import (
     messages_of,
     training_event,
 )
-from tests.fakes.api_calls import SAMPLE, call, event_of, user
+from tests.fakes.api_calls import call, user
 from tests.fakes.lambda_functions import Context
 
 OTHER_ACCOUNT = {**EVENTS["sm-endpoint-state-change"], "account": "999999999999"}
@@ -171,14 +172,45 @@ def await_workers() -> None:
             thread.join()
 
 
+def act_of(name: str, minute: int) -> dict[str, Any]:
+    at = datetime(2026, 11, 1, 12, minute, tzinfo=UTC)
+    told = call("DeleteEndpoint", user(name), at, {"endpointName": "live"}, eventID=f"{minute}")
+    return told | {"account": ACCOUNT}
+
+
 def test_a_call_that_cloudtrail_tells_of_costs_one_write_and_asks_nothing(account: Account) -> None:
     environment = account.environment()
-    environment.run(messages_of(event_of(SAMPLE) | {"account": ACCOUNT}))
+    environment.run(messages_of(act_of("ben", 0)))
     account.calls.clear()
 
-    at = datetime(2026, 11, 1, 12, tzinfo=UTC)
-    told = call("DeleteEndpoint", user("ben"), at, {"endpointName": "live"}) | {"account": ACCOUNT}
-    assert environment.run(messages_of(told)) == []
-
+    assert environment.run(messages_of(act_of("ben", 1))) == []
     assert account.calls.made == ["dynamodb.TransactWriteItems"]
     assert len(facts(account)) == 2
+
+
+def test_a_person_who_acts_for_the_first_time_is_looked_for_once_and_kept_once(account: Account) -> None:
+    account.environment().run(messages_of(act_of("ben", 0)))
+    environment = account.environment()
+    environment.run(messages_of(act_of("ben", 1)))
+    account.calls.clear()
+    name = f"new-{uuid.uuid4()}"
+    environment.run(messages_of(act_of(name, 2)))
+
+    # Once for the name, once for the address from which the call came; then the fact.
+    kept = ["dynamodb.GetItem", "kms.Encrypt", "dynamodb.TransactWriteItems"]
+    assert account.calls.made == [*kept, *kept, "dynamodb.TransactWriteItems"]
+    assert not any(name in str(item) for item in account.items())
+
+
+@pytest.mark.parametrize("operation", ["GenerateMac", "Encrypt", "GetItem"])
+def test_while_people_cannot_be_kept_the_queue_waits_and_nobody_is_named(account: Account, operation: str) -> None:
+    name = f"new-{uuid.uuid4()}"
+    messages = messages_of(act_of(name, 0))
+    account.calls.fails = lambda called: called.endswith(operation)
+    assert account.environment().run(messages) == ["message-0"]
+    assert account.items() == []
+    account.calls.fails = lambda _: False
+
+    assert account.environment().run(messages) == []
+    assert account.items()
+    assert not any(name in str(item) for item in account.items())

@@ -1,9 +1,9 @@
 """Where people stand in what is recorded, and the tokens that stand there instead.
 
 A token, ``person-<32 hex digits>``, takes the place of the name alone: ``…:user/anna`` becomes ``…:user/person-…``, so
-that all that reads ARNs, and all that compares people, works on tokens as it works on names. One token stands for one name,
-wherever it comes from: a user of IAM, a person of IAM Identity Center and an owner of the same name are one person
-(``hallmark.people.Person.is_same_as``).
+that all that reads ARNs, and all that compares people, works on tokens as it works on names. One token stands for one
+name, wherever it comes from: a user of IAM, a person of IAM Identity Center and an owner of the same name are one
+person (``hallmark.people.Person.is_same_as``).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _ARNS = re.compile(
     r"|identitystore:[\w-]*:\d*:(?:identitystore/[\w-]+/)?(?:user/)?"
     rf"))(?P<name>{_NAME})"
 )
-_SESSIONS = re.compile(rf"(?P<before>\bAROA[A-Z0-9]{{8,}}:)(?P<name>{_NAME})")
+_SESSIONS = re.compile(rf"(?P<before>\bAROA[A-Z0-9]{{4,}}:)(?P<name>{_NAME})")
 """``userId`` of a role's session (IAM user guide, identifiers)."""
-_USER_IDS = re.compile(r"AIDA[A-Z0-9]{8,}")
+_USER_IDS = re.compile(r"AIDA[A-Z0-9]{4,}")
 # After a slash or before a colon or slash stands a login at a server: git@host:path, ssh://git@host/path.
 _ADDRESSES = re.compile(r"(?<![\w.+/@%-])(?P<name>[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,})(?![\w@:/-])")
 _MACHINE_SESSIONS = re.compile(r"SageMaker|AutoScaling|i-[0-9a-f]{8,17}")

@@ -22,6 +22,7 @@ from hallmark.cli.coverage import coverage
 from hallmark.cli.evaluations import evaluations
 from hallmark.cli.exports import exports
 from hallmark.cli.feedback import feedback
+from hallmark.cli.forgetting import forgetting
 from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.gates import gates
 from hallmark.cli.imports import imports
@@ -358,6 +359,7 @@ app.add_typer(exports)
 app.add_typer(reproductions)
 app.add_typer(coverage)
 app.add_typer(who_commands)
+app.add_typer(forgetting)
 app.add_typer(alerts, name="alerts")
 gate_actions.add_typer(gates)
 app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")

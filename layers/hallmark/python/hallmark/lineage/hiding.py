@@ -37,6 +37,8 @@ _EXACT = frozenset(
 _USER_ID_MEMBERS = frozenset({"principal", "PrincipalId", "principalId", "principal_id"})
 _CALLED = re.compile(r"\s*(?P<name>[^<>@]*[^<>@\s])\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*")
 """``Anna Example <anna@example.com>``: both are one person's."""
+_OF_SESSIONS = frozenset({"session", "principal"})
+_AWS = ".amazonaws.com"
 _SHORTEST = 3
 """Letters of a name that is looked for in texts: a shorter one is part of too much."""
 _SUSPICIOUS = re.compile(
@@ -127,19 +129,25 @@ class _Hiding:
     def _node(self, node: NodeRef) -> NodeRef:
         if node.kind is not NodeKind.USER:
             return node
-        place, slash, name = node.id.rpartition("/")
-        if place.endswith("/users"):  # another tool's
-            return NodeRef(born=node.born, id=place + slash + self._name(name), kind=node.kind)
-        if is_user_id(node.id):
-            return NodeRef(born=node.born, id=self._put(named(node.id)), kind=node.kind)
-        return NodeRef(born=node.born, id=self._text(node.id), kind=node.kind)
+        return NodeRef(born=node.born, id=self._user(node.id), kind=node.kind)
+
+    def _user(self, identifier: str) -> str:
+        """Return the id of a user with a token for the name in it; a service, a role and an account have none."""
+        hidden = self._text(identifier)
+        if identifier.startswith("arn:") or people_in(identifier) or identifier.isdigit() or identifier.endswith(_AWS):
+            return hidden
+        # Of another tool ``…/users/<name>``; of another provider of identities ``<provider>:<name>``.
+        place, mark, name = identifier.rpartition("/" if "/users/" in identifier else ":")
+        return place + mark + self._name(name)
 
     def _attributes(self, attributes: Attributes) -> dict[str, Any]:
         told = dict(attributes)
         if told.get("actor") == Actor.MACHINE:
             # Its sessions are many, and named by nobody.
-            kept = {name: told[name] for name in ("session", "principal") if name in told}
-            return self._members(told) | kept
+            others = {name: value for name, value in told.items() if name not in _OF_SESSIONS}
+            return {**told, **self._members(others)}
+        if told.get("actor") in HUMAN_ACTORS and isinstance(told.get("by"), str):
+            told["by"] = self._user(told["by"])
         owner = str(told.get("by_name") or told.get("session") or "")
         address = told.get("source_ip")
         if (
@@ -159,8 +167,8 @@ class _Hiding:
         word = name.lower()
         if word in _EXACT:
             return value
-        if name in _USER_ID_MEMBERS and isinstance(value, str) and is_user_id(value):
-            return self._user_id(value, section)
+        if name in _USER_ID_MEMBERS and isinstance(value, str):
+            return self._user_id(value, section) if is_user_id(value) else self._user(value)
         if word in _NAMES:
             return self._named(value)
         return self._value(value, is_text=word in self._texts)

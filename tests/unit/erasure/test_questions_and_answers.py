@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hallmark.lineage.answering import Answerer
+from hallmark.lineage.recording import record_event
+from hallmark.lineage.revealing import answer_asked, revealed, with_known_tokens, with_tokens
+from hallmark.lineage.rows import GraphRows
+from hallmark.pseudonyms import named, tokens_in
+from tests.fakes.api_calls import ACCOUNT, arn, call, sso, user
+from tests.fakes.memory_store import MemoryStore, surroundings
+from tests.unit.erasure.conftest import KnownPeople
+
+AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+PACKAGE = arn("model-package", "wine/3")
+APPROVAL = {
+    "modelPackageArn": PACKAGE,
+    "modelApprovalStatus": "Approved",
+    "approvalDescription": "as a@b.example said",
+}
+
+
+def asking(people: KnownPeople) -> Any:
+    store = MemoryStore()
+    for event in (
+        call("UpdateModelPackage", sso("anna@example.com"), AT, APPROVAL, eventID="1"),
+        call("CreateModelPackage", user("ben"), AT - timedelta(hours=1), {}, {"modelPackageArn": PACKAGE}, eventID="2"),
+    ):
+        record_event(event, surroundings(store, people=people, account=ACCOUNT))
+    rows = GraphRows()
+    rows.add(store.since(None))
+    answerer = Answerer(rows, store, clock=lambda: AT + timedelta(days=1))
+
+    def ask(**question: Any) -> dict[str, Any]:
+        return answer_asked(question, answerer.answer, people)
+
+    return ask
+
+
+def test_an_answer_names_people_by_their_names_in_arns_too(people: KnownPeople) -> None:
+    acts = asking(people)(ask="who", node=PACKAGE)["acts"]
+
+    assert [act["name"] for act in acts] == ["anna@example.com", "ben"]
+    assert acts[0]["by"].endswith("/anna@example.com")
+    assert acts[0]["why"] == APPROVAL["approvalDescription"]
+    assert "person-" not in json.dumps(acts)
+
+
+def test_a_person_can_be_asked_for_by_name_by_arn_and_as_a_user(people: KnownPeople) -> None:
+    ask = asking(people)
+    whole = f"arn:aws:iam::{ACCOUNT}:user/ben"
+    answers = [ask(ask="who", node=node) for node in (whole, "user:ben", "ben", "Ben")]
+
+    assert [answer.get("node", {}).get("key") for answer in answers] == [whole] * 4
+
+
+def test_of_a_forgotten_person_an_answer_says_so_and_the_others_stay(people: KnownPeople) -> None:
+    ask = asking(people)
+    people.forget("anna@example.com")
+    anna, ben = ask(ask="who", node=PACKAGE)["acts"]
+
+    assert anna["name"].startswith("forgotten person ")
+    assert "anna" not in json.dumps(anna)
+    assert ben["name"] == "ben"
+    assert ask(ask="who", node=anna["by"])["acts"][0]["key"] == anna["key"]
+    assert ask(ask="who", node="anna@example.com")["answer"] == "candidates"
+
+
+def test_whose_word_an_approval_was_is_found_on_tokens_before_and_after(people: KnownPeople) -> None:
+    ask = asking(people)
+    before = ask(ask="approvals", everything=True)["approved"]
+    people.forget("anna@example.com")
+    after = ask(ask="approvals", everything=True)["approved"]
+
+    assert [each["finding"] for each in before] == [each["finding"] for each in after]
+
+
+def test_a_pattern_of_a_machine_also_matches_what_was_recorded_before_it_was_one(people: KnownPeople) -> None:
+    token = people.tokens([named("robot")])[named("robot")]
+    patterns = ("robot", "arn:aws:iam::*:user/robot", "ci-*", "unknown")
+
+    assert with_known_tokens(patterns, people) == (
+        *("robot", token, "arn:aws:iam::*:user/robot", f"arn:aws:iam::*:user/{token}", "ci-*", "unknown"),
+    )
+
+
+def test_nobody_becomes_known_because_somebody_asks_for_them(people: KnownPeople) -> None:
+    asked = {"ask": "who", "node": "user:nobody", "limit": 3}
+
+    assert with_tokens(asked, people) == asked
+    assert people.kept == {}
+
+
+@given(names=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=5, unique=True))
+def test_whatever_a_name_is_made_of_an_answer_stays_json(names: list[str]) -> None:
+    people = KnownPeople()
+    traits = [named(name) for name in names]
+    tokens = list(people.tokens(traits).values())
+    document = {"whole": tokens, "within": [f"arn:aws:iam::1:user/{token}" for token in tokens]}
+    shown = json.loads(revealed(json.dumps(document), people))
+
+    assert len(tokens_in(json.dumps(document))) == len(set(tokens))
+    assert shown["whole"] == [people.names([token])[token] for token in tokens]
+    assert shown["within"] == [f"arn:aws:iam::1:user/{people.names([token])[token]}" for token in tokens]

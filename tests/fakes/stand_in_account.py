@@ -30,6 +30,7 @@ from local.sagemaker.lineage import AutomaticLineage
 from local.sagemaker.service import SageMakerService
 from local.sagemaker.settings import NO_QUIRKS, SageMakerSettings
 from tests.fakes.moto_clients import MotoClients
+from tests.fakes.person_account import create_persons
 from tests.patience import PATIENCE_SECONDS
 
 ACCOUNT = "123456789012"
@@ -458,6 +459,8 @@ def stand_in_account(scratch: Path, patch: pytest.MonkeyPatch) -> Iterator[Stand
             environment_of_role=lambda _role, region, _account: {"AWS_REGION": region},
         )
         account = StandInAccount(service, published)
+        for name, value in create_persons(REGION).items():
+            patch.setenv(name, value)
         patch.setenv("RECONCILIATION_QUEUE_URL", account.queues.sweeps)
         patch.setenv("DEAD_LETTER_QUEUE_URL", account.queues.dead_letters)
         emitter = clients._session().get_component("event_emitter")

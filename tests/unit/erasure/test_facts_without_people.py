@@ -14,6 +14,7 @@ from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, Node
 from hallmark.lineage.recording import record_event
 from hallmark.people import HUMAN_ACTORS, Person
 from hallmark.pseudonyms import TOKEN, plain_name
+from tests.component.query_lineage.test_who_did_what import STATE
 from tests.fakes.api_calls import ACCOUNT, IDENTITIES, arn, call, sso, user
 from tests.fakes.memory_store import MemoryStore, surroundings
 from tests.unit.erasure.conftest import KnownPeople
@@ -81,6 +82,17 @@ def test_the_node_of_a_user_is_keyed_by_the_token_and_the_role_stays_readable(pe
     assert caller == told(fact)["by"]
     assert caller.endswith(f"assumed-role/AWSReservedSSO_DataScience_0123456789abcdef/{token}")
     assert told(fact)["principal"] == f"AROAEXAMPLE:{token}"
+
+
+def test_all_that_sagemaker_tells_of_who_made_a_package_is_that_persons(people: KnownPeople) -> None:
+    name = "anna@example.com"
+    who = {"IamIdentity": {"Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}", "PrincipalId": "AIDAJ45Q7YFFAREXAMPLE"}}
+    detail = {**STATE["detail"], "CreatedBy": who, "LastModifiedBy": who, "ApprovalDescription": f"{name} has tried it"}
+    text = written(recorded({**STATE, "detail": detail}, people))
+
+    assert name not in text
+    assert "AIDAJ45Q7YFFAREXAMPLE" not in text
+    assert {trait.person for trait in people.kept} == {name}
 
 
 def test_machines_keep_their_names_and_are_kept_nowhere(people: KnownPeople) -> None:

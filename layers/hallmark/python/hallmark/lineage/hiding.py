@@ -30,7 +30,7 @@ _TEXTS = frozenset({"reason", "text", "summary", "comment", "description", "erro
 _EXACT = frozenset(
     {
         *("hyperparameters", "environment", "arguments", "entrypoint", "containers", "code", "image", "inputs"),
-        *("outputs", "manifest", "manifest_uri", "uri", "arn", "parent", "metrics", "user_agent"),
+        *("outputs", "manifest", "manifest_uri", "uri", "parent", "metrics", "user_agent"),
     }
 )
 """What a run is started with again, and what is read again from its place: a token there would break it."""
@@ -91,6 +91,7 @@ class _Hiding:
         self._replace, self._machines = replace, machines
         self._known = names or {}
         self._texts = _TEXTS
+        self._maker: object = None
         words = sorted((name for name in self._known if len(name) >= _SHORTEST), key=len, reverse=True)
         self._names = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])") if words else None
 
@@ -142,6 +143,7 @@ class _Hiding:
 
     def _attributes(self, attributes: Attributes) -> dict[str, Any]:
         told = dict(attributes)
+        self._maker = told.get("created_by")
         if told.get("actor") == Actor.MACHINE:
             # Its sessions are many, and named by nobody.
             others = {name: value for name, value in told.items() if name not in _OF_SESSIONS}
@@ -207,9 +209,11 @@ class _Hiding:
 
     def _user_id(self, value: str, section: Mapping[str, Any]) -> str:
         """Replace AWS's id of a user: it belongs to the name that stands beside it."""
-        names = [str(section.get("by_name") or ""), *(str(section.get(word) or "") for word in ("Arn", "arn", "by"))]
-        owner = next((name.rpartition("/")[2] for name in names if name), value)
-        return value if self._is_machine(owner, names[-1]) else self._put(Trait(plain_name(owner), value))
+        # Of who made a resource the ARN is an attribute of its own, and no longer in the section.
+        beside = [section.get(word) for word in ("by_name", "Arn", "by")] + [self._maker]
+        owner = next((name for name in beside if isinstance(name, str) and name), value)
+        name = owner.rpartition("/")[2]
+        return value if self._is_machine(name, owner) else self._put(Trait(plain_name(name), value))
 
     def _is_machine(self, name: str, identifier: str) -> bool:
         return is_machine(identifier, name, self._machines)

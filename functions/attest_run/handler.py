@@ -48,7 +48,7 @@ def attesting() -> Attesting:
 
 def lineage() -> LineageService:
     """Return what answers questions about lineage."""
-    return LineageService(settings().query_lineage_function_name, client("lambda"))
+    return LineageService(settings().query_lineage_function_name, client("lambda"), people="tokens")
 
 
 def attest_evaluation(name: str) -> Attestation:

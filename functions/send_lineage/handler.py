@@ -72,7 +72,7 @@ def send(body: str) -> int:
         remedy = f"hallmark.yaml names {', '.join(targets()) or 'none'} under lineage"
         raise InvalidInputError("target", message.target, remedy)
     post, most = targets()[message.target]
-    lineage = LineageService(settings().query_lineage_function_name, client("lambda"))
+    lineage = LineageService(settings().query_lineage_function_name, client("lambda"), people="tokens")
     sent = send_about(lineage.ask, message.node, post, most)
     logger.info("run events sent", target=message.target, node=message.node, events=sent)
     return sent

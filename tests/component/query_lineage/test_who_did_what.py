@@ -26,7 +26,7 @@ APPROVAL = {
     "modelApprovalStatus": "Approved",
     "approvalDescription": "better on every group",
 }
-STATE = {
+STATE: dict[str, Any] = {
     "id": "1",
     "source": "aws.sagemaker",
     "detail-type": "SageMaker Model Package State Change",

@@ -87,7 +87,12 @@ def test_the_node_of_a_user_is_keyed_by_the_token_and_the_role_stays_readable(pe
 def test_all_that_sagemaker_tells_of_who_made_a_package_is_that_persons(people: KnownPeople) -> None:
     name = "anna@example.com"
     who = {"IamIdentity": {"Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}", "PrincipalId": "AIDAJ45Q7YFFAREXAMPLE"}}
-    detail = {**STATE["detail"], "CreatedBy": who, "LastModifiedBy": who, "ApprovalDescription": f"{name} has tried it"}
+    detail = {
+        **STATE["detail"],
+        "CreatedBy": who,
+        "LastModifiedBy": who,
+        "ApprovalDescription": f"{name} has tried it",
+    }
     text = written(recorded({**STATE, "detail": detail}, people))
 
     assert name not in text

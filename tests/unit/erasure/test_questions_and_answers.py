@@ -51,6 +51,13 @@ def test_an_answer_names_people_by_their_names_in_arns_too(people: KnownPeople) 
     assert "person-" not in json.dumps(acts)
 
 
+def test_who_keeps_what_is_answered_can_ask_for_tokens(people: KnownPeople) -> None:
+    acts = asking(people)(ask="who", node=PACKAGE, people="tokens")["acts"]
+
+    assert {act["name"] for act in acts} <= set(people.kept.values())
+    assert "anna" not in json.dumps(acts)
+
+
 def test_a_person_can_be_asked_for_by_name_by_arn_and_as_a_user(people: KnownPeople) -> None:
     ask = asking(people)
     whole = f"arn:aws:iam::{ACCOUNT}:user/ben"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -34,10 +34,16 @@ _UNCOMMITTED = ("-dirty", "+dirty")
 
 
 class LineageService:
-    """Asks ``query_lineage``."""
+    """Asks ``query_lineage``.
 
-    def __init__(self, function: str, client: Any) -> None:
-        self._function, self._client = function, client
+    Args:
+        function: Its name.
+        client: Of Lambda.
+        people: Who keeps or sends on what is answered asks for tokens of people instead of their names.
+    """
+
+    def __init__(self, function: str, client: Any, people: Literal["names", "tokens"] = "names") -> None:
+        self._function, self._client, self._people = function, client, people
 
     def ask(self, question: Question) -> Answer:
         """Ask a question.
@@ -46,11 +52,16 @@ class LineageService:
             UnavailableError: The function did not answer.
         """
         with calling("asking lineage"):
-            answer = self._client.invoke(FunctionName=self._function, Payload=question.model_dump_json().encode())
+            answer = self._client.invoke(FunctionName=self._function, Payload=self._payload(question))
         document = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             raise UnavailableError(f"asking lineage: {document.get('errorType')}: {document.get('errorMessage')}")
         return read_answer(document)
+
+    def _payload(self, question: Question) -> bytes:
+        if self._people == "names":
+            return question.model_dump_json().encode()
+        return json.dumps({**question.model_dump(mode="json"), "people": self._people}).encode()
 
     def packages_behind(self, endpoint: str) -> tuple[str, ...]:
         """Return the model packages that an endpoint serves now."""

@@ -18,7 +18,7 @@ from hallmark.errors import HallmarkError, InvalidInputError, NotFoundError, Una
 from hallmark.lineage.folding import fold
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, Fact, Instant, NodeKind, NodeState, Origin
 from hallmark.lineage.ports import NodeReader, RecordedState
-from hallmark.lineage.recording import Surroundings, record_description
+from hallmark.lineage.recording import Surroundings, record_description, record_fact
 from hallmark.lineage.references import resource_ref
 
 OVERLAP = timedelta(hours=1)
@@ -516,4 +516,4 @@ def _record_absence(kind: NodeKind, arn: str, states: Sequence[RecordedState], s
         status="Deleted",
         attributes={"arn": arn, "name": view.attributes.get("name", arn.rpartition("/")[2]), "event_only": True},
     )
-    return surroundings.store.add(Fact(subject=subject, origin=Origin.RECONCILED, states=(gone,)), now)
+    return record_fact(Fact(subject=subject, origin=Origin.RECONCILED, states=(gone,)), surroundings).new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +71,7 @@ def record_event(raw: object, surroundings: Surroundings) -> Recording:
         draft, origin = _observe(event, surroundings)
         completion = _Completion(draft, surroundings)
         fact = completion.fact(origin)
-    return _record(fact, completion.refusals, surroundings)
+    return record_fact(fact, surroundings, completion.refusals)
 
 
 def record_description(
@@ -98,7 +98,7 @@ def record_description(
         draft = draft_fact(resource, arn, description=description, tags=tags, asked=True)
         completion = _Completion(draft, surroundings)
         fact = completion.fact(Origin.RECONCILED)
-    return _record(fact, completion.refusals, surroundings)
+    return record_fact(fact, surroundings, completion.refusals)
 
 
 def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origin]:
@@ -124,7 +124,12 @@ def _observe(event: Event, surroundings: Surroundings) -> tuple[FactDraft, Origi
     return draft, Origin.DESCRIBED if description is not None else Origin.EVENT
 
 
-def _record(fact: Fact, refusals: list[str], surroundings: Surroundings) -> Recording:
+def record_fact(fact: Fact, surroundings: Surroundings, refusals: Sequence[str] = ()) -> Recording:
+    """Record a fact, with tokens where it names people: nothing else adds facts.
+
+    Raises:
+        UnavailableError: A service did not answer; the same may be recorded later.
+    """
     kept = without_people(fact, surroundings.people, surroundings.machines)
     return Recording(kept, surroundings.store.add(kept, surroundings.clock()), tuple(refusals))
 

@@ -14,13 +14,13 @@ _USER = re.compile(r"user:(?P<name>[^:/]+)")
 _ASKED_MEMBERS = ("node", "source", "target", "left", "right", "contains", "group")
 
 
-def answer_asked(raw: Mapping[str, Any], answer: Callable[[Question], Answer], people: PersonNames) -> dict[str, Any]:
+def answer_asked(raw: object, answer: Callable[[Question], Answer], people: PersonNames) -> dict[str, Any]:
     """Answer a question in which people are named, with an answer in which they are.
 
     A name alone may be that of a resource too: it is asked for as a person where nothing else has that name.
 
     Args:
-        raw: The question.
+        raw: The question; with ``"people": "tokens"`` its answer keeps the tokens, for who keeps what is answered.
         answer: Answers a question in which tokens stand for people.
         people: Knows who they are.
 
@@ -28,12 +28,16 @@ def answer_asked(raw: Mapping[str, Any], answer: Callable[[Question], Answer], p
         InvalidInputError: It is no question, or its answer is too long.
         UnavailableError: Who the people are cannot be told now.
     """
-    asked = with_tokens(raw, people) if isinstance(raw, Mapping) else raw
+    if not isinstance(raw, Mapping):
+        return answer_json(answer(read_question(raw)))
+    asked = with_tokens({name: value for name, value in raw.items() if name != "people"}, people)
     found = answer(read_question(asked))
     if isinstance(found, Candidates) and found.reason == "unknown" and isinstance(node := asked.get("node"), str):
         token = people.known_token(named(node)) if ":" not in node and "/" not in node and node.strip() else None
         if token is not None:
             found = answer(read_question({**asked, "node": f"user:{token}"}))
+    if raw.get("people", "names") == "tokens":
+        return answer_json(found)
     return answer_json(found, lambda text: revealed(text, people))
 
 

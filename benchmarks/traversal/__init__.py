@@ -1,12 +1,10 @@
 """Walks on lineage of a million edges, against databases and libraries that hold the same graph.
 
-PostgreSQL is measured where its server is installed; ML Metadata where ``ML_METADATA_PYTHON`` names an interpreter that
-has ``ml-metadata`` (its published figure stands in its place otherwise).
+Tools that track runs are measured beside it in ``benchmarks.pipeline``, on the same pipeline.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,15 +19,13 @@ from benchmarks.traversal.peers import (
     Measured,
     NetworkX,
     Peer,
+    PostgreSQL,
     SQLite,
     measure,
-    ml_metadata,
-    postgresql,
-    postgresql_binaries,
+    postgresql_server,
 )
 from benchmarks.traversal.shapes import Chain, Company, chain, company
 from hallmark.lineage.answering import Answerer
-from hallmark.lineage.columns import KINDS
 from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.index import CompactGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
@@ -51,7 +47,6 @@ _SAMPLED_MODELS = 50
 _CHAIN_RUNS = (1_000, 10_000, 100_000, 1_000_000)
 _HOPS = 40
 _DELTA_FACTS = 1_000
-_ML_METADATA_RUNS = 3_000
 _ML_METADATA_MS = 21.5
 _ML_METADATA_RUNS_PER_SECOND = 739
 _ML_METADATA_SOURCE = "ML Metadata 1.17.1, SQLite file, in process, 2 cores: 40 hops upstream, 1,445 nodes, 2,790 edges"
@@ -72,7 +67,6 @@ def run() -> Iterator[dict[str, Any]]:
     yield from _answers(rows, large)
     yield from _refreshing(rows, large)
     yield from _flat_line()
-    yield from _against_ml_metadata()
 
 
 def _loading(snapshot: bytes, built: float, large: Company) -> Iterator[dict[str, Any]]:
@@ -97,10 +91,11 @@ def _walks(graph: LineageGraph, large: Company) -> Iterator[dict[str, Any]]:
     up = statistics.median(found.seconds for found in ups)
     size = f"{graph.count:,} nodes, {graph.compact.edge_count:,} edges"
     with ExitStack() as servers:
-        peers: list[Peer] = [NetworkX(shape.source, shape.target), SQLite(shape.source, shape.target)]
-        binaries = postgresql_binaries()
-        if binaries is not None:
-            peers.append(servers.enter_context(postgresql(binaries, shape.source, shape.target)))
+        peers: list[Peer] = [
+            NetworkX(shape.source, shape.target),
+            SQLite(shape.source, shape.target),
+            PostgreSQL(servers.enter_context(postgresql_server()), shape.source, shape.target),
+        ]
         for peer in peers:
             found = peer.reach(large.hub, Direction.DOWN, 3)
             _agree(found, hub, peer.name)
@@ -114,8 +109,6 @@ def _walks(graph: LineageGraph, large: Company) -> Iterator[dict[str, Any]]:
                 times.append(theirs.seconds)
             what = f"ancestors of a model, median of {len(models)}, {size}, against {peer.name}"
             yield _line(what, up * 1000, statistics.median(times) * 1000, "ms", goal=None)
-        if binaries is None:
-            yield {"area": "lineage", "name": "hub against PostgreSQL", "skipped": "no PostgreSQL server is installed"}
 
 
 def _answers(rows: GraphRows, large: Company) -> Iterator[dict[str, Any]]:
@@ -211,24 +204,6 @@ def _flat_line() -> Iterator[dict[str, Any]]:
         f"{what}, in 1e6 runs, against ML Metadata's published figure", slowest * 1000, _ML_METADATA_MS, "ms", 1
     )
     yield {**line, "met": slowest * 1000 < _ML_METADATA_MS and nodes >= 1_445, "peer_source": _ML_METADATA_SOURCE}
-
-
-def _against_ml_metadata() -> Iterator[dict[str, Any]]:
-    """The same upstream of the same runs, in this run."""
-    interpreter = os.environ.get("ML_METADATA_PYTHON")
-    if not interpreter:
-        reason = "set ML_METADATA_PYTHON to an interpreter that has ml-metadata"
-        yield {"area": "lineage", "name": "upstream against ML Metadata, in this run", "skipped": reason}
-        return
-    drawn = chain(_ML_METADATA_RUNS)
-    graph = LineageGraph(GraphRows(CompactGraph.build(drawn.shape.raw)))
-    ours = measure(_asking(graph, drawn), 15)
-    is_run = [KINDS[code] is NodeKind.PIPELINE_EXECUTION for code in drawn.shape.raw.node_kind.tolist()]
-    shape = drawn.shape
-    theirs = ml_metadata(interpreter, shape.source, shape.target, is_run, drawn.last, _HOPS)
-    _agree(Measured(theirs.seconds, theirs.nodes), ours, "ML Metadata")
-    what = f"{ours.nodes:,} nodes upstream of {_ML_METADATA_RUNS:,} runs, against ML Metadata"
-    yield _line(what, ours.seconds * 1000, theirs.seconds * 1000, "ms", goal=1)
 
 
 def _asking(graph: LineageGraph, drawn: Chain) -> Callable[[], int]:

@@ -170,9 +170,12 @@ class Chain(NamedTuple):
 
     shape: Shape
     last: int
+    outputs: tuple[int, ...] = ()
+    hub: int | None = None
+    """A dataset that every run reads too, where one was asked for."""
 
 
-def chain(runs: int) -> Chain:
+def chain(runs: int, *, with_hub: bool = False) -> Chain:
     """Draw the pipeline on which ML Metadata and Marquez were measured (three inputs, one output a run).
 
     The inputs of a run depend on how far it is from the last one only, so that questions about the last run have the
@@ -180,6 +183,7 @@ def chain(runs: int) -> Chain:
     """
     drawing = _Drawing()
     outputs: list[int] = []
+    hub = drawing.version("chain/reference", 0) if with_hub else None
     last = -1
     for run in range(runs):
         last = drawing.thing(NodeKind.PIPELINE_EXECUTION, f"{_ARN}:pipeline/chain/execution/{run:07}", run)
@@ -187,6 +191,8 @@ def chain(runs: int) -> Chain:
         window = outputs[-1 - _RECENT_OUTPUTS : -1]
         for source in {*outputs[-1:], *behind.sample(window[::-1], min(2, len(window)))}:
             drawing.link(source, last, EdgeType.CONTRIBUTED_TO, "input", run)
+        if hub is not None:
+            drawing.link(hub, last, EdgeType.CONTRIBUTED_TO, "reference", run)
         outputs.append(drawing.version(f"chain/{run:07}", run))
         drawing.link(last, outputs[-1], EdgeType.PRODUCED, "output", run)
-    return Chain(drawing.shape(), last)
+    return Chain(drawing.shape(), last, tuple(outputs), hub)

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.alerting import run as alerting
 from benchmarks.comparison import run as comparison
 from benchmarks.drift import run as drift
+from benchmarks.pipeline import run as pipeline
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
 from benchmarks.sealing import run as sealing
@@ -24,7 +25,7 @@ from benchmarks.traversal import run as traversal
 
 AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "alerts": (alerting,),
-    "lineage": (recording, traversal, throughput),
+    "lineage": (recording, traversal, pipeline, throughput),
     "ledger": (sealing,),
     "evaluation": (statistics, comparison, scoring, suites),
     "drift": (drift,),

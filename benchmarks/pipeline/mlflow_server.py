@@ -59,7 +59,7 @@ class MLflow:
     def numbers(self, found: Any) -> set[int]:
         """See ``Tracker``."""
         asked, numbers = found
-        return numbers - {asked.start}
+        return {number for number in numbers if number != asked.start}
 
     def _up(self, asked: Asked) -> tuple[Asked, set[int]]:
         run = self._call("GET", "runs/get", run_id=self._runs[asked.start])["run"]

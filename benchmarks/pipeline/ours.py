@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from benchmarks.pipeline.runs import HOPS, Asked, Pipeline
 from benchmarks.recording.network import NoNetwork
 from hallmark.aws import clients
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.lineage.answering import Answerer
+from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
 from hallmark.lineage.ports import RecordedEdge, RecordedState
 from hallmark.lineage.questions import TraceAnswer, TraceQuestion
@@ -28,9 +32,10 @@ class Hallmark:
     name = "Hallmark"
 
     def __init__(self) -> None:
-        self._keys: list[str] = []
+        self._keys: Sequence[str] = ()
         self._numbers: dict[str, int] = {}
         self._answerer: Answerer | None = None
+        self._graph: LineageGraph | None = None
         os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
         os.environ.setdefault("AWS_ACCESS_KEY_ID", "benchmark")
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "benchmark")
@@ -48,7 +53,8 @@ class Hallmark:
         self._keys = pipeline.keys
         rows = GraphRows()
         rows.add(facts_of(pipeline))
-        self._answerer = Answerer(GraphRows(rows.compacted()), _NoReader(), lambda: _NOW)
+        compacted = GraphRows(rows.compacted())
+        self._answerer, self._graph = Answerer(compacted, _NoReader(), lambda: _NOW), LineageGraph(compacted)
 
     def ask(self, asked: Asked) -> Any:
         """Answer whole, with labels, edges and times, as JSON."""
@@ -59,6 +65,17 @@ class Hallmark:
         answer = self._answerer.answer(question)
         answer.model_dump_json()
         return answer
+
+    def walk(self, asked: Asked) -> tuple[set[int], float]:
+        """Return the nodes of a walk that also gathers its edges, without words, and the seconds it took."""
+        assert self._graph is not None
+        row = self._graph.find(self._keys[asked.start])
+        assert row is not None
+        begun = time.perf_counter()
+        walk = self._graph.walk(np.array([row]), asked.direction, depth=HOPS)
+        self._graph.edges_within(walk, asked.direction, depth=HOPS)
+        seconds = time.perf_counter() - begun
+        return {self._numbers[self._graph.key(each)] for each in walk.nodes.tolist()} - {asked.start}, seconds
 
     def numbers(self, found: Any) -> set[int]:
         """See ``Tracker``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from benchmarks.traversal.shapes import Chain
@@ -28,7 +29,7 @@ class Pipeline(NamedTuple):
     runs: tuple[Run, ...]
 
     @property
-    def keys(self) -> list[str]:
+    def keys(self) -> Sequence[str]:
         """The ids of the nodes, by number."""
         return self.chain.shape.raw.keys
 

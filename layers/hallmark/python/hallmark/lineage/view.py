@@ -143,18 +143,23 @@ class View:
     def edges(self, edges: Integers) -> list[TracedEdge]:
         """Return edges as they are told."""
         graph = self.graph
-        columns = [column.tolist() for column in graph.columns_of(edges)]
+        sources, targets, kinds, roles, begins, ends, learned = (column.tolist() for column in graph.columns_of(edges))
+        # Most nodes have several edges, and most edges share their times: each is read once.
+        keys = {row: graph.key(row) for row in {*sources, *targets}}
+        times = {micros: from_micros(micros) for micros in {*begins, *ends, *learned}}
         return [
             TracedEdge.model_construct(
-                source=graph.key(source),
-                target=graph.key(target),
+                source=keys[source],
+                target=keys[target],
                 type=TYPES[kind],
                 role=graph.words[role],
-                valid_from=from_micros(begin) or _EARLIEST,
-                valid_to=from_micros(end),
-                recorded_at=from_micros(recorded) or _EARLIEST,
+                valid_from=times[begin] or _EARLIEST,
+                valid_to=times[end],
+                recorded_at=times[recorded] or _EARLIEST,
             )
-            for source, target, kind, role, begin, end, recorded in zip(*columns, strict=True)
+            for source, target, kind, role, begin, end, recorded in zip(
+                sources, targets, kinds, roles, begins, ends, learned, strict=True
+            )
         ]
 
     # --- endpoints ---

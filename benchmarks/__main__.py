@@ -18,6 +18,7 @@ from benchmarks.pipeline import run as pipeline
 from benchmarks.recording import run as recording
 from benchmarks.scoring import run as scoring
 from benchmarks.sealing import run as sealing
+from benchmarks.signing import run as signing
 from benchmarks.statistics import run as statistics
 from benchmarks.suites import run as suites
 from benchmarks.throughput import run as throughput
@@ -27,6 +28,7 @@ AREAS: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], ...]] = {
     "alerts": (alerting,),
     "lineage": (recording, traversal, pipeline, throughput),
     "ledger": (sealing,),
+    "attestations": (signing,),
     "evaluation": (statistics, comparison, scoring, suites),
     "drift": (drift,),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -9,6 +11,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from hallmark.attestations.envelopes import EnvelopeError, PublicKey
+
+# Loading a key costs more than a check with it, and one key checks many envelopes.
+_loaded = lru_cache(maxsize=16)(load_der_public_key)
 
 
 class EnvelopeSignatures:
@@ -21,7 +26,7 @@ class EnvelopeSignatures:
             EnvelopeError: It is no key, or one of another kind.
         """
         try:
-            public = load_der_public_key(key.der)
+            public = _loaded(key.der)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise EnvelopeError(f"the public key cannot be read: {error}") from error
         try:

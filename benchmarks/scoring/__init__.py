@@ -48,8 +48,11 @@ def run() -> Iterator[dict[str, Any]]:
     short = _pairs(1)
     yield from _rouge("20 words", short, stemmer=False)
     yield from _rouge("20 words, stemmed", short, stemmer=True)
-    yield from _rouge("80 words", _pairs(_PARAGRAPH), stemmer=False)
-    yield from _chrf(short)
+    long = _pairs(_PARAGRAPH)
+    yield from _rouge("80 words", long, stemmer=False)
+    for word_order in (0, 2):
+        yield from _chrf("20 words", short, word_order)
+        yield from _chrf("80 words", long, word_order)
     yield from _others(short)
     yield _import()
 
@@ -99,10 +102,11 @@ def _rouge(name: str, pairs: _Pairs, *, stemmer: bool) -> Iterator[dict[str, Any
     }
 
 
-def _chrf(pairs: _Pairs) -> Iterator[dict[str, Any]]:
+def _chrf(name: str, pairs: _Pairs, word_order: int) -> Iterator[dict[str, Any]]:
     """Yield speed of corpus statistics, with and without prepared references, and the largest difference."""
-    ours, references = ChrfScorer(), [list(pairs.references)]
-    prepared, plain = CHRF(references=references), CHRF()
+    ours, references = ChrfScorer(word_order=word_order), [list(pairs.references)]
+    prepared, plain = CHRF(word_order=word_order, references=references), CHRF(word_order=word_order)
+    title = f"chrF{'+' * word_order} of texts of {name}"
 
     def score_ours() -> None:
         for answers in pairs.answers:
@@ -110,7 +114,7 @@ def _chrf(pairs: _Pairs) -> Iterator[dict[str, Any]]:
                 ours.statistics(answer, (reference,))
 
     def score_new() -> None:
-        chrf._counted.cache_clear()
+        chrf._counted_words.cache_clear()
         for answer, reference in zip(pairs.answers[0], pairs.references, strict=True):
             ours.statistics(answer, (reference,))
 
@@ -122,16 +126,22 @@ def _chrf(pairs: _Pairs) -> Iterator[dict[str, Any]]:
 
     size = len(pairs.references)
     yield _line(
-        "chrF, references prepared once on both sides", _rate(score_ours, pairs.size), _rate(score_prepared, size), 2.5
+        f"{title}, references prepared once on both sides",
+        _rate(score_ours, pairs.size),
+        _rate(score_prepared, size),
+        2.5,
     )
-    yield _line("chrF, every reference new on both sides", _rate(score_new, size), _rate(score_plain, size), 2.5)
+    yield _line(f"{title}, every reference new on both sides", _rate(score_new, size), _rate(score_plain, size), 2.5)
     largest = 0.0
     for answers in pairs.answers:
         rows = [ours.statistics(*each) for each in zip(answers, zip(pairs.references, strict=True), strict=True)]
-        mine = ours.combine("chrf", [sum(column) for column in zip(*rows, strict=True)])
+        mine = ours.combine(ours.metric.name, [sum(column) for column in zip(*rows, strict=True)])
         largest = max(largest, abs(mine - prepared.corpus_score(list(answers), None).score))
-    name = "chrF: largest difference of a corpus's score from sacrebleu's"
-    yield {**_line(name, largest, None, None, "points"), "goal": 1e-12, "met": largest <= 1e-12}
+    yield {
+        **_line(f"{title}: largest difference of a corpus's score from sacrebleu's", largest, None, None, "points"),
+        "goal": 1e-12,
+        "met": largest <= 1e-12,
+    }
 
 
 def _others(pairs: _Pairs) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -98,23 +99,58 @@ def test_a_corpus_summed_case_by_case_has_sacrebleus_scores_exactly(
         (ChrfScorer(), CHRF()),
         (ChrfScorer(word_order=2), CHRF(word_order=2)),
         (ChrfScorer(whitespace=True, lowercase=True, beta=3), CHRF(whitespace=True, lowercase=True, beta=3)),
+        (ChrfScorer(eps_smoothing=True), CHRF(eps_smoothing=True)),
+        (ChrfScorer(word_order=1, eps_smoothing=True), CHRF(word_order=1, eps_smoothing=True)),
+        (ChrfScorer(char_order=3), CHRF(char_order=3)),
         (TerScorer(), TER()),
     ):
         expected = theirs.corpus_score(hypotheses, references).score
         assert corpus_score(ours, answer, hypotheses, references) == expected
 
 
-@settings(max_examples=150, deadline=None)
+# Few different letters make long runs in common; the last code points of what is counted as it is, and what is beyond.
+REPEATING = st.lists(
+    st.sampled_from(
+        ["a", "b", "ab", " ", "\n", "\u3000", "\u03fc", "\u03fd", "\u03fe", "\u03ff", "\u0400", "猫", "😀", "\ud83d"]
+    ),
+    max_size=120,
+).map("".join)
+ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)
+
+
+@settings(max_examples=300, deadline=None)
 @given(
-    text=st.text(alphabet=st.characters(), max_size=40),
-    references=st.lists(st.text(alphabet=st.characters(), max_size=40), min_size=1, max_size=3),
+    text=ANY_TEXT | REPEATING,
+    references=st.lists(ANY_TEXT | REPEATING, min_size=1, max_size=3),
+    parameters=st.fixed_dictionaries(
+        {
+            "char_order": st.integers(1, 6),
+            "word_order": st.integers(0, 2),
+            "beta": st.integers(1, 3),
+            "lowercase": st.booleans(),
+            "whitespace": st.booleans(),
+            "eps_smoothing": st.booleans(),
+        }
+    ),
 )
-def test_chrf_of_any_unicode_is_sacrebleus_exactly(answer: Answering, text: str, references: list[str]) -> None:
+def test_chrf_of_any_unicode_is_sacrebleus_exactly(
+    answer: Answering, text: str, references: list[str], parameters: dict[str, Any]
+) -> None:
     case = Case(id="1", prompt="Translate", expected=tuple(references))
 
-    (score,) = ChrfScorer().score(case, answer(text))
+    (score,) = ChrfScorer(**parameters).score(case, answer(text))
 
-    assert score.value == CHRF().sentence_score(text, references).score
+    assert score.value == CHRF(**parameters).sentence_score(text, references).score
+
+
+def test_statistics_of_texts_of_every_length_are_sacrebleus() -> None:
+    line = "Der Zug hält heute ausnahmsweise nicht in Fürstenfeldbruck, „wie gestern“, in Grafrath. " * 2
+    theirs = CHRF(word_order=2)
+    for length in range(len(line)):
+        answer, reference = line[3 : 3 + length], line[:length].replace("nicht", "leider nicht")
+        expected = theirs._extract_corpus_statistics([answer], [[reference]])[0]
+
+        assert list(ChrfScorer(word_order=2).statistics(answer, (reference,))) == expected
 
 
 def test_a_reference_of_three_thousand_different_letters_is_counted_exactly(answer: Answering) -> None:

@@ -34,6 +34,7 @@ POLICY = AlertsPolicy.model_validate(
         "receivers": {
             "operations": {"email": {}},
             "chat": {"slack": {"webhook_secret": "hallmark/slack-webhook"}},
+            "others": {"slack": {"webhook_secret": "hallmark/slack-of-others"}},
             "buttons": {
                 "slack": {"webhook_secret": "hallmark/slack-webhook", "signing_secret": "hallmark/slack-signing"}
             },
@@ -158,6 +159,9 @@ class MemoryDeliveries:
             self.free_at[line] = self.seconds + wait + spacing_seconds
         return wait
 
+    def hold(self, line: str, seconds: float) -> None:
+        self.free_at[line] = max(self.free_at.get(line, 0.0), self.seconds + seconds)
+
 
 class HmacKey:
     """A ``Mac`` of this process."""
@@ -204,7 +208,9 @@ class Lane:
     def __init__(self, channels: ChannelServer, *, poster: Poster | None = None, maximum_receives: int = 30) -> None:
         self.deliveries = MemoryDeliveries()
         self.topics = MemoryTopics()
-        self.secrets = MemorySecrets(channels.secrets())
+        self.secrets = MemorySecrets(
+            {**channels.secrets(), "hallmark/slack-of-others": channels.webhook_url("T0/B0/others")}
+        )
         self.pauses: list[float] = []
         self.postponed: list[float] = []
         self.refused: list[tuple[str, Exception]] = []

@@ -80,6 +80,17 @@ def test_each_place_in_a_line_is_behind_the_one_before(deliveries: Deliveries) -
     assert deliveries.take_turn("slack#b", 1.0, 3.0) == 0.0
 
 
+def test_nobody_in_a_line_has_a_turn_while_it_is_held(deliveries: Deliveries) -> None:
+    deliveries.take_turn("slack#a", 1.0, 3.0)
+    deliveries.hold("slack#a", 40.0)
+    deliveries.hold("slack#a", 20.0)
+    deliveries.hold("slack#new", 5.0)
+
+    assert deliveries.take_turn("slack#a", 1.0, 3.0) == pytest.approx(40.0)
+    assert deliveries.take_turn("slack#new", 1.0, 3.0) == pytest.approx(5.0)
+    assert deliveries.take_turn("slack#b", 1.0, 3.0) == 0.0
+
+
 def test_who_died_while_sending_gives_it_back_by_dying(table: DeliveryTable, clock: Clock) -> None:
     told = notification("chat")
     assert table.claim(told) == "ours"

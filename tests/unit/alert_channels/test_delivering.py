@@ -46,8 +46,32 @@ def test_a_channel_that_asks_for_time_gets_it(channels: ChannelServer, lane: Lan
 
     assert not lane.hand(notification("chat"))
     assert lane.postponed == [37.0]
-    assert lane.hand(notification("chat"), attempt=2)
-    assert len(channels.slack.messages) == 1
+    # It asks it of all that is sent there.
+    assert not lane.hand(notification("chat", 2))
+    assert (lane.postponed, channels.requests(SLACK)) == ([37.0, 37.0], 1)
+    lane.deliveries.seconds = 37.0
+    assert [lane.hand(notification("chat", sequence), attempt=2) for sequence in (1, 2)] == [True, True]
+    assert len(channels.slack.messages) == 2
+
+
+def test_who_waits_for_a_channel_that_is_down_waits_longer_each_time(channels: ChannelServer, lane: Lane) -> None:
+    lane.deliveries.hold(f"{SLACK}#hallmark/slack-webhook", 12.0)
+    for attempt in (1, 2, 3, 4):
+        assert not lane.hand(notification("chat"), attempt)
+
+    assert lane.postponed == [12.0, 12.0, 20.0, 40.0]
+    assert channels.requests(SLACK) == 0
+
+
+def test_a_webhook_that_gives_no_answer_holds_up_no_other_one(channels: ChannelServer, lane: Lane) -> None:
+    channels.faults.set(SLACK, ChannelFault(delay_seconds=1.0, status=200))
+    assert [lane.hand(notification("chat", sequence)) for sequence in (1, 2, 3)] == [False] * 3
+    assert channels.requests(SLACK) == 1
+
+    assert lane.hand(notification("others"))
+    assert [message.webhook for message in channels.slack.messages] == ["T0/B0/others"]
+    lane.deliveries.seconds = 15.0
+    assert [lane.hand(notification("chat", sequence), 2) for sequence in (1, 2, 3)] == [True] * 3
 
 
 def test_waits_grow_while_a_channel_is_down(channels: ChannelServer, lane: Lane) -> None:
@@ -84,7 +108,9 @@ def test_a_lost_answer_may_tell_twice_and_pagerduty_makes_one_incident_of_it(
     channels: ChannelServer, lane: Lane
 ) -> None:
     channels.faults.set(PAGERDUTY, ChannelFault(lose_answer=True))
-    assert [lane.hand(notification("duty"), attempt) for attempt in (1, 2)] == [False, True]
+    assert not lane.hand(notification("duty"))
+    lane.deliveries.seconds = 15.0
+    assert lane.hand(notification("duty"), attempt=2)
 
     [incident] = channels.pagerduty.incidents
     assert (len(incident.events), incident.notified) == (2, 1)

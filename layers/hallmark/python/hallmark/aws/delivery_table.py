@@ -100,20 +100,35 @@ class DeliveryTable:
         Raises:
             UnavailableError: Others took each place that was tried.
         """
-        key = {"pk": {"S": f"LINE#{line}"}}
         for _ in range(_ATTEMPTS):
-            with calling("waiting for a turn"):
-                found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+            known = self._free_at(line)
             now = self._clock()
-            free = float(found["free_at"]["N"]) if found else 0.0
-            wait = max(free - now, 0.0)
+            wait = max(float(known["N"]) - now, 0.0) if known else 0.0
             if wait > longest_seconds:
                 return wait
-            if self._put_turn(key, found.get("free_at"), now + wait + spacing_seconds):
+            if self._put_turn(line, known, now + wait + spacing_seconds):
                 return wait
         raise UnavailableError("others took each place in the channel's line")
 
-    def _put_turn(self, key: dict[str, Any], known: dict[str, str] | None, free_at: float) -> bool:
+    def hold(self, line: str, seconds: float) -> None:
+        """Let nobody in a line have a turn for so many seconds.
+
+        Raises:
+            UnavailableError: Others took a place each time that was tried.
+        """
+        for _ in range(_ATTEMPTS):
+            known, until = self._free_at(line), self._clock() + seconds
+            if (known and float(known["N"]) >= until) or self._put_turn(line, known, until):
+                return
+        raise UnavailableError("others took each place in the channel's line")
+
+    def _free_at(self, line: str) -> dict[str, str] | None:
+        with calling("waiting for a turn"):
+            answer = self._client.get_item(TableName=self._table, Key=_line(line), ConsistentRead=True)
+        known: dict[str, str] | None = answer.get("Item", {}).get("free_at")
+        return known
+
+    def _put_turn(self, line: str, known: dict[str, str] | None, free_at: float) -> bool:
         condition = "free_at = :known" if known else "attribute_not_exists(pk)"
         values = {"ExpressionAttributeValues": {":known": known}} if known else {}
         kept = {"N": str(int(free_at + _KEPT_SECONDS))}
@@ -121,7 +136,7 @@ class DeliveryTable:
             with calling("waiting for a turn"):
                 self._client.put_item(
                     TableName=self._table,
-                    Item={**key, "free_at": {"N": f"{free_at:.3f}"}, "forgotten_at": kept},
+                    Item={**_line(line), "free_at": {"N": f"{free_at:.3f}"}, "forgotten_at": kept},
                     ConditionExpression=condition,
                     **values,
                 )
@@ -137,6 +152,10 @@ class DeliveryTable:
                 TableName=self._table, Key={"pk": {"S": _group(notification)}}, ConsistentRead=True
             )
         return str(found["Item"]["place"]["S"]) if "Item" in found else ""
+
+
+def _line(line: str) -> dict[str, Any]:
+    return {"pk": {"S": f"LINE#{line}"}}
 
 
 def _key(notification: Notification) -> str:

@@ -12,7 +12,7 @@ from hallmark.alerts.channels.amazon_q import render_amazon_q
 from hallmark.alerts.channels.composing import compose
 from hallmark.alerts.channels.email import Email, render_email
 from hallmark.alerts.channels.messages import Actions, Message
-from hallmark.alerts.channels.posting import Poster, Target, WaitError, post_pagerduty, post_slack, read_target
+from hallmark.alerts.channels.posting import Poster, Target, TurnError, WaitError, post_pagerduty, post_slack, read_target
 from hallmark.alerts.channels.tokens import Grant, Mac, make_token
 from hallmark.alerts.notifications import Notification
 from hallmark.alerts.settings import Receiver
@@ -23,6 +23,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 """What a function waits itself for its turn; for longer waits the message goes back into the queue."""
 SPACING_SECONDS = {"slack": 1.0, "pagerduty": 0.5}
 """A webhook of Slack takes about one message a second, a key of PagerDuty 120 events a minute."""
+NO_ANSWER_SECONDS = 15.0
+"""So long is a webhook or key left alone that gave no answer: what waits for others does not wait for its time-outs."""
 Claim = Literal["ours", "sent", "superseded", "busy"]
 
 
@@ -43,6 +45,10 @@ class Deliveries(Protocol):
 
     def take_turn(self, line: str, spacing_seconds: float, longest_seconds: float) -> float:
         """Take a place in a line; return how many seconds away it is, above ``longest_seconds`` without taking it."""
+        ...
+
+    def hold(self, line: str, seconds: float) -> None:
+        """Let nobody in a line have a turn for so many seconds."""
         ...
 
 
@@ -147,9 +153,10 @@ class Delivery:
     ) -> None:
         target = read_target(notification.channel, secret, self.secrets.read(secret))
         spacing = SPACING_SECONDS[notification.channel]
-        wait = self.deliveries.take_turn(f"{notification.channel}#{secret}", spacing, LONGEST_PAUSE_SECONDS)
+        line = f"{notification.channel}#{secret}"
+        wait = self.deliveries.take_turn(line, spacing, LONGEST_PAUSE_SECONDS)
         if wait > LONGEST_PAUSE_SECONDS:
-            raise WaitError("others are before it in the channel's line", wait)
+            raise TurnError("others are before it in the channel's line, or the channel asked for time", wait)
         if wait > 0:
             self.pause(wait)
         slack = self.receivers[notification.receiver].slack
@@ -159,6 +166,12 @@ class Delivery:
         except InvalidInputError:
             # A webhook or key that was replaced is refused, too.
             self.secrets.forget(secret)
+            raise
+        except UnavailableError as error:
+            # What a channel asks for, it asks of all that is sent there.
+            asked = error.seconds if isinstance(error, WaitError) else NO_ANSWER_SECONDS
+            if asked:
+                self.deliveries.hold(line, asked)
             raise
 
     def _actions(self, notification: Notification) -> Actions:

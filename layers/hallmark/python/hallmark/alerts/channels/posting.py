@@ -36,6 +36,10 @@ class WaitError(UnavailableError):
         self.seconds = seconds
 
 
+class TurnError(WaitError):
+    """It is not a message's turn: others are before it, or the channel asked all of them for time."""
+
+
 class Answer(NamedTuple):
     """What a server answered."""
 

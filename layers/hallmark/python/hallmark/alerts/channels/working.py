@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hallmark.alerts.channels.delivering import Delivery
-from hallmark.alerts.channels.posting import WaitError
+from hallmark.alerts.channels.posting import TurnError, WaitError
 from hallmark.alerts.notifications import Notification, read_notification
 from hallmark.errors import HallmarkError, InvalidInputError, UnavailableError
 from hallmark.events.alerts import DeliveryFailed
@@ -81,10 +81,10 @@ class Worker:
     ) -> bool:
         if attempt >= self.maximum_receives:
             return self._give_up(record, notification, attempt, error)
-        asked = error.seconds if isinstance(error, WaitError) and error.seconds is not None else 0.0
-        seconds = min(max(wait_seconds(attempt), asked), LONGEST_WAIT_SECONDS)
-        if asked:
-            seconds = min(asked, LONGEST_WAIT_SECONDS)
+        asked = (error.seconds or 0.0) if isinstance(error, WaitError) else 0.0
+        # Who waits for a turn waits longer each time, so that a channel that is down does not use up the tries of all.
+        seconds = asked if asked and not isinstance(error, TurnError) else max(wait_seconds(attempt), asked)
+        seconds = min(seconds, LONGEST_WAIT_SECONDS)
         self.note("notification comes again", reason=str(error), seconds=seconds, attempt=attempt)
         if attempt == TOLD_AT:
             self._tell(notification, attempt, error)

@@ -92,7 +92,8 @@ class AlertEngine(Construct):
             storage.shared.allow_key(writes=False),
         )
         acting = (
-            storage.allow_table("BatchGetItem", "PutItem", "Query"),
+            storage.allow_table("BatchGetItem", "GetItem", "PutItem", "Query"),
+            self._allow_waking(),
             storage.allow_indexes(INHIBITORS_INDEX),
             storage.allow_publishing(),
             storage.shared.allow_key(writes=True),

@@ -174,6 +174,8 @@ def test_a_link_asks_first_and_acknowledges_when_its_button_is_pressed(told: Tol
     status, _ = told.request("/alerts/ack", urlencode({"token": field[1], "by": "Ada"}).encode(), form)
     assert status == 200
     assert deployed.eventually(lambda: told.alert(model)["acknowledged"])["by"] == "Ada"
+    # Whoever is called there hears that somebody has it.
+    deployed.eventually(lambda: [each.status for each in told.incidents(model)] == ["acknowledged"])
 
 
 @pytest.mark.parametrize("token", ["", "forged.forged", "eyJwdXJwb3NlIjoiYWNrIn0.AAAA"])

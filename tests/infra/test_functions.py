@@ -152,8 +152,8 @@ STATEMENTS = {
         *("FindAlerts", "Publish", "AskLineage", "UseKey"),
     ],
     "query_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "UseKey"],
-    "act_for_channels": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
-    "act_on_alerts": ["WriteOwnLog", "UseAlerts", "FindAlerts", "Publish", "UseKey"],
+    "act_for_channels": ["WriteOwnLog", "UseAlerts", "WakeLooks", "FindAlerts", "Publish", "UseKey"],
+    "act_on_alerts": ["WriteOwnLog", "UseAlerts", "WakeLooks", "FindAlerts", "Publish", "UseKey"],
     "follow_verdict": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseGates", "StartActions", "AskLineage", "UseKey"),
     ],

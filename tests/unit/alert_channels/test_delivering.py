@@ -13,7 +13,7 @@ from hallmark.alerts.channels.working import LONGEST_WAIT_SECONDS, TOLD_AT, wait
 from hallmark.errors import InvalidInputError
 from local.channels.faults import PAGERDUTY, SLACK, ChannelFault
 from local.channels.server import PAGERDUTY_SIGNING_SECRET, ROUTING_KEY, SLACK_SIGNING_SECRET, ChannelServer
-from tests.fakes.alert_channels import Lane, notification, resolved
+from tests.fakes.alert_channels import ALERT, Lane, notification, resolved
 
 
 @pytest.fixture
@@ -145,6 +145,19 @@ def test_pagerduty_opens_and_ends_one_incident(channels: ChannelServer, lane: La
     [incident] = channels.pagerduty.incidents
     assert (incident.status, len(incident.events), incident.routing_key) == ("resolved", 3, ROUTING_KEY)
     assert incident.events[0]["payload"]["severity"] == "error"
+
+
+def test_what_somebody_has_is_acknowledged_in_pagerduty_too(channels: ChannelServer, lane: Lane) -> None:
+    has = ALERT.model_copy(update={"acknowledged_by": "ada"})
+    assert lane.hand(notification("duty", 1))
+    assert lane.hand(notification("duty", 2, reason="acknowledged", alerts=(has,)))
+
+    [incident] = channels.pagerduty.incidents
+    assert (incident.status, incident.notified) == ("acknowledged", 1)
+    assert incident.events[1]["payload"]["custom_details"]["note"] == "Taken by ada."
+    # What it does not know of is not opened by it.
+    assert lane.hand(notification("duty", 3, reason="acknowledged", thread_key="hallmark/new/20261128T142500"))
+    assert len(channels.pagerduty.incidents) == 1
 
 
 def test_a_trigger_that_comes_after_its_own_end_opens_nothing(channels: ChannelServer, lane: Lane) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from hallmark.alerts.deduplication import Told, need_of_telling
-from tests.unit.alerts.observed import HOUR, NOON, SECOND
+from tests.unit.alerts.observed import HOUR, MINUTE, NOON, SECOND
 
 REPEAT = HOUR
 
@@ -14,6 +16,37 @@ def log(firing: str = "", resolved: str = "", *, age: object = SECOND) -> Told:
     return Told.model_validate(
         {"at": NOON - age, "firing": dict.fromkeys(firing, NOON), "resolved": frozenset(resolved)}  # type: ignore[operator]
     )
+
+
+LONG_AGO, LATELY = 11 * MINUTE, 9 * MINUTE
+NEVER = NOON - datetime(1, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("known", "firing", "resolved", "send_resolved", "told"),
+    [
+        (None, "234", "", False, True),
+        (None, "", "234", False, False),
+        (log("123"), "234", "", False, True),
+        (log("123", age=NEVER), "123", "", False, True),
+        (log("123", age=LATELY), "123", "", False, False),
+        (log("123", age=LONG_AGO), "123", "", False, True),
+        (log("", "123", age=LONG_AGO), "", "345", True, False),
+        (log("12", "3", age=LATELY), "1", "23", False, False),
+        (log("12", "3", age=LATELY), "1", "23", True, True),
+        (log("12", "3", age=LATELY), "", "123", False, True),
+        (log("12", "3", age=LATELY), "", "123", True, True),
+    ],
+)
+def test_it_decides_as_alertmanager_does(
+    known: Told | None, firing: str, resolved: str, send_resolved: bool, told: bool
+) -> None:
+    """The eleven cases of ``TestDedupStageNeedsUpdate`` (Prometheus Alertmanager), repeated after ten minutes."""
+    need = need_of_telling(
+        known, set(firing), set(resolved), send_resolved=send_resolved, repeat_interval=10 * MINUTE, now=NOON
+    )
+
+    assert (need is not None) is told
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,48 @@ def test_who_acknowledges_stops_the_escalation() -> None:
     assert {each.receiver for each in world.tick(NOON + HOUR + INTERVAL)} == {"mail"}
 
 
+def test_a_pager_is_told_at_once_and_once_that_somebody_has_it() -> None:
+    world = World(policy_of(escalate=[{"after": "15 minutes", "receiver": "duty"}]))
+    world.engine.receive([seen(True, labels={"monitor": each}) for each in ("a", "b")], NOON)
+    world.tick(FIRST)
+    at = FIRST + 15 * MINUTE
+    (paged,) = (each for each in world.tick(at) if each.receiver == "duty")
+
+    world.engine.acknowledge(paged.alerts[0].id, "ada", "on it", at + SECOND)
+    assert world.tick(at + SECOND) == []  # one of the two is still nobody's
+    world.engine.acknowledge(paged.group, "grace", "", at + 2 * SECOND)
+    (said,) = world.tick(at + 2 * SECOND)
+    world.engine.acknowledge(paged.group, "bob", "me, too", at + 3 * SECOND)
+
+    assert (said.receiver, said.reason, said.status, said.thread_key) == (
+        "duty",
+        "acknowledged",
+        "firing",
+        paged.thread_key,
+    )
+    assert {each.acknowledged_by for each in said.alerts} == {"ada", "grace"}
+    assert world.tick(at + 3 * SECOND) == []
+    assert all(world.tick(at + place * INTERVAL) == [] for place in range(1, 60))
+    # What joins is nobody's again.
+    later = at + 6 * HOUR
+    world.engine.receive([seen(True, later, labels={"monitor": "c"})], later)
+    assert [each.reason for each in world.tick(later + INTERVAL) if each.receiver == "mail"] == ["new_alerts"]
+    (again,) = world.tick(later + INTERVAL + 15 * MINUTE)
+    assert (again.receiver, again.reason) == ("duty", "new_alerts")
+    world.engine.acknowledge(again.group, "ada", "", later + HOUR)
+    assert [each.reason for each in world.tick(later + HOUR)] == ["acknowledged"]
+
+
+def test_only_pagers_are_told_of_it_and_no_rhythm_changes() -> None:
+    world = World(policy_of())
+    world.engine.receive([seen(True)], NOON)
+    world.tick(FIRST)
+    before = world.store.groups.copy()
+    world.engine.acknowledge(world.sent[0].group, "ada", "", FIRST + SECOND)
+
+    assert world.store.groups == before
+
+
 def test_an_escalation_is_due_between_two_intervals() -> None:
     world = World(policy_of(escalate=[Escalation(after=7 * MINUTE, receiver="duty").model_dump()]))
     world.engine.receive([seen(True)], NOON)

@@ -142,7 +142,7 @@ def written(folder: Path, **alerts: Any) -> Path:
             r"alerts\.route\.repeat_interval is '0:01:00': a group is told every 0:05:00 at most",
         ),
         (
-            {"route": {"receiver": "mail", "routes": [{"match": {"a": "*"}}, {"match": {"a": "b"}}]}},
+            {"route": {"receiver": "mail", "routes": [{"match": {"stage": "*"}}, {"match": {"stage": "b"}}]}},
             r"alerts\.route\.routes\[1\]\.match is .*nothing reaches it",
         ),
         (
@@ -152,6 +152,27 @@ def written(folder: Path, **alerts: Any) -> Path:
         (
             {"route": {"receiver": "mail", "mute_times": ["night"]}},
             r"mute_times\[0\] is 'night': there is no such time interval: take one of none yet",
+        ),
+        (
+            {"route": {"receiver": "mail", "routes": [{"match": {"severity": ["fatal", "error"]}}]}},
+            r"routes\[0\]\.match\.severity is 'fatal': no alert has such a severity: take one of info, warning",
+        ),
+        (
+            {"route": {"receiver": "mail", "routes": [{"match": {"name": "!Drifted*"}}]}},
+            r"routes\[0\]\.match\.name is '!Drifted\*': no alert has such a name: take one of QualityGate",
+        ),
+        (
+            {"route": {"receiver": "mail", "routes": [{"match": {"stag": "production"}}]}},
+            r"routes\[0\]\.match is 'stag': no alert has this label: take one of channel, gate",
+        ),
+        ({"route": {"receiver": "mail", "group_by": ["subjct"]}}, r"alerts\.route\.group_by is 'subjct': no alert has"),
+        (
+            {"inhibition": [{"source": {"name": "EndpointDwn"}, "target": {"name": "Drift*"}}]},
+            r"alerts\.inhibition\[0\]\.source\.name is 'EndpointDwn': no alert has such a name",
+        ),
+        (
+            {"inhibition": [{"source": {"name": "Endpoint*"}, "target": {}, "equal": ["endpoint"]}]},
+            r"alerts\.inhibition\[0\]\.equal is 'endpoint': no alert has this label",
         ),
         ({"receivers": {"both": {}}}, r"alerts\.receivers\.both is 'no channel': give it one of"),
         ({"rules": {"Drifted": {}}}, r"alerts\.rules\.Drifted is 'Drifted': there is no such kind of alert"),

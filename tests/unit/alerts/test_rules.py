@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hallmark.alerts import observing
 from hallmark.alerts.conditions import Observation
-from hallmark.alerts.rules import KINDS, TABLE, observe_event, tuning_of
+from hallmark.alerts.rules import KINDS, LABELS, TABLE, observe_event, tuning_of
 from hallmark.alerts.settings import AlarmChoice, AlertsPolicy, RulePolicy
 from hallmark.errors import InvalidInputError
 from hallmark.events import drift, gates, published
@@ -194,6 +197,16 @@ def test_a_repeated_event_makes_the_same_observation_and_another_one_another() -
 def test_every_rule_has_a_subscription_and_every_kind_a_severity() -> None:
     assert {*TOLD_OF, published.LINEAGE_RECORDED} == set(TABLE)
     assert all("default" in kind.severity for kind in KINDS.values())
+
+
+def test_what_the_policy_may_match_are_the_labels_that_events_give() -> None:
+    """Each that ``observing`` gives is in the list, and none is there that nobody gives."""
+    source = Path(observing.__file__).read_text(encoding="utf-8")
+    given = set(re.findall(r"^ +(gate|stage|watch|monitor|program|suite|channel)=event", source, re.MULTILINE))
+
+    assert {*given, "subject"} == LABELS
+    for event in (others.verdict("failed"), others.drifted(), others.run(), others.review(low=True), others.alarm()):
+        assert all(set(seen.labels) <= LABELS for seen in observe_event(event, POLICY))
 
 
 @pytest.mark.parametrize(

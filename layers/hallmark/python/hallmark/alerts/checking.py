@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 
 from hallmark.alerts.matching import covers
-from hallmark.alerts.rules import KINDS
+from hallmark.alerts.notifications import SEVERITIES
+from hallmark.alerts.rules import KINDS, LABELS
 from hallmark.alerts.settings import AlertsPolicy, Receiver, ResolvedRoute, Route, resolve_route
 from hallmark.errors import InvalidInputError
 
@@ -29,6 +31,29 @@ def check_alerts(policy: AlertsPolicy) -> None:
     if policy.route.receiver is None:
         raise InvalidInputError("alerts.route.receiver", None, "name who is told of what no other route takes")
     _check_route(policy, policy.route, resolve_route(policy.route), "alerts.route")
+    for place, rule in enumerate(policy.inhibition):
+        where = f"alerts.inhibition[{place}]"
+        _check_matchers(policy, f"{where}.source", rule.source)
+        _check_matchers(policy, f"{where}.target", rule.target)
+        _check_labels(policy, f"{where}.equal", rule.equal)
+
+
+def _check_matchers(policy: AlertsPolicy, field: str, matchers: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse what no alert can fit: a slip of the pen here would keep people from being told."""
+    _check_labels(policy, field, matchers)
+    for label, known in (("name", tuple(KINDS)), ("severity", SEVERITIES)):
+        for pattern in matchers.get(label, ()):
+            if not any(fnmatchcase(value, pattern.removeprefix("!")) for value in known):
+                raise InvalidInputError(
+                    f"{field}.{label}", pattern, f"no alert has such a {label}: take one of {', '.join(known)}"
+                )
+
+
+def _check_labels(policy: AlertsPolicy, field: str, labels: Iterable[str]) -> None:
+    known = {"name", "severity", *LABELS, *(label for alarm in policy.alarms for label in alarm.labels)}
+    for label in labels:
+        if label not in known:
+            raise InvalidInputError(field, label, f"no alert has this label: take one of {', '.join(sorted(known))}")
 
 
 def _check_receiver(field: str, receiver: Receiver) -> None:
@@ -56,6 +81,8 @@ def _check_route(policy: AlertsPolicy, route: Route, resolved: ResolvedRoute, fi
             str(getattr(route, given)),
             f"a group is told every {resolved.group_interval} at most: repeat it less often than that",
         )
+    _check_matchers(policy, f"{field}.match", route.match)
+    _check_labels(policy, f"{field}.group_by", route.group_by or ())
     _check_escalation(policy, route, resolved, field)
     _check_children(route, field)
     for place, (child, found) in enumerate(zip(route.routes, resolved.routes, strict=True)):

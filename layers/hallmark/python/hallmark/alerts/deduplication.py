@@ -20,6 +20,8 @@ class Told(BaseModel):
     firing: dict[str, AwareDatetime] = {}
     """Fingerprint -> when it was told first in this round."""
     resolved: frozenset[str] = frozenset()
+    acknowledged: bool = False
+    """It was told that somebody has all of it."""
 
 
 def need_of_telling(

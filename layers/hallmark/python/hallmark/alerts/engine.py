@@ -27,12 +27,12 @@ from hallmark.alerts.conditions import (
     was_acted_on,
     was_missed,
 )
-from hallmark.alerts.grouping import GroupState, flush, open_group, reopen
+from hallmark.alerts.grouping import GroupState, flush, open_group, pagers_of, reopen
 from hallmark.alerts.inhibition import can_inhibit, is_inhibited
 from hallmark.alerts.notifications import SHOWN_ALERTS, Alert, Status
 from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet, Versioned
 from hallmark.alerts.remediation import advised
-from hallmark.alerts.routing import GroupKey, Routes
+from hallmark.alerts.routing import GroupKey, Routes, folded
 from hallmark.alerts.rules import tuning_of
 from hallmark.alerts.settings import AlertsPolicy, Budget
 from hallmark.alerts.silences import silencing
@@ -362,7 +362,26 @@ class Engine:
         noted = [record for each in members if (record := self._acknowledge(each, by, reason, now)) is not None]
         if not noted:
             raise NotFoundError(f"no alert or group {target} fires: `hallmark alerts` lists what does")
+        self._hasten(target, noted, now)
         return noted
+
+    def _hasten(self, target: str, records: Sequence[AlertRecord], now: datetime) -> None:
+        """Let groups be looked at now whose pagers are to hear that somebody has it."""
+        routes = Routes(self.policy)
+        keys = [key for record in records for key in routes.groups_of(record.matched(), record.owners)]
+        for group in {target, *(key.id for key in keys), *(folded(key).id for key in keys)}:
+            self._make_due(group, now)
+
+    def _make_due(self, group: str, now: datetime) -> None:
+        for _ in range(ATTEMPTS):
+            found = self.store.group(group)
+            if found is None or found.value.due_at is None or not pagers_of(found.value, self.policy):
+                return
+            due = found.value.model_copy(update={"due_at": min(found.value.due_at, now)})
+            if self.store.save_group(due, found.revision):
+                self.clock.wake(group, now)
+                return
+        raise ConflictError(f"waking the group {group}: others wrote it each time")
 
     def _acknowledge(self, fingerprint: str, by: str, reason: str, now: datetime) -> AlertRecord | None:
         for _ in range(ATTEMPTS):
@@ -397,25 +416,25 @@ class _Folding:
         route = self._routes.find(key.route, key.receiver)
         if route is None or route.budget is None or not key.labels:
             return key
-        folded = key._replace(labels=())
+        rest = folded(key)
         if key.id not in self._chosen:
             if self._is_open(key.id):
                 self._chosen[key.id] = key
-            elif fingerprint in self._members(folded.id):
-                return folded
+            elif fingerprint in self._members(rest.id):
+                return rest
             else:
                 may = self._take(f"{key.route}/{key.receiver}", route.budget)
-                self._chosen[key.id] = key if may else folded
+                self._chosen[key.id] = key if may else rest
         return self._chosen[key.id]
 
     def _is_open(self, group: str) -> bool:
         found = self._store.group(group)
         return found is not None and found.value.due_at is not None
 
-    def _members(self, folded: str) -> frozenset[str]:
-        if folded not in self._folded:
-            self._folded[folded] = frozenset(self._store.members(folded) if self._is_open(folded) else ())
-        return self._folded[folded]
+    def _members(self, group: str) -> frozenset[str]:
+        if group not in self._folded:
+            self._folded[group] = frozenset(self._store.members(group) if self._is_open(group) else ())
+        return self._folded[group]
 
     def _take(self, name: str, budget: Budget) -> bool:
         for _ in range(ATTEMPTS):

@@ -18,6 +18,7 @@ from hallmark.alerts.notifications import (
     SEVERITIES,
     SHOWN_ALERTS,
     Alert,
+    ChannelKind,
     Notification,
     Status,
     is_at_least,
@@ -26,7 +27,11 @@ from hallmark.alerts.notifications import (
 from hallmark.alerts.routing import GroupKey, is_quiet
 from hallmark.alerts.settings import AlertsPolicy, ResolvedRoute
 
-TellingReason = Literal["first", "new_alerts", "resolved", "repeat", "escalation", "digest"]
+TellingReason = Literal["first", "new_alerts", "resolved", "repeat", "escalation", "digest", "acknowledged"]
+
+
+CALLING: frozenset[ChannelKind] = frozenset({"pagerduty"})
+"""Channels that escalate by themselves until they are told that somebody has it."""
 
 
 class Escalated(BaseModel):
@@ -117,7 +122,15 @@ def flush(
         look.tell(group.key.receiver)
     for step in route.escalate:
         look.escalate(step.receiver, due_for(step, look.visible, group.told.get(group.key.receiver), now))
+    for name in pagers_of(group, policy):
+        look.say_who_has_it(name)
     return look.result()
+
+
+def pagers_of(group: GroupState, policy: AlertsPolicy) -> list[str]:
+    """Return the receivers that were told of a group and call people until they hear that somebody has it."""
+    told = [name for name, known in group.told.items() if known.firing and name in policy.receivers]
+    return [name for name in told if policy.receivers[name].channel in CALLING]
 
 
 def _as_firing(alert: Alert) -> Alert:
@@ -135,6 +148,7 @@ class _Look:
         now: datetime,
     ) -> None:
         self.group, self.route, self.policy, self.alerts, self.now = group, route, policy, alerts, now
+        self.muted = muted
         self.is_due = now >= group.flush_at
         self.quiet = is_quiet(route, policy, now)
         self.visible = [
@@ -176,6 +190,19 @@ class _Look:
         if not engaged and firing:
             self.escalated.append(Escalated(to=name, alerts=tuple(alert.id for alert in firing), at=self.now))
         self._tell(name, firing, alerts, engaged=engaged, first="escalation")
+
+    def say_who_has_it(self, name: str) -> None:
+        """Tell a receiver at once, and once, that somebody has all that it was told of."""
+        known = self.told[name]
+        heard = [
+            alert
+            for alert in self.alerts
+            if alert.status == "firing" and alert.fingerprint in known.firing and alert.fingerprint not in self.muted
+        ]
+        if not heard or known.acknowledged or any(is_open(alert) for alert in heard):
+            return
+        self._make(name, "acknowledged", heard)
+        self.told[name] = known.model_copy(update={"acknowledged": True})
 
     def _for(self, name: str) -> list[Alert]:
         least = self.policy.receivers[name].min_severity
@@ -225,6 +252,7 @@ class _Look:
                 if alert.status == "firing"
             },
             resolved=frozenset(alert.fingerprint for alert in alerts if alert.status == "resolved"),
+            acknowledged=bool(known and known.acknowledged) and not any(is_open(alert) for alert in alerts),
         )
 
     def _make(self, name: str, reason: TellingReason, alerts: list[Alert], *, escalated: bool = False) -> None:

@@ -138,8 +138,8 @@ class Notification(_Frozen):
     thread_key: str = Field(max_length=255)
     """The same for all that is told of a group until it is resolved: a thread, or PagerDuty's deduplication key."""
     status: Status
-    reason: Literal["first", "new_alerts", "resolved", "repeat", "escalation", "digest"]
-    """Why it is sent now."""
+    reason: Literal["first", "new_alerts", "resolved", "repeat", "escalation", "digest", "acknowledged"]
+    """Why it is sent now; ``acknowledged`` calls nobody: it tells a pager that somebody has it."""
     severity: Severity
     """The most severe of its firing alerts; of all, where none fires."""
     alerts: tuple[Alert, ...]

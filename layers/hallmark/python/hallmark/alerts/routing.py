@@ -28,6 +28,11 @@ class GroupKey(NamedTuple):
         return hashlib.sha256(json.dumps(self, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
+def folded(key: GroupKey) -> GroupKey:
+    """Return the one group of a route's in which all is told that its budget leaves no room for."""
+    return key._replace(labels=())
+
+
 class Routes:
     """The policy's routes, resolved."""
 

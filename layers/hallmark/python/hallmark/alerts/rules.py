@@ -69,6 +69,9 @@ KINDS: Mapping[str, Kind] = {
     "CloudWatchAlarm": Kind(_all("error")),
 }
 
+LABELS = frozenset({"gate", "stage", "subject", "watch", "monitor", "program", "suite", "channel"})
+"""Labels of alerts, beside ``name``, ``severity`` and those that the policy gives to alarms."""
+
 Detail = Mapping[str, Any]
 
 

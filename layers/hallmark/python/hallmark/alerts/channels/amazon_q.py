@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hallmark.alerts.channels.messages import Item, Message, time_of
+from hallmark.alerts.channels.messages import Item, Message, span_of, time_of
 from hallmark.alerts.channels.shortening import clean, clip, first, one_line
 
 TITLE_LENGTH = 250
@@ -60,7 +60,7 @@ def _description(message: Message, items: int, entries: int, line: int) -> str:
 
 
 def _item(item: Item, entries: int, line: int) -> list[str]:
-    lines = [f"*{clip(one_line(item.title), line)}* ({item.severity}, {item.status} since {time_of(item.since)})"]
+    lines = [f"*{clip(one_line(item.title), line)}* ({item.severity}, {span_of(item)})"]
     if item.summary:
         lines.append(clip(one_line(item.summary), line))
     facts = tuple(f"{fact.name}: {fact.value}" for fact in item.facts)

@@ -38,6 +38,7 @@ def compose(notification: Notification, actions: Actions) -> Message:
         firing=notification.firing,
         resolved=notification.resolved,
         said_at=notification.created_at,
+        is_acknowledged=notification.reason == "acknowledged",
         actions=actions,
         owners=tuple(dict.fromkeys(owner for alert in notification.alerts for owner in alert.owners)),
     )
@@ -46,6 +47,9 @@ def compose(notification: Notification, actions: Actions) -> Message:
 def _note(notification: Notification) -> str:
     if notification.reason == "escalation":
         return f"Escalated: {notification.escalated_from or 'the tier before'} did not acknowledge in time."
+    if notification.reason == "acknowledged":
+        names = dict.fromkeys(alert.acknowledged_by for alert in notification.alerts if alert.acknowledged_by)
+        return f"Taken by {', '.join(names)}."
     return _NOTES[notification.reason]
 
 

@@ -12,7 +12,15 @@ from hallmark.alerts.channels.amazon_q import render_amazon_q
 from hallmark.alerts.channels.composing import compose
 from hallmark.alerts.channels.email import Email, render_email
 from hallmark.alerts.channels.messages import Actions, Message
-from hallmark.alerts.channels.posting import Poster, Target, TurnError, WaitError, post_pagerduty, post_slack, read_target
+from hallmark.alerts.channels.posting import (
+    Poster,
+    Target,
+    TurnError,
+    WaitError,
+    post_pagerduty,
+    post_slack,
+    read_target,
+)
 from hallmark.alerts.channels.tokens import Grant, Mac, make_token
 from hallmark.alerts.notifications import Notification
 from hallmark.alerts.settings import Receiver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hallmark.alerts.channels.messages import Item, Message, time_of
+from hallmark.alerts.channels.messages import Item, Message, span_of, time_of
 from hallmark.alerts.channels.shortening import clean, clip_bytes, first, one_line, to_ascii
 
 SUBJECT_LENGTH = 99
@@ -41,10 +41,9 @@ def render_email(message: Message) -> Email:
 
 
 def _item(number: int, item: Item) -> list[str]:
-    until = f" until {time_of(item.until)}" if item.until else ""
     lines = [
         f"{number}. {one_line(item.title)[:_LINE]} ({item.severity})",
-        f"   {item.status} since {time_of(item.since)}{until}",
+        f"   {span_of(item)}",
     ]
     if item.summary:
         lines.append(f"   {one_line(item.summary)[:_LINE]}")

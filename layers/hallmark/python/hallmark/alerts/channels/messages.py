@@ -92,6 +92,8 @@ class Message(_Part):
     resolved: int = 0
     """Of all alerts of the group, the ones that are not among ``items`` too."""
     said_at: datetime
+    is_acknowledged: bool = False
+    """It says that somebody has it, and nothing else."""
     actions: Actions = Actions()
     owners: tuple[str, ...] = ()
 
@@ -115,6 +117,14 @@ class Message(_Part):
     def left_out(self, shown: int) -> int:
         """Return how many alerts are not told of where the first ``shown`` items are."""
         return max(self.firing + self.resolved, len(self.items)) - min(shown, len(self.items))
+
+
+def span_of(item: Item) -> str:
+    """Return since when an alert fires, or from when until when it did."""
+    if item.status == "firing":
+        return f"firing since {time_of(item.since)}"
+    until = f" until {time_of(item.until)}" if item.until else ""
+    return f"fired from {time_of(item.since)}{until}"
 
 
 def time_of(moment: datetime) -> str:

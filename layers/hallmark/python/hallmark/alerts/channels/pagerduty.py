@@ -32,9 +32,10 @@ def render_pagerduty(message: Message, action: EventAction | None = None) -> dic
 
     Args:
         message: What is said.
-        action: None follows from the message: firing triggers, resolved resolves.
+        action: None follows from the message: firing triggers, resolved resolves, what somebody has acknowledges.
     """
-    chosen = action or ("resolve" if message.status == "resolved" else "trigger")
+    own: EventAction = "acknowledge" if message.is_acknowledged else "trigger"
+    chosen = action or ("resolve" if message.status == "resolved" else own)
     event: dict[str, Any] = {}
     for items, entries, line in _MEASURES:
         event = _event(message, chosen, items, entries, line)
@@ -115,6 +116,7 @@ def _item(item: Item, entries: int, line: int) -> dict[str, Any]:
         "status": item.status,
         "severity": item.severity,
         "since": time_of(item.since),
+        **({"until": time_of(item.until)} if item.until else {}),
         "summary": clip(clean(item.summary), line),
         "facts": [clip(one_line(f"{fact.name}: {fact.value}"), line) for fact in item.facts[:entries]],
         "see_more": [clip(one_line(f"{told.name}: {told.value}"), line) for told in item.commands[:entries]],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hallmark.alerts.channels.messages import RESOLVED_SYMBOL as RESOLVED
-from hallmark.alerts.channels.messages import SYMBOLS, Item, Link, Message, time_of
+from hallmark.alerts.channels.messages import SYMBOLS, Item, Link, Message, span_of, time_of
 from hallmark.alerts.channels.shortening import clean, clip, first, length, one_line
 from hallmark.alerts.channels.tokens import Purpose
 
@@ -76,10 +76,9 @@ def _blocks(message: Message, items: int, entries: int, section: int, *, is_inte
 def _item(item: Item, entries: int, most: int) -> Block:
     """Return one alert as one text: each part in what is left, so that a long one does not push out the remedy."""
     symbol = RESOLVED if item.status == "resolved" else SYMBOLS[item.severity]
-    until = f" until {time_of(item.until)}" if item.until else ""
     parts = [
         f"{symbol} *{clip(one_line(item.title), 200, escape)}*",
-        f"_{item.status} since {time_of(item.since)}{until}_",
+        f"_{span_of(item)}_",
     ]
     if item.summary:
         parts.append(clip(clean(item.summary), max(most // 4, 100), escape))

@@ -15,6 +15,7 @@ from ministack.core import iam_evaluator
 from ministack.services import dynamodb, s3, sns, sqs
 
 from local.patches.denial_messages import denied_beneath
+from local.patches.missing_objects import denied_listing
 from local.patches.permissions import key_arn
 from local.patches.replacement import replace_function
 
@@ -74,6 +75,12 @@ def _with_key(original: Any) -> Any:
     ) -> Any:
         denied_beneath(None)
         denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
+        if denied is None and service == "s3":
+
+            def ask(action: str, resource: str) -> Any:
+                return original(access_key_id, action, service, region, resource, service_context)
+
+            denied = denied_listing(ask, iam_action, resource_arn)
         uses = _USES.get(iam_action, ())
         key = _key_of(service, resource_arn, reads=uses == _READ) if uses and denied is None else None
         if key is None:

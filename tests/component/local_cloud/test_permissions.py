@@ -101,6 +101,20 @@ def test_an_object_under_a_key_is_written_and_read_by_who_may_use_the_key(cloud:
     assert call(workbench, both, "s3", "get_object", **found) is None
 
 
+def test_that_an_object_is_missing_is_told_to_who_may_list_the_bucket(cloud: Any, workbench: Any, key: str) -> None:
+    bucket = make_bucket(cloud, workbench, key)
+    reading = ("s3:GetObject", f"arn:aws:s3:::{bucket}/*")
+    missing = {"Bucket": bucket, "Key": "nothing"}
+
+    denied = call(workbench, workbench.role(reading), "s3", "get_object", **missing)
+    told = call(
+        workbench, workbench.role(reading, ("s3:ListBucket", f"arn:aws:s3:::{bucket}")), "s3", "get_object", **missing
+    )
+
+    assert "AccessDenied" in str(denied)
+    assert "NoSuchKey" in str(told)
+
+
 def test_a_log_is_written_by_a_role_that_may(cloud: Any, workbench: Any) -> None:
     logs = cloud.client("logs")
     source = "def handler(event, context): print('seen')"

@@ -21,13 +21,16 @@ help: ## List the words
 .venv/.installed: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11, or set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt || { \
+		echo "the packages of requirements.txt could not be installed: connect to the network, or name a mirror of PyPI" \
+		"(PIP_INDEX_URL=https://...) or a folder of wheels (PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER), then make setup" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/.installed: package-lock.json
-	@command -v npm >/dev/null || { echo "npm is not installed: install Node.js 20 (the CDK needs it)" >&2; exit 1; }
-	npm ci --no-audit --no-fund --loglevel=error
+	@command -v npm >/dev/null || { echo "npm is not installed: install Node.js 20 or later (the CDK needs it)" >&2; exit 1; }
+	@npm ci --no-audit --no-fund --loglevel=error || { echo "aws-cdk could not be installed: connect to the network," \
+		"or name a mirror of npm (npm config set registry https://...), then make setup" >&2; exit 1; }
 	@touch $@
 
 .PHONY: setup

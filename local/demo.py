@@ -35,7 +35,7 @@ from local.demo_decisions import DecisionError, Decisions
 from local.demo_evaluations import EvaluationError, Evaluations
 from local.demo_headings import heading
 from local.demo_provenance import Provenance
-from local.deployment import LOCAL_CONTEXT, CloudAddress, DeploymentError, deploy
+from local.deployment import LOCAL_CONTEXT, CdkTool, CloudAddress, DeploymentError, deploy
 from local.evaluation_datasets import put_datasets
 from local.port_owner import PortInUseError
 from local.settings import CloudSettings, checkout_directory
@@ -77,6 +77,7 @@ class Demonstration:
 
     def run(self, *, keep: bool) -> None:
         """Run all parts; with ``keep`` the cloud runs on until it is interrupted."""
+        CdkTool(self._root)  # what is missing is said before anything has begun
         with self._part("start the local cloud"):
             cloud = LocalCloud(CloudSettings(port=wanted_port())).start()
         try:

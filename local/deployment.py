@@ -95,7 +95,7 @@ class CdkTool:
         node = shutil.which("node", path=path)
         package = root / "node_modules" / "aws-cdk" / "package.json"
         if node is None:
-            raise DeploymentError("Node.js is not on the PATH: the CDK needs it; install Node.js 22 or later")
+            raise DeploymentError("Node.js is not on the PATH: the CDK needs it; install Node.js 20 or later")
         if not package.is_file():
             raise DeploymentError(f"{package.parent} is missing: run `npm ci` in {root}")
         described = json.loads(package.read_text(encoding="utf-8"))

@@ -38,7 +38,7 @@ def test_the_pinned_tool_is_taken(checkout: Path) -> None:
 def test_a_missing_node_is_named_with_the_remedy(checkout: Path) -> None:
     (checkout / "bin" / "node").unlink()
 
-    with pytest.raises(DeploymentError, match=r"Node\.js is not on the PATH.*install Node\.js 22"):
+    with pytest.raises(DeploymentError, match=r"Node\.js is not on the PATH.*install Node\.js 20"):
         CdkTool(checkout, path=str(checkout / "bin"))
 
 

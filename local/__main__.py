@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from hallmark.cli.helping import WholeHelp
 from local.bedrock_commands import bedrock_commands
 from local.channel_commands import channel_commands
 from local.cloud import CloudStartError, LocalCloud
@@ -37,6 +38,7 @@ _REQUEST_SECONDS = 30.0
 _FAILED = 1
 
 app = typer.Typer(
+    cls=WholeHelp,
     help="The local cloud: AWS's APIs on one port of this machine, with IAM enforced.",
     epilog="Example: python -m local up --detach && python -m local deploy && python -m local emit event.json",
     no_args_is_help=True,
@@ -299,8 +301,8 @@ def _fail(reason: object) -> NoReturn:
     raise typer.Exit(_FAILED)
 
 
-app.add_typer(bedrock_commands(_request), name="bedrock")
-app.add_typer(channel_commands(_request), name="channels")
+app.add_typer(bedrock_commands(_request), cls=WholeHelp, name="bedrock")
+app.add_typer(channel_commands(_request), cls=WholeHelp, name="channels")
 
 if __name__ == "__main__":
     app(prog_name="python -m local")

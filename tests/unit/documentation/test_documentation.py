@@ -154,3 +154,18 @@ def test_the_readme_names_every_command() -> None:
     named = {line.words[0] for line in LINES if line.page == "README.md" and line.program == "hallmark"}
 
     assert set(PROGRAMS["hallmark"].commands) - named == set()
+
+
+def groups(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        yield name, command
+        for word, each in command.commands.items():
+            yield from groups(f"{name} {word}", each)
+
+
+@pytest.mark.parametrize(("name", "group"), [found for name in PROGRAMS for found in groups(name, PROGRAMS[name])])
+def test_a_list_of_commands_says_whole_sentences_on_a_narrow_screen(name: str, group: Any) -> None:
+    text = group.make_context(name, ["--help"], resilient_parsing=True, terminal_width=80).get_help()
+
+    assert [line for line in text.splitlines() if line.endswith("...") and not line.startswith("Usage")] == []
+    assert all(len(line) <= 80 for line in text.splitlines())

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 from rich.text import Text
-from typer.core import TyperGroup
 
+from hallmark.cli.helping import WholeHelp
 from hallmark.cli.reviews import STACK, AsJson, ask_reviews
 from hallmark.cli.session import guard, print_json
 from hallmark.reviews.questions import FeedbackQuestion, FeedbackStatusQuestion
 
 
-class GiveByDefault(TyperGroup):
+class GiveByDefault(WholeHelp):
     """``hallmark feedback REQUEST_ID`` is ``hallmark feedback give REQUEST_ID``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

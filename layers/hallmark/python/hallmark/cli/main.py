@@ -25,6 +25,7 @@ from hallmark.cli.feedback import feedback
 from hallmark.cli.forgetting import forgetting
 from hallmark.cli.gate_actions import gate_actions
 from hallmark.cli.gates import gates
+from hallmark.cli.helping import WholeHelp
 from hallmark.cli.imports import imports
 from hallmark.cli.ledger import ledger
 from hallmark.cli.monitors import monitors
@@ -56,6 +57,7 @@ from hallmark.lineage.questions import (
 )
 
 app = typer.Typer(
+    cls=WholeHelp,
     help="Where every model came from, how good it is, and what became of it. A NODE is an ARN, an S3 URI, kind:name, "
     "or a unique part of a name.",
     epilog="Times are UTC: 2026-11-20, 2026-11-20T14:00, 2h, 3d. Exit code 1: it failed; 2: no such node, or several.",
@@ -353,25 +355,27 @@ def _ask_trace(context: typer.Context, question: TraceQuestion, *, everything: b
 
 
 app.add_typer(reasons)
-app.add_typer(blast, name="blast")
+app.add_typer(blast, name="blast", cls=WholeHelp)
 app.add_typer(evaluations)
 app.add_typer(exports)
 app.add_typer(reproductions)
 app.add_typer(coverage)
 app.add_typer(who_commands)
 app.add_typer(forgetting)
-app.add_typer(alerts, name="alerts")
+app.add_typer(alerts, name="alerts", cls=WholeHelp)
 gate_actions.add_typer(gates)
-app.add_typer(gate_actions, name="gate", help="Quality gates: verdicts, and what people decide about models.")
-app.add_typer(reviews, name="review")
+app.add_typer(
+    gate_actions, name="gate", cls=WholeHelp, help="Quality gates: verdicts, and what people decide about models."
+)
+app.add_typer(reviews, name="review", cls=WholeHelp)
 app.add_typer(feedback, name="feedback")
-app.add_typer(ledger, name="ledger")
-app.add_typer(attestations, name="attest")
-app.add_typer(monitors, name="monitors")
-app.add_typer(foreign, name="openlineage")
-app.add_typer(ci, name="ci")
-app.add_typer(subjects, name="subjects")
-app.add_typer(imports, name="import")
+app.add_typer(ledger, name="ledger", cls=WholeHelp)
+app.add_typer(attestations, name="attest", cls=WholeHelp)
+app.add_typer(monitors, name="monitors", cls=WholeHelp)
+app.add_typer(foreign, name="openlineage", cls=WholeHelp)
+app.add_typer(ci, name="ci", cls=WholeHelp)
+app.add_typer(subjects, name="subjects", cls=WholeHelp)
+app.add_typer(imports, name="import", cls=WholeHelp)
 
 
 if __name__ == "__main__":

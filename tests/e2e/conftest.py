@@ -218,6 +218,7 @@ def shipped(deployed: Any) -> Any:
 
 VADER = "hallmark.vader-sentiment-v1:0"
 TEXTBLOB = "hallmark.textblob-sentiment-v1:0"
+JUDGE = "hallmark.likeness-judge-v1:0"
 TWEETS = 40
 SENTENCES = 30
 NOT_CASES = ['{"id": "half a li', '{"id": "asks-nothing", "expected": ["positive"]}', '["a list"]']

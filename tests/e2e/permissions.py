@@ -11,24 +11,25 @@ from local.cloud import LocalCloud
 
 
 class Grant(NamedTuple):
-    """One action of a statement of a role."""
+    """One statement of a role."""
 
     role: str
     sid: str
-    action: str
 
 
 class Permissions:
     """What roles were let do, and by which of their statements alone.
 
     Attributes:
-        needed: For these, some request had no other statement to stand on.
-        refused: What roles were not let do; an action, not the statement that lacks, as there is none.
+        needed: By statement, the actions for which some request had no other statement to stand on.
+        shared: By statement, the actions that another statement of the role allowed as well.
+        refused: What roles were not let do: role, action, resource.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self.needed: set[Grant] = set()
+        self.needed: dict[Grant, set[str]] = {}
+        self.shared: dict[Grant, set[str]] = {}
         self.refused: set[tuple[str, str, str]] = set()
 
     @contextmanager
@@ -45,12 +46,12 @@ class Permissions:
                 self._note(context, policies)
             return result
 
-        def enforce(*asked: Any, **named: Any) -> Any:
-            denied = enforce_policies(*asked, **named)
+        def enforce(*asked: Any) -> Any:
+            denied = enforce_policies(*asked)
             if isinstance(denied, iam_evaluator.EvalResult) and ":assumed-role/" in denied.principal_arn:
                 _key, action, _service, _region, *resource = asked
                 with self._lock:
-                    self.refused.add((role_of(denied.principal_arn), action, str([*resource[:1], named])))
+                    self.refused.add((role_of(denied.principal_arn), action, str(next(iter(resource), "*"))))
             return denied
 
         iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce
@@ -62,16 +63,17 @@ class Permissions:
     def _note(self, context: Any, policies: Any) -> None:
         from ministack.core import iam_evaluator  # noqa: PLC0415 - as above
 
+        role = role_of(context.principal_arn)
         matching = [
-            statement
+            statement.sid
             for statements in policies
             for statement in statements
             if iam_evaluator._first_match(context, [statement], "Allow")
         ]
-        if len(matching) == 1:
-            grant = Grant(role_of(context.principal_arn), matching[0].sid, context.action)
-            with self._lock:
-                self.needed.add(grant)
+        noted = self.needed if len(matching) == 1 else self.shared
+        with self._lock:
+            for sid in matching:
+                noted.setdefault(Grant(role, sid), set()).add(context.action)
 
 
 def role_of(principal_arn: str) -> str:
@@ -79,21 +81,20 @@ def role_of(principal_arn: str) -> str:
     return principal_arn.split("/")[-2]
 
 
-def grants_of(cloud: LocalCloud) -> Iterator[Grant]:
-    """Yield each action that a statement of a role of the deployed stacks allows."""
+def grants_of(cloud: LocalCloud) -> Iterator[tuple[str, str, Grant, dict[str, Any]]]:
+    """Yield stack, logical name of the role and each statement of the roles of the deployed stacks."""
     iam, cloudformation = cloud.client("iam"), cloud.client("cloudformation")
     stacks = cloudformation.get_paginator("describe_stacks").paginate()
     for name in [stack["StackName"] for page in stacks for stack in page["Stacks"]]:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         for resource in [resource for page in pages for resource in page["StackResourceSummaries"]]:
             if name.startswith("Hallmark") and resource["ResourceType"] == "AWS::IAM::Role":
-                yield from _grants_of_role(iam, resource["PhysicalResourceId"])
+                for grant, statement in _grants_of_role(iam, resource["PhysicalResourceId"]):
+                    yield name, resource["LogicalResourceId"], grant, statement
 
 
-def _grants_of_role(iam: Any, role: str) -> Iterator[Grant]:
+def _grants_of_role(iam: Any, role: str) -> Iterator[tuple[Grant, dict[str, Any]]]:
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         for statement in document["Statement"]:
-            actions = statement["Action"]
-            for action in [actions] if isinstance(actions, str) else actions:
-                yield Grant(role, statement.get("Sid", ""), action)
+            yield Grant(role, statement.get("Sid", "")), statement

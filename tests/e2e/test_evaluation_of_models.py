@@ -18,7 +18,7 @@ from local.bedrock.published_corpora import (
     sentiment_cases,
     training_records,
 )
-from tests.e2e.conftest import SENTENCES, TEXTBLOB, TWEETS, VADER
+from tests.e2e.conftest import JUDGE, SENTENCES, TEXTBLOB, TWEETS, VADER
 from tests.e2e.evaluations import Evaluations
 
 pytestmark = pytest.mark.e2e
@@ -262,6 +262,15 @@ def test_letters_that_only_look_alike_take_most_of_a_word_lists_wits_away(evalua
     assert found["vader", "homoglyphs"]["loss"] > 0
     assert found["vader", "homoglyphs"]["copies"] + found["vader", "homoglyphs"]["missing"] == 20
     assert "homoglyphs" in evaluations.report(run["run"], "md")
+
+
+def test_a_model_judges_each_answer_in_the_name_of_a_role_of_its_own(evaluations: Evaluations) -> None:
+    run = evaluations.completed(evaluations.start("judged-directly"))
+
+    whole = [each for each in evaluations.report(run["run"])["estimates"] if each["part"] is None]
+    assert {(each["model"], each["cases"]) for each in whole} == {("lium", 6), ("xmu", 6)}
+    assert all(0 <= each["value"] <= 1 for each in whole)
+    assert evaluations.faults.calls(JUDGE).repeated == 0
 
 
 def test_throttling_changes_nothing_but_time(evaluations: Evaluations, sentiment: dict[str, Any]) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hallmark.alerts.grouping import GroupState
@@ -36,6 +39,20 @@ HOURS = 8_760
 STORM = 10_000
 BATCH = 100
 """Events that one invocation gets (infra/constructs/alert_engine.py)."""
+ENTRIES = 10
+"""Events of one call (EventBridge API reference, PutEvents)."""
+PUBLISHERS = 4
+LIMIT = 420.0
+"""Seconds after which a storm is given up: what is missing then is reported as missing."""
+PAUSE_SECONDS = 5.0
+SUBJECT = "storm-"
+STORM_POLICY = """\
+alerts:
+  receivers:
+    operations: {email: {}}
+  route: {receiver: operations, group_by: [name, subject], group_wait: 30 seconds, group_interval: 1 minute}
+"""
+"""People are told at any hour, and what comes after the first notification of a group a minute later."""
 POLICY = AlertsPolicy.model_validate(
     {"receivers": {"operations": {"email": {}}}, "route": {"receiver": "operations", "group_by": ["name", "subject"]}}
 )
@@ -194,8 +211,8 @@ def _failures(count: int, at: datetime) -> list[dict[str, Any]]:
             drift.MONITOR_FAILED,
             drift.MonitorFailed(
                 monitor=f"monitor-{place // 100}",
-                subject=f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/storm-{place % 100}",
-                subject_name=f"storm-{place % 100}",
+                subject=f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{SUBJECT}{place % 100}",
+                subject_name=f"{SUBJECT}{place % 100}",
                 reason="the endpoint was not called",
                 failed_at=at + place * (MINUTE / count),
             ),
@@ -205,41 +222,50 @@ def _failures(count: int, at: datetime) -> list[dict[str, Any]]:
 
 
 def _deployed_storm(count: int) -> Iterator[dict[str, Any]]:
-    with LocalCloud(CloudSettings()) as cloud:
+    with LocalCloud(CloudSettings()) as cloud, TemporaryDirectory() as folder:
+        policy = Path(folder) / "hallmark.yaml"
+        policy.write_text(STORM_POLICY)
         address = CloudAddress(cloud.endpoint, cloud.account, cloud.region, cloud.child_environment())
         outputs: dict[str, str] = {}
-        for stack in deploy(ROOT, address, echo=lambda _line: None, context={**LOCAL_CONTEXT}).outputs.values():
+        context = {**LOCAL_CONTEXT, "policy": str(policy)}
+        for stack in deploy(ROOT, address, echo=lambda _line: None, context=context).outputs.values():
             outputs |= stack
-        table = DynamoAlerts(outputs["AlertsTableName"], cloud.client("dynamodb"))
-        begun, bus = time.monotonic(), cloud.client("events")
-        events = _failures(count, datetime.now(UTC) - MINUTE)
-        for place in range(0, count, 10):
-            bus.put_events(Entries=[_entry(told, outputs["EventBusName"]) for told in events[place : place + 10]])
+        ours = _Storm(DynamoAlerts(outputs["AlertsTableName"], cloud.client("dynamodb")), count)
+        bus, begun = cloud.client("events"), time.monotonic()
+        entries = [_entry(told, outputs["EventBusName"]) for told in _failures(count, datetime.now(UTC) - MINUTE)]
+        with ThreadPoolExecutor(PUBLISHERS) as pool:
+            answers = pool.map(
+                lambda place: bus.put_events(Entries=entries[place : place + ENTRIES]), range(0, count, ENTRIES)
+            )
+            refused = sum(answer["FailedEntryCount"] for answer in answers)
         sent = time.monotonic() - begun
-        ours = _Storm(table, count)
-        kept = _until(lambda: len(ours.open()) >= count, seconds=900)
+        _say(f"{count:,} violations published in {sent:.1f} s, {refused} refused")
+        kept = _until(ours.open, count, "kept", seconds=LIMIT - (time.monotonic() - begun))
         took = time.monotonic() - begun
-        told = _until(lambda: len(ours.counted()) >= count, seconds=900)
+        told = _until(ours.counted, count, "told", seconds=LIMIT - took)
         heard = time.monotonic() - begun
-        notifications, counted = ours.notifications(), ours.counted()
+        notifications = ours.notifications()
         yield _line(
             f"notifications of {count:,} different violations through the deployed app on the local cloud",
             notifications,
             count,
             "notifications (peer: one message for each violation)",
-            met=kept and notifications < count,
-            goal="fewer",
+            met=notifications <= 2 * ours.groups(),
+            goal="at most two for each group",
         )
-        lost = count - len(counted)
-        yield _line("of these, violations that nobody was told of", lost, None, "violations", met=lost == 0, goal="0")
+        for name, found in (("were not kept", kept), ("nobody was told of", told)):
+            yield _line(
+                f"of these, violations that {name}", count - found, None, "violations", met=found == count, goal="0"
+            )
+        yield _line("seconds to publish them", round(sent, 1), 60, "s (peer: a minute)", met=sent <= 60, goal="1")
         for until, seconds in (("all were kept", took), ("a notification had counted each of them", heard)):
             yield _line(
                 f"seconds from the first of these violations until {until}",
                 round(seconds, 1),
                 round(sent, 1),
                 "s (peer: publishing them alone)",
-                met=kept and told,
-                goal="all of them",
+                met=None,
+                goal=None,
             )
 
 
@@ -249,24 +275,28 @@ class _Storm:
     def __init__(self, table: DynamoAlerts, count: int) -> None:
         self._table, self._count = table, count
 
-    def open(self) -> list[str]:
-        """Return the alerts that fire."""
+    def open(self) -> int:
+        """Return how many of the storm's alerts fire."""
         found = self._table.open_records(2 * self._count)
-        return [record.fingerprint for record in found if record.labels.get("subject", "").startswith("storm-")]
+        return sum(record.labels.get("subject", "").startswith(SUBJECT) for record in found)
 
     def _groups(self) -> list[GroupState]:
         names = self._table.due_groups(datetime.now(UTC) + 24 * HOUR, self._count)
         found = [kept.value for name in names if (kept := self._table.group(name)) is not None]
-        return [group for group in found if any("storm-" in value for _, value in group.key.labels)]
+        return [group for group in found if any(SUBJECT in value for _, value in group.key.labels)]
+
+    def groups(self) -> int:
+        """Return how many groups they fell into."""
+        return len(self._groups())
 
     def notifications(self) -> int:
         """Return how many notifications went out."""
         return sum(group.sequence for group in self._groups())
 
-    def counted(self) -> set[str]:
-        """Return the alerts that a notification which was sent tells of, or counts."""
+    def counted(self) -> int:
+        """Return of how many alerts a notification which was sent tells, or which it counts."""
         groups = [group for group in self._groups() if not group.outbox]
-        return {name for group in groups for told in group.told.values() for name in told.firing}
+        return len({name for group in groups for told in group.told.values() for name in told.firing})
 
 
 def _entry(told: Mapping[str, Any], bus: str) -> dict[str, Any]:
@@ -278,10 +308,14 @@ def _entry(told: Mapping[str, Any], bus: str) -> dict[str, Any]:
     }
 
 
-def _until(holds: Any, *, seconds: float) -> bool:
+def _until(count: Callable[[], int], wanted: int, name: str, *, seconds: float) -> int:
+    """Count until all are there or the time is over, a look at a time that costs little beside what is measured."""
     deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.5)
-    return True
+    while (found := count()) < wanted and time.monotonic() < deadline:
+        _say(f"{found:,} of {wanted:,} {name}")
+        time.sleep(PAUSE_SECONDS)
+    return found
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

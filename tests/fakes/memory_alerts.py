@@ -11,7 +11,7 @@ from hallmark.alerts.engine import Engine
 from hallmark.alerts.grouping import GroupState
 from hallmark.alerts.matching import Labels
 from hallmark.alerts.notifications import Notification
-from hallmark.alerts.ports import Versioned
+from hallmark.alerts.ports import RecordWrite, Versioned
 from hallmark.alerts.settings import AlertsPolicy
 from hallmark.alerts.silences import Silence
 from hallmark.errors import UnavailableError
@@ -33,17 +33,20 @@ class MemoryAlerts:
     def records(self, fingerprints: Sequence[str]) -> Mapping[str, Versioned[AlertRecord]]:
         return {each: self.kept[each] for each in fingerprints if each in self.kept}
 
-    def save_record(self, record: AlertRecord, revision: int, *, open_since: datetime | None, inhibits: bool) -> bool:
-        name = record.fingerprint
-        if revision != (self.kept[name].revision if name in self.kept else 0):
+    def save_records(self, writes: Sequence[RecordWrite]) -> Sequence[bool]:
+        return [self._save(write) for write in writes]
+
+    def _save(self, write: RecordWrite) -> bool:
+        name = write.record.fingerprint
+        if write.revision != (self.kept[name].revision if name in self.kept else 0):
             return False
         self.writes += 1
-        self.kept[name] = Versioned(record, revision + 1)
+        self.kept[name] = Versioned(write.record, write.revision + 1)
         self.open.pop(name, None)
         self.muting.discard(name)
-        if open_since is not None:
-            self.open[name] = open_since
-        if inhibits:
+        if write.open_since is not None:
+            self.open[name] = write.open_since
+        if write.inhibits:
             self.muting.add(name)
         return True
 

@@ -11,7 +11,7 @@ import pytest
 from hallmark.alerts.conditions import AlertRecord, observe, record_of
 from hallmark.alerts.engine import Engine
 from hallmark.alerts.grouping import GroupState, open_group
-from hallmark.alerts.ports import AlertStore
+from hallmark.alerts.ports import AlertStore, RecordWrite
 from hallmark.alerts.routing import GroupKey, Routes
 from hallmark.alerts.silences import make_silence
 from hallmark.aws.alert_table import INHIBITORS_INDEX, LISTS_INDEX, DynamoAlerts
@@ -68,22 +68,35 @@ def test_the_indexes_have_the_names_that_the_stack_gives_them() -> None:
 
 
 def test_of_two_who_write_the_same_revision_the_first_one_wins(store: AlertStore) -> None:
-    def save(revision: int) -> bool:
-        return store.save_record(record(), revision, open_since=NOON, inhibits=False)
+    def save(revision: int) -> list[bool]:
+        return list(store.save_records([RecordWrite(record(), revision, NOON, False)]))
 
-    assert [save(0), save(0), save(1), save(1)] == [True, False, True, False]
+    assert [save(0), save(0), save(1), save(1)] == [[True], [False], [True], [False]]
     kept = store.records([record().fingerprint, "unknown"])
     assert list(kept.values()) == [(record(), 2)]
 
 
+def test_of_many_records_all_are_written_but_those_that_others_wrote_meanwhile(store: AlertStore) -> None:
+    taken = {3, 107}
+    store.save_records([RecordWrite(record(place), 0, NOON, False) for place in sorted(taken)])
+
+    done = store.save_records([RecordWrite(record(place), 0, NOON, False) for place in range(230)])
+
+    assert [place for place, saved in enumerate(done) if not saved] == sorted(taken)
+    kept = store.records([record(place).fingerprint for place in range(230)])
+    assert {revision for _, revision in kept.values()} == {1}
+    assert len(kept) == 230
+
+
 def test_open_alerts_are_listed_the_latest_first_until_they_end(store: AlertStore) -> None:
-    for place in range(6):
-        store.save_record(record(place), 0, open_since=NOON + place * MINUTE, inhibits=place == 0)
-    store.save_record(record(5), 1, open_since=None, inhibits=False)
+    assert all(
+        store.save_records([RecordWrite(record(place), 0, NOON + place * MINUTE, place == 0) for place in range(6)])
+    )
+    store.save_records([RecordWrite(record(5), 1, None, False)])
 
     assert [each.labels["monitor"] for each in store.open_records(3)] == ["m4", "m3", "m2"]
     assert [labels["monitor"] for labels in store.inhibitors()] == ["m0"]
-    store.save_record(record(0), 1, open_since=None, inhibits=False)
+    store.save_records([RecordWrite(record(0), 1, None, False)])
     assert list(store.inhibitors()) == []
 
 

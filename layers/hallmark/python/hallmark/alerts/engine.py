@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from hallmark.alerts.conditions import (
 from hallmark.alerts.grouping import GroupState, flush, open_group, pagers_of, reopen
 from hallmark.alerts.inhibition import can_inhibit, is_inhibited
 from hallmark.alerts.notifications import SHOWN_ALERTS, Alert, Status
-from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet, Versioned
+from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet, RecordWrite, Versioned
 from hallmark.alerts.remediation import advised
 from hallmark.alerts.routing import GroupKey, Routes, folded
 from hallmark.alerts.rules import tuning_of
@@ -128,31 +128,39 @@ class Engine:
 
     def _settle(self, changes: Sequence[_Change], now: datetime) -> list[AlertRecord]:
         """Write records and tell the bus what changed; return those that no other one wrote meanwhile."""
-        written = [found for change in changes if (found := self._write(change, now)) is not None]
+        written = self._write(changes, now)
         news = [each for each in written if each.status != each.record.told]
+        settled = [each.record for each in written if each.status == each.record.told]
         # Told before it is noted: who dies in between tells it again, and the same event makes the same fact.
         if news:
             self.announcer.publish([self._entry(each, now) for each in news])
-        settled = [each.record for each in written if each.status == each.record.told]
-        for each in news:
-            noted = each.record.model_copy(update={"told": each.status})
-            if self._save(noted, each.revision, each.standing):
-                settled.append(noted)
+            noted = [each.record.model_copy(update={"told": each.status}) for each in news]
+            done = self.store.save_records(
+                [self._to_save(record, each.revision, each.standing) for record, each in zip(noted, news, strict=True)]
+            )
+            settled += compress(noted, done)
         return settled
 
-    def _write(self, change: _Change, now: datetime) -> _Written | None:
+    def _write(self, changes: Sequence[_Change], now: datetime) -> list[_Written]:
+        """Write the records that changed; return all but those that another one wrote meanwhile."""
+        wanted = [self._changed(change, now) for change in changes]
+        new = [each for change, each in zip(changes, wanted, strict=True) if each.record != change.old.value]
+        done = self.store.save_records([self._to_save(*each[:3]) for each in new])
+        lost = {each.record.fingerprint for each, saved in zip(new, done, strict=True) if not saved}
+        saved = {each.record.fingerprint for each in new} - lost
+        return [
+            each._replace(revision=each.revision + (each.record.fingerprint in saved))
+            for each in map(_with_its_beginning, wanted)
+            if each.record.fingerprint not in lost
+        ]
+
+    def _changed(self, change: _Change, now: datetime) -> _Written:
+        """Return a record as it is to be written, and at which revision it was read."""
         record, old = change
         standing = self._stand(record, now)
         if standing.status == "firing" and old.value.told == "resolved":
             record = _begun(record, standing)
-        revision = old.revision
-        if record != old.value:
-            if not self._save(record, revision, standing):
-                return None
-            revision += 1
-        if record.told == "resolved" and was_missed(record, standing):
-            return _Written(_begun(record, standing), revision, standing, "firing")
-        return _Written(record, revision, standing, standing.status)
+        return _Written(record, old.revision, standing, standing.status)
 
     def _entry(self, written: _Written, now: datetime) -> Mapping[str, object]:
         standing = written.standing
@@ -163,8 +171,11 @@ class Engine:
         return told(written.record, detail_type, at or now).to_entry(self.bus_name, detail_type)
 
     def _save(self, record: AlertRecord, revision: int, standing: Standing) -> bool:
+        return all(self.store.save_records([self._to_save(record, revision, standing)]))
+
+    def _to_save(self, record: AlertRecord, revision: int, standing: Standing) -> RecordWrite:
         fires = standing.status == "firing"
-        return self.store.save_record(
+        return RecordWrite(
             record,
             revision,
             open_since=standing.starts_at if fires else None,
@@ -445,6 +456,14 @@ class _Folding:
             if self._store.save_beginnings(name, (*recent, self._now), found.revision):
                 return True
         raise ConflictError(f"counting what {name} is told: others wrote it each time")
+
+
+def _with_its_beginning(written: _Written) -> _Written:
+    """Let the bus be told of a condition's beginning that was over before anybody saw it."""
+    record, _, standing, _ = written
+    if record.told == "resolved" and was_missed(record, standing):
+        return written._replace(record=_begun(record, standing), status="firing")
+    return written
 
 
 def _begun(record: AlertRecord, standing: Standing) -> AlertRecord:

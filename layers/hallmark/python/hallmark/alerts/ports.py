@@ -22,6 +22,18 @@ class Versioned(NamedTuple, Generic[Kept]):
     revision: int
 
 
+class RecordWrite(NamedTuple):
+    """A record that is to replace what was read."""
+
+    record: AlertRecord
+    revision: int
+    """At which it was read."""
+    open_since: datetime | None
+    """Since when it fires; None for one that does not."""
+    inhibits: bool
+    """Whether it mutes others while it fires."""
+
+
 class AlertStore(Protocol):
     """Where alerts, groups and silences are kept. Every write says which revision it replaces."""
 
@@ -29,15 +41,8 @@ class AlertStore(Protocol):
         """Return the records that are there."""
         ...
 
-    def save_record(self, record: AlertRecord, revision: int, *, open_since: datetime | None, inhibits: bool) -> bool:
-        """Write a record; tell whether it still stood at the revision.
-
-        Args:
-            record: The record.
-            revision: At which it was read.
-            open_since: Since when it fires; None for one that does not.
-            inhibits: Whether it mutes others while it fires.
-        """
+    def save_records(self, writes: Sequence[RecordWrite]) -> Sequence[bool]:
+        """Write records, each for itself; tell of each whether it still stood at its revision."""
         ...
 
     def inhibitors(self) -> Sequence[Labels]:

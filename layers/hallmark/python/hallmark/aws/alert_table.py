@@ -16,7 +16,7 @@ from hallmark.alerts.conditions import AlertRecord
 from hallmark.alerts.engine import GRACE
 from hallmark.alerts.grouping import GroupState
 from hallmark.alerts.matching import Labels
-from hallmark.alerts.ports import Versioned
+from hallmark.alerts.ports import RecordWrite, Versioned
 from hallmark.alerts.silences import Silence
 from hallmark.aws.failures import calling, error_code
 from hallmark.errors import UnavailableError
@@ -31,6 +31,9 @@ KEPT = timedelta(days=30)
 _KEYS_PER_READ = 100
 _WRITES_PER_CALL = 25
 """BatchGetItem and BatchWriteItem (DynamoDB API reference)."""
+_PUTS_PER_TRANSACTION = 100
+_BYTES_PER_TRANSACTION = 1_000_000
+"""TransactWriteItems takes 100 actions and 4 MB (DynamoDB API reference); a character may take four bytes."""
 _COMPRESS_FROM_BYTES = 64 * 1024
 _ATTEMPTS = 6
 
@@ -54,16 +57,17 @@ class DynamoAlerts:
             found[record.fingerprint] = Versioned(record, int(item["revision"]["N"]))
         return found
 
-    def save_record(self, record: AlertRecord, revision: int, *, open_since: datetime | None, inhibits: bool) -> bool:
-        """Write a record; tell whether it still stood at the revision."""
-        item: Item = {**_key(f"ALERT#{record.fingerprint}", "ALERT"), "body": _packed(record.model_dump_json())}
-        if open_since is not None:
-            item |= _listed("OPEN", record.fingerprint, open_since)
-        else:
-            item |= _forgotten(datetime.now(UTC) + KEPT)
-        if inhibits:
-            item["inhibits"] = {"S": "INHIBITS"}
-        return self._put(item, revision)
+    def save_records(self, writes: Sequence[RecordWrite]) -> Sequence[bool]:
+        """Write records, each for itself; tell of each whether it still stood at its revision.
+
+        What a storm brings is written in transactions: a hundred conditions cost one request. Where one of them fails,
+        all of it is written again, a request each.
+        """
+        requests = [self._conditional(_record_item(write), write.revision) for write in writes]
+        done: list[bool] = []
+        for part in _parts(requests):
+            done += [True] * len(part) if len(part) > 1 and self._put_all(part) else map(self._put_one, part)
+        return done
 
     def inhibitors(self) -> Sequence[Labels]:
         """Return the labels of the alerts that fire and may mute others; one that just began may be missing."""
@@ -193,17 +197,33 @@ class DynamoAlerts:
         return sorted(found, key=lambda item: str(item["list_at"]["S"]), reverse=True)[:limit]
 
     def _put(self, item: Item, revision: int) -> bool:
+        return self._put_one(self._conditional(item, revision))
+
+    def _conditional(self, item: Item, revision: int) -> Item:
         request: Item = {"TableName": self._table, "Item": {**item, "revision": {"N": str(revision + 1)}}}
         if revision:
             request["ConditionExpression"] = "revision = :read"
             request["ExpressionAttributeValues"] = {":read": {"N": str(revision)}}
         else:
             request["ConditionExpression"] = "attribute_not_exists(pk)"
+        return request
+
+    def _put_one(self, request: Item) -> bool:
         try:
             with calling("keeping an alert"):
                 self._client.put_item(**request)
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _put_all(self, requests: Sequence[Item]) -> bool:
+        try:
+            with calling("keeping alerts"):
+                self._client.transact_write_items(TransactItems=[{"Put": request} for request in requests])
+        except ClientError as error:
+            if error_code(error) == "TransactionCanceledException":
                 return False
             raise
         return True
@@ -251,6 +271,33 @@ def _key(pk: str, sk: str) -> Item:
 
 def _member(group: str, fingerprint: str) -> Item:
     return _key(f"GROUP#{group}", f"MEMBER#{fingerprint}")
+
+
+def _record_item(write: RecordWrite) -> Item:
+    name = write.record.fingerprint
+    item: Item = {**_key(f"ALERT#{name}", "ALERT"), "body": _packed(write.record.model_dump_json())}
+    if write.open_since is not None:
+        item |= _listed("OPEN", name, write.open_since)
+    else:
+        item |= _forgotten(datetime.now(UTC) + KEPT)
+    if write.inhibits:
+        item["inhibits"] = {"S": "INHIBITS"}
+    return item
+
+
+def _parts(requests: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Cut requests into what one transaction takes."""
+    part: list[Item] = []
+    size = 0
+    for request in requests:
+        (body,) = request["Item"]["body"].values()
+        if part and (len(part) == _PUTS_PER_TRANSACTION or size + len(body) > _BYTES_PER_TRANSACTION):
+            yield part
+            part, size = [], 0
+        part.append(request)
+        size += len(body)
+    if part:
+        yield part
 
 
 def _listed(name: str, identifier: str, at: datetime) -> Item:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hallmark.lineage import hiding
 from hallmark.lineage.hiding import without_people
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, canonical_fact
 from hallmark.lineage.recording import record_event
@@ -215,3 +216,13 @@ def test_after_somebody_was_forgotten_a_new_act_of_theirs_has_a_new_token(people
     assert told(before)["by_name"] != told(after)["by_name"]
     assert json.loads(written(before))["subject"] == json.loads(written(after))["subject"]
     assert ACCOUNT in told(after)["by"]
+
+
+@pytest.mark.parametrize("word", sorted(hiding._NAMES))
+def test_every_attribute_that_is_a_name_is_found_by_its_mark(word: str, people: KnownPeople) -> None:
+    for spelling in (word, word.title()):
+        fact = without_people(
+            fact_of(NodeKind.ENDPOINT, "arn:aws:sagemaker:x:1:endpoint/e", **{spelling: "anna"}), people
+        )
+
+        assert told(fact)[spelling] == _of(people, "anna")

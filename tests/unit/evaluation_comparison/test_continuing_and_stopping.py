@@ -119,3 +119,20 @@ def test_a_regression_suite_stops_although_it_is_open_whether_a_model_is_better(
 
     assert stops.looks[0].finding is Finding.NON_INFERIOR
     assert (stops.goes_on, goes_on.goes_on) == (False, True)
+
+
+def test_cases_that_do_not_count_alike_are_all_asked_and_compared_by_their_weights() -> None:
+    """Unweighted, the new model would be better; by weight it is worse."""
+    light = [scored(model, case, value) for case in range(150) for model, value in (("old", 0), ("new", 1))]
+    heavy = [
+        scored(model, case, value, weight=9.0) for case in range(150, 200) for model, value in (("old", 1), ("new", 0))
+    ]
+    evidence = evidence_of([*light, *heavy], settings=LOOKING, planned=1000)
+
+    found = decide_continuation(evidence)
+    (answer,) = make_report(evidence).answers
+
+    assert found.goes_on
+    assert "do not count alike" in found.reason
+    assert answer.difference == pytest.approx((150 - 9 * 50) / (150 + 9 * 50))
+    assert "any number of looks" not in answer.method

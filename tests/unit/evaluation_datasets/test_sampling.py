@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import gzip
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +111,39 @@ def test_a_case_is_contaminated_by_the_share_of_its_ngrams_that_stand_in_the_tra
 
     assert found == pytest.approx(share)
     assert is_contaminated is contaminated
+
+
+ROAD = "Die Straße nach Fürth\nist heute wegen Bauarbeiten gesperrt, „und zwar bis zum späten Abend“"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.txt", ROAD.encode()),
+        ("train.jsonl", json.dumps({"prompt": "Wo?", "completion": ROAD}).encode() + b"\n{broken\n"),
+        ("train.jsonl", json.dumps({"prompt": ROAD}, ensure_ascii=False).encode()),
+        ("train.jsonl", json.dumps({"messages": [{"role": "user", "content": [{"text": ROAD}]}]}).encode()),
+        ("train.json", json.dumps({"data": [ROAD]}, indent=2).encode()),
+        ("train.jsonl.gz", gzip.compress(json.dumps([ROAD]).encode())),
+    ],
+    ids=["text", "escaped", "unescaped", "conversation", "document", "gzip"],
+)
+def test_a_case_is_found_however_the_training_data_is_written(name: str, content: bytes) -> None:
+    settings = Contamination(training_data="s3://b/t/", ngram=5, threshold=0.5)
+
+    report = check_contamination([Case(id="seen", prompt=ROAD)], [(name, content)], settings)
+
+    assert [(each.case, each.share) for each in report.overlaps] == [("seen", 1.0)]
+
+
+def test_a_case_is_found_in_training_data_of_parquet(tmp_path: Path) -> None:
+    file = tmp_path / "train.parquet"
+    duckdb.values([1, ROAD]).write_parquet(str(file))
+    settings = Contamination(training_data="s3://b/t/", ngram=5)
+
+    report = check_contamination([Case(id="seen", prompt=ROAD)], [(file.name, file.read_bytes())], settings)
+
+    assert report.contaminated == {"seen"}
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=40), st.lists(st.sampled_from(["a", "b", "c"]), max_size=40))

@@ -58,6 +58,18 @@ def test_a_change_of_dataset_or_prompt_breaks_the_line_and_says_so(changed: dict
     assert line.regression is None
 
 
+def test_another_system_prompt_breaks_the_line_of_its_model() -> None:
+    reports = [run_of(0, 150), run_of(1, 150)]
+    told = tuple(
+        each.model_copy(update={"prompts": "be brief"}) if each.name == "old" else each for each in reports[1].models
+    )
+    reports[1] = reports[1].model_copy(update={"models": told})
+
+    breaks = {line.model: [each.reasons for each in line.breaks] for line in history_of(reports).lines}
+
+    assert breaks == {"old": [("system prompt of old changed",)]}
+
+
 def test_a_change_of_the_scorer_breaks_the_line() -> None:
     second = run_of(1, 150)
     changed = second.model_copy(update={"metrics": (second.metrics[0].model_copy(update={"signature": "right|v2"}),)})

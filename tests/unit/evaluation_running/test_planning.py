@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.planning import Planned, PlanRequest, plan_run, round_lines
-from hallmark.evaluation.plans import make_batches, rounds_of
+from hallmark.evaluation.plans import make_batches, make_rounds
 from hallmark.evaluation.suites import EvaluationPolicy
 
 STARTED = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -81,6 +81,41 @@ def test_cases_that_stand_in_the_training_data_are_told_and_stay() -> None:
     assert "5 of 5 cases stand in the training data" in " ".join(version.notes)
 
 
+def plan_with_examples(examples: list[dict[str, Any]], **suite: Any) -> Planned:
+    found = policy(**suite)
+    source = found.datasets["d"].model_copy(update={"shots": 1, "examples": "s3://b/solved.jsonl"})
+    contents = {"s3://b/d.jsonl": CASES, "s3://b/solved.jsonl": examples, "s3://b/training/": examples}
+
+    def read(location: str) -> Iterator[tuple[str, bytes]]:
+        yield "d.jsonl", "".join(json.dumps(each) + "\n" for each in contents[location]).encode()
+
+    wanted = PlanRequest.model_validate(
+        {"run": "r", "suite": "s", "started_at": STARTED, "trigger": {"kind": "manual"}}
+    )
+    given_policy = found.model_copy(update={"datasets": {"d": source}})
+    return plan_run(wanted, given_policy, read=read, output_tokens={}, spreads={})
+
+
+EXAMPLE = {"id": "e", "prompt": "which town has the river that runs north through it", "expected": ["Bonn"]}
+
+
+def test_other_solved_examples_make_another_version_of_a_dataset() -> None:
+    one, same = plan_with_examples([EXAMPLE]), plan_with_examples([EXAMPLE])
+    other = plan_with_examples([EXAMPLE | {"expected": ["Mainz"]}])
+
+    digests = [planned.plan.datasets[0].digest for planned in (one, same, other)]
+    assert digests[0] == digests[1] != digests[2]
+    assert "Bonn" in one.batches[0].cases[0].question
+
+
+def test_solved_examples_do_not_count_as_contamination_of_the_cases() -> None:
+    wanted = {"training_data": "s3://b/training/", "ngram": 5, "exclude": True}
+
+    planned = plan_with_examples([EXAMPLE], contamination=wanted).plan
+
+    assert planned.planned == len(CASES)
+
+
 def test_a_dataset_of_which_nothing_is_left_is_refused_with_the_reason() -> None:
     settings = {"training_data": "s3://b/training/", "ngram": 3, "exclude": True}
 
@@ -97,6 +132,62 @@ def test_early_stopping_looks_after_as_many_cases_as_the_suite_says() -> None:
 
     assert planned.rounds == (1, 1, 1, 1, 1, 1, 1)
     assert sum(planned.rounds) == planned.batches
+
+
+def test_what_is_asked_before_a_look_is_a_random_part_of_sorted_datasets() -> None:
+    easy_first = [Case(id=f"{number:04}", prompt="?", difficulty=str(number // 500)) for number in range(1000)]
+    other = [Case(id=f"{number:04}", prompt="?") for number in range(1000)]
+
+    rounds = make_rounds({"sorted": easy_first, "other": other}, repeats=1, size=50, look_every=200)
+
+    first = [case for batch in rounds.batches[: rounds.sizes[0]] for case in batch.cases]
+    easy = sum(case.difficulty == "0" for case in first)
+    hard = sum(case.difficulty == "1" for case in first)
+    assert len(first) == 200
+    # A quarter each, within five standard deviations.
+    assert easy == pytest.approx(50, abs=31)
+    assert hard == pytest.approx(50, abs=31)
+    assert make_rounds({"sorted": easy_first[::-1], "other": other}, 1, 50, 200).sizes == rounds.sizes
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    repeats=st.integers(1, 3),
+    size=st.integers(1, 12),
+    look_every=st.integers(1, 40),
+    seed=st.integers(0, 9),
+)
+def test_rounds_hold_every_case_once_with_all_its_repeats(
+    sizes: list[int], repeats: int, size: int, look_every: int, seed: int
+) -> None:
+    datasets = {f"d{n}": [Case(id=str(c), prompt="?") for c in range(count)] for n, count in enumerate(sizes)}
+
+    batches, rounds = make_rounds(datasets, repeats, size, look_every, seed)
+
+    assert [batch.number for batch in batches] == list(range(len(batches)))
+    assert sum(rounds) == len(batches)
+    assert all(len(batch.cases) <= size for batch in batches)
+    seen: set[tuple[str, str]] = set()
+    start = 0
+    for count in rounds:
+        asked = [
+            (batch.epoch, batch.dataset, case.id) for batch in batches[start : start + count] for case in batch.cases
+        ]
+        cases = {each[1:] for each in asked}
+        assert len(asked) == len(set(asked)) == repeats * len(cases)
+        assert len(cases) <= look_every
+        assert not seen & cases
+        seen |= cases
+        start += count
+    assert len(seen) == sum(sizes)
+
+
+def test_a_run_that_may_stop_early_draws_strata_in_proportion() -> None:
+    sampling = {"cases": 40, "by": "group", "allocation": "equal"}
+
+    with pytest.raises(ValueError, match="early_stopping needs cases that count alike: set sampling"):
+        policy(sampling=sampling, comparison={"early_stopping": True})
+    policy(sampling={**sampling, "allocation": "proportional"}, comparison={"early_stopping": True})
 
 
 def test_the_champion_is_asked_even_where_only_another_is_named() -> None:
@@ -142,7 +233,6 @@ def test_batches_hold_every_case_of_every_epoch_once(sizes: list[int], repeats: 
     assert len(asked) == len(set(asked)) == repeats * sum(sizes)
     assert [batch.number for batch in batches] == list(range(len(batches)))
     assert all(len(batch.cases) <= size for batch in batches)
-    assert sum(rounds_of(batches, 20)) == len(batches)
 
 
 def test_copies_with_flaws_are_asked_after_all_cases_and_once_of_every_model() -> None:

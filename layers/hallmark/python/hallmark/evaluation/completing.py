@@ -157,7 +157,12 @@ def evidence_of(
         settings=suite.comparison,
         champion=suite.champion,
         models=tuple(
-            EvaluatedModel(name=name, model_id=plan.models[name].model_id, facts=plan.models[name].facts)
+            EvaluatedModel(
+                name=name,
+                model_id=plan.models[name].model_id,
+                prompts=sha256(system.encode()).hexdigest() if (system := plan.models[name].system) else "",
+                facts=plan.models[name].facts,
+            )
             for name in plan.asked
         ),
         metrics=tuple(metrics),

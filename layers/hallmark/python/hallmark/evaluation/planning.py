@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.datasets.contamination import check_contamination
-from hallmark.evaluation.datasets.reading import DataReport, Dataset, read_dataset
+from hallmark.evaluation.datasets.reading import DataReport, Dataset, digest_of, read_dataset
 from hallmark.evaluation.datasets.sampling import draw_sample
 from hallmark.evaluation.datasets.templates import with_shots
 from hallmark.evaluation.jobs.planning import asking_of, plan_jobs
@@ -30,7 +30,7 @@ from hallmark.evaluation.plans import (
     batch_size,
     forecast,
     make_batches,
-    rounds_of,
+    make_rounds,
 )
 from hallmark.evaluation.scorers.perturbations import perturb_cases
 from hallmark.evaluation.suites import Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
@@ -98,25 +98,27 @@ def plan_run(
     for name in suite.datasets:
         source = policy.datasets[name]
         dataset = read_dataset(read(source.location), source)
-        if source.examples is not None and source.shots:
-            examples = read_dataset(read(source.examples), source).cases
-            dataset = dataset._replace(cases=with_shots(dataset.cases, examples, source.shots))
         data[name] = DataReport(
             report=dataset.report,
             rejections=dataset.rejections[:_KEPT_REJECTIONS],
             rejected=len(dataset.rejections),
         )
         version, cases, population = _draw(name, source.location, dataset, suite, read, spreads)
+        if source.examples is not None and source.shots:
+            examples = read_dataset(read(source.examples), source).cases
+            cases = with_shots(cases, examples, source.shots)
+            # Other examples are other questions: results with them do not compare with earlier ones.
+            asked_with = digest_of(with_shots(dataset.cases, examples, source.shots))
+            version = version.model_copy(update={"digest": asked_with})
         versions.append(version)
         drawn[name] = cases
         populations.update(population)
         labels += tuple(label for label in source.labels if label not in labels)
     asked = {name: models[name] for name in models}
     size = batch_size(suite, len(asked))
-    originals = tuple(make_batches(drawn, suite.repeats, size))
+    originals, rounds = _batches(suite, drawn, size)
     copies = tuple(make_batches(_with_flaws(suite, drawn), 1, size, first=len(originals)))
     batches = (*originals, *copies)
-    looks = suite.comparison.look_every if suite.comparison.early_stopping else None
     judges = {name: policy.models[name] for name in (suite.judge.models if suite.judge else ())}
     questions = _ORDERS_OF_A_PAIR if suite.judge and suite.judge.pairwise else 1
 
@@ -144,7 +146,7 @@ def plan_run(
         copies=sum(len(batch.cases) for batch in copies),
         jobs=jobs,
         handed_over=handed_over,
-        rounds=rounds_of(batches, looks),
+        rounds=rounds or (len(batches),),
         forecast=total,
         trigger=request.trigger,
         started_at=request.started_at,
@@ -253,6 +255,14 @@ def _draw(
         notes=tuple(notes),
     )
     return version, tuple(cases), population
+
+
+def _batches(suite: Suite, drawn: Mapping[str, Sequence[Case]], size: int) -> tuple[tuple[Batch, ...], tuple[int, ...]]:
+    """Return the batches, and how many are asked before each look; no such numbers where nobody looks."""
+    if not suite.comparison.early_stopping:
+        return tuple(make_batches(drawn, suite.repeats, size)), ()
+    seed = suite.sampling.seed if suite.sampling is not None else 0
+    return make_rounds(drawn, suite.repeats, size, suite.comparison.look_every, seed)
 
 
 def _with_flaws(suite: Suite, drawn: Mapping[str, Sequence[Case]]) -> dict[str, tuple[Case, ...]]:

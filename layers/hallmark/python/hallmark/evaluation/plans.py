@@ -137,7 +137,7 @@ class Plan(_Value):
     handed_over: int = Field(default=0, ge=0)
     """How many batches, from the first, jobs answer: those that the budget allows."""
     rounds: tuple[int, ...]
-    """How many batches each round has; more than one with early stopping, where a look follows each."""
+    """How many batches each round has; with early stopping there are several, and a look follows each."""
     forecast: Forecast
     trigger: Trigger
     started_at: datetime
@@ -172,6 +172,43 @@ def make_batches(
                 number += 1
 
 
+class Rounds(NamedTuple):
+    """Batches with looks at the results between them."""
+
+    batches: tuple[Batch, ...]
+    sizes: tuple[int, ...]
+    """How many batches are asked before each look."""
+
+
+def make_rounds(
+    datasets: Mapping[str, Sequence[Case]], repeats: int, size: int, look_every: int, seed: int = 0
+) -> Rounds:
+    """Return batches so that a look at the results is fair whenever it is taken.
+
+    The cases of all datasets are asked in random order, the same in each run: what has been asked before a look is a
+    random part of all cases, however the datasets are sorted. All repeats of a case are asked before the same look.
+
+    Args:
+        datasets: Cases to ask, by the dataset's name.
+        repeats: How often each case is asked.
+        size: Cases in a batch.
+        look_every: Cases between two looks.
+        seed: Of the order.
+    """
+    every = [(name, case) for name, cases in datasets.items() for case in cases]
+    every.sort(key=lambda each: sha256(f"{seed}\nlook\n{each[0]}\n{each[1].id}".encode()).digest())
+    batches: list[Batch] = []
+    sizes: list[int] = []
+    for start in range(0, len(every), look_every):
+        part: dict[str, list[Case]] = {}
+        for name, case in every[start : start + look_every]:
+            part.setdefault(name, []).append(case)
+        first = len(batches)
+        batches += make_batches(part, repeats, size, first)
+        sizes.append(len(batches) - first)
+    return Rounds(tuple(batches), tuple(sizes))
+
+
 def batch_size(suite: Suite, models: int) -> int:
     """Return how many cases a batch has: no more than a look takes, and enough batches for all parallel executions."""
     size = CASES_PER_BATCH
@@ -181,21 +218,6 @@ def batch_size(suite: Suite, models: int) -> int:
         lanes_per_model = max(1, suite.parallel_executions // max(models, 1))
         size = min(size, max(1, math.ceil(suite.sampling.cases / lanes_per_model)))
     return size
-
-
-def rounds_of(batches: Sequence[Batch], look_every: int | None) -> tuple[int, ...]:
-    """Return how many batches are asked before each look; one round where nobody looks."""
-    if look_every is None or not batches:
-        return (len(batches),)
-    rounds: list[int] = []
-    cases = taken = 0
-    for batch in batches:
-        cases += len(batch.cases)
-        taken += 1
-        if cases >= look_every:
-            rounds.append(taken)
-            cases = taken = 0
-    return (*rounds, taken) if taken else tuple(rounds)
 
 
 def input_tokens_of(case: Case, system: str | None) -> int:

@@ -231,7 +231,7 @@ class ComparisonSettings(_Section):
     early_stopping: bool = False
     """Stop as soon as the question is decided, by a test that stays valid however often one looks."""
     look_every: int = Field(default=100, ge=10)
-    """Cases per model between looks, with early stopping."""
+    """Cases between looks, with early stopping; all their repeats are asked before the look."""
 
 
 class Robustness(_Section):
@@ -421,6 +421,11 @@ class Suite(_Section):
             raise ValueError("early_stopping looks between rounds of the direct engine: jobs ask everything at once")
         if self.comparison.early_stopping and self.robustness is not None:
             raise ValueError("early_stopping may end before robustness is measured: leave one of them out")
+        is_uneven = self.sampling is not None and self.sampling.by and self.sampling.allocation.value != "proportional"
+        if self.comparison.early_stopping and is_uneven:
+            raise ValueError(
+                "early_stopping needs cases that count alike: set sampling.allocation to proportional, or leave it out"
+            )
         for name in self.processing.scorers if self.processing else ():
             if name not in {scorer.name for scorer in self.scorers}:
                 raise ValueError(f"processing names {name!r}, which is no scorer of the suite: add it to scorers")

@@ -171,7 +171,9 @@ class Contest:
         found = {}
         for pair in pairs:
             common = self._common(metric, pair, None)
-            paired = None if common is None else compare_anytime(metric, *common, self._simultaneous)
+            if common is None or self._weighting.weights(common[0].cases) is not None:
+                continue  # where cases do not count alike, no look may end the run (see stopping)
+            paired = compare_anytime(metric, *common, self._simultaneous)
             if paired is not None:
                 found[pair] = paired
         return found

@@ -69,6 +69,8 @@ class EvaluatedModel(_Value):
     name: str
     """Of the variant in the suite."""
     model_id: str = ""
+    prompts: str = ""
+    """Digest of its system prompt; empty where it has none."""
     facts: Facts = Facts()
     provenance: Provenance | None = None
     """None where the results are of this run."""

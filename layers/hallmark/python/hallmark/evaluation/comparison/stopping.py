@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hallmark.evaluation.comparison.comparing import reasons_against
@@ -10,6 +11,7 @@ from hallmark.evaluation.comparison.gathering import Gathered, Scores, gather
 from hallmark.evaluation.comparison.pairing import common_cases, difference_bounds
 from hallmark.evaluation.comparison.report import Span
 from hallmark.evaluation.comparison.spans import as_span
+from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import Finite
 from hallmark.evaluation.suites import Template
@@ -71,6 +73,9 @@ def decide_continuation(evidence: EvaluationResults) -> Decision:
         reason = (
             f"{metric.name} has no bounds on single cases: no test of it stays valid under looking, so all is asked"
         )
+        return _decision(evidence, (), asked, planned, goes_on=True, reason=reason)
+    if Weighting.of(evidence, gathered).weights(np.arange(len(gathered.keys), dtype=np.int64)) is not None:
+        reason = "cases do not count alike: no test of their weighted mean stays valid under looking, so all is asked"
         return _decision(evidence, (), asked, planned, goes_on=True, reason=reason)
     looks = tuple(_look(evidence, gathered, metric, *pair) for pair in evidence.pairs)
     open_looks = [look for look in looks if not look.is_decided]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from hallmark.evaluation.cases import Case
+from hallmark.evaluation.datasets.reading import parquet_rows, unpack
 from hallmark.evaluation.suites import Contamination
 
 _WORD = re.compile(r"\w+")
@@ -49,15 +52,18 @@ def check_contamination(
 
     Args:
         cases: What is to be asked.
-        training_data: Name and content of each object; any text, JSON Lines included.
+        training_data: Name and content of each object: any text, JSON, JSON Lines or Parquet, with gzip or without.
         settings: Length of an n-gram and the share from which on a case counts as contaminated.
+
+    Raises:
+        InvalidInputError: An object is no Parquet or gzip, although its name says so.
     """
     wanted = {case.id: _ngrams(_words(_text(case)), settings.ngram) for case in cases}
     sought = frozenset().union(*wanted.values()) if wanted else frozenset()
     seen: set[tuple[str, ...]] = set()
-    for _, content in training_data:
-        words = _words(content.decode("utf-8", errors="replace"))
-        seen |= sought & _ngrams(words, settings.ngram)
+    for name, content in training_data:
+        for text in _texts(*unpack(name, content)):
+            seen.update(run for run in _runs(_words(text), settings.ngram) if run in sought)
     overlaps = [
         CaseOverlap(case=name, share=len(grams & seen) / len(grams))
         for name, grams in wanted.items()
@@ -81,4 +87,47 @@ def _words(text: str) -> list[str]:
 
 
 def _ngrams(words: Sequence[str], length: int) -> frozenset[tuple[str, ...]]:
-    return frozenset(zip(*(words[start:] for start in range(length)), strict=False))
+    return frozenset(_runs(words, length))
+
+
+def _runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(length)), strict=False)
+
+
+def _texts(name: str, content: bytes) -> Iterator[str]:
+    """Yield what was trained on: of JSON the texts that it holds, since it writes letters and new lines otherwise."""
+    if name.endswith(".parquet"):
+        for _, row in parquet_rows(name, content):
+            yield "\n".join(_strings(row))
+        return
+    text = content.decode("utf-8", errors="replace")
+    if name.endswith(".json") and (document := _json(text)) is not None:
+        yield "\n".join(_strings(document))
+        return
+    plain: list[str] = []
+    for line in text.split("\n"):
+        record = _json(line) if line.lstrip().startswith(("{", "[")) else None
+        if record is None:
+            plain.append(line)
+        else:
+            yield "\n".join(_strings(record))
+    yield "\n".join(plain)
+
+
+def _json(text: str) -> Any:
+    """Return a document; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each)

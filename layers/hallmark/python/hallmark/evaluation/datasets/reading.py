@@ -125,12 +125,15 @@ def read_dataset(objects: Iterable[tuple[str, bytes]], source: DatasetSource) ->
                 rejections.append(Rejection(object=line.object, line=line.number, field="id", reason=reason))
             else:
                 cases[case.id] = case
-    return Dataset(tuple(cases.values()), _digest(cases), tuple(rejections), _report(cases, len(names), lines, columns))
+    return Dataset(
+        tuple(cases.values()), digest_of(cases.values()), tuple(rejections), _report(cases, len(names), lines, columns)
+    )
 
 
-def _digest(cases: dict[str, Case]) -> str:
+def digest_of(cases: Iterable[Case]) -> str:
+    """Return the SHA-256 of cases, the same in any order."""
     digest = sha256()
-    for _, case in sorted(cases.items()):
+    for case in sorted(cases, key=lambda case: case.id):
         digest.update(case.model_dump_json(exclude_defaults=True).encode() + b"\n")
     return digest.hexdigest()
 
@@ -154,19 +157,33 @@ def _report(cases: dict[str, Case], objects: int, lines: int, columns: Counter[s
 
 def _lines(objects: Iterable[tuple[str, bytes]], source: DatasetSource) -> Iterator[_Line]:
     for name, packed in objects:
-        plain = name.removesuffix(".gz")
+        plain, content = unpack(name, packed)
         try:
-            content = gzip.decompress(packed) if plain != name else packed
             for number, row in _rows(plain, content, source):
                 yield _Line(name, number, row)
-        except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeDecodeError, csv.Error) as error:
             raise InvalidInputError("location", name, f"it cannot be read: {error}") from None
+
+
+def unpack(name: str, content: bytes) -> tuple[str, bytes]:
+    """Return name and content of an object, both without ``.gz``.
+
+    Raises:
+        InvalidInputError: It is called ``.gz`` and is not.
+    """
+    plain = name.removesuffix(".gz")
+    if plain == name:
+        return name, content
+    try:
+        return plain, gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInputError("location", name, f"it cannot be read: {error}") from None
 
 
 def _rows(name: str, content: bytes, source: DatasetSource) -> Iterator[tuple[int, Any]]:
     form = source.format
     if form is DatasetFormat.PARQUET or name.endswith(".parquet"):
-        yield from _parquet_rows(name, content)
+        yield from parquet_rows(name, content)
     elif form is DatasetFormat.CSV or name.endswith((".csv", ".tsv")):
         text = io.StringIO(content.decode("utf-8-sig"), newline="")
         delimiter = "\t" if name.endswith(".tsv") else ","
@@ -196,7 +213,12 @@ def _articles(name: str, content: bytes) -> list[Any]:
     return found
 
 
-def _parquet_rows(name: str, content: bytes) -> Iterator[tuple[int, Any]]:
+def parquet_rows(name: str, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield number and columns of each row.
+
+    Raises:
+        InvalidInputError: It is no Parquet file.
+    """
     from arro3.io import read_parquet  # noqa: PLC0415 - 20 MB, where nobody may read Parquet
 
     try:

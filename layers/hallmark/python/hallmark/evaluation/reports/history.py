@@ -158,7 +158,7 @@ def _line(model: str, metric: Metric, reports: Sequence[Report]) -> Line:
     breaks = []
     segments: list[list[Point]] = [points[:1]] if points else []
     for (before, _), (after, point) in pairwise(measured):
-        reasons = _reasons_between(before, after, metric.name)
+        reasons = _reasons_between(before, after, model, metric.name)
         if reasons:
             breaks.append(Break(before=before.run, after=after.run, reasons=reasons))
             segments.append([point])
@@ -208,7 +208,7 @@ def _point(report: Report, model: str, metric: str) -> Point | None:
     )
 
 
-def _reasons_between(before: Report, after: Report, metric: str) -> tuple[str, ...]:
+def _reasons_between(before: Report, after: Report, model: str, metric: str) -> tuple[str, ...]:
     reasons = []
     for what, name in (("dataset", "digest"), ("prompts of the dataset", "prompts")):
         old, new = ({each.name: getattr(each, name) for each in report.data} for report in (before, after))
@@ -217,6 +217,9 @@ def _reasons_between(before: Report, after: Report, metric: str) -> tuple[str, .
                 reasons.append(f"{what} {dataset} was {'added' if dataset in new else 'removed'}")
             elif old[dataset] != new[dataset]:
                 reasons.append(f"{what} {dataset} changed")
+    told = [next((each.prompts for each in report.models if each.name == model), "") for report in (before, after)]
+    if told[0] != told[1]:
+        reasons.append(f"system prompt of {model} changed")
     signatures = [
         next((each.signature for each in report.metrics if each.metric.name == metric), "")
         for report in (before, after)

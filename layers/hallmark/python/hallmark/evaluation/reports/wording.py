@@ -108,7 +108,10 @@ def how_to_read(report: Report) -> tuple[str, ...]:
         "“Cannot tell yet” is no sign of equality: only a margin can show that two models are as good as each other.",
     ]
     if settings.correction == "none":
-        told.append("p-values are not corrected for how many questions are asked: expect one false finding in twenty.")
+        told.append(
+            "p-values are not corrected for how many questions are asked: where nothing differs, expect "
+            f"{write_percent(1 - settings.confidence)} false findings."
+        )
     else:
         told.append(
             f"The comparisons on {report.primary} answer the suite's question and are corrected among themselves; all "
@@ -117,8 +120,9 @@ def how_to_read(report: Report) -> tuple[str, ...]:
         )
     if settings.early_stopping:
         told.append(
-            "The run was allowed to stop as soon as its question was decided. Its answer rests on a betting e-process, "
-            "which stays valid however often one looks, at the price of a wider interval."
+            "The run was allowed to stop as soon as its question was decided. Where scores have bounds and cases count "
+            "alike, its answer rests on a betting e-process, which stays valid however often one looks at cases in "
+            "random order, at the price of a wider interval; elsewhere everything was asked."
         )
     if settings.margin > 0:
         told.append(

@@ -10,7 +10,7 @@ from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.aws.lineage_mirror import MirrorBudget, SageMakerLineage
-from hallmark.errors import InvalidInputError
+from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.events.envelope import read_event_text
 from hallmark.lineage.mirroring import Entity, Mirrored, may_add, mirror
 from hallmark.lineage.model import NodeKind
@@ -67,7 +67,8 @@ def mirror_fact(body: str) -> Mirrored:
         return Mirrored()
     recorded = table().fact(fact_id)
     if recorded is None:
-        raise InvalidInputError("detail.factId", fact_id, "send the id of a recorded fact")
+        # While a lost table is made anew from the ledger, its facts come back one after another.
+        raise UnavailableError(f"fact {fact_id} is not in the lineage table")
     done = mirror(recorded, SageMakerLineage(client("sagemaker")), budget(), datetime.now(UTC))
     log = logger.warning if done.spent else logger.info
     log("budget spent" if done.spent else "fact mirrored", node=recorded.fact.subject.key, **done._asdict())

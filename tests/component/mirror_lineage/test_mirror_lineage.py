@@ -295,7 +295,6 @@ def test_what_can_add_nothing_is_not_even_read(account: StandInAccount) -> None:
         ("no json", "send JSON"),
         ("[1]", "send LineageRecorded"),
         ('{"detail": {"factId": 7}}', "send LineageRecorded"),
-        ('{"detail": {"factId": "unknown", "kind": "training-job", "status": "Completed"}}', "recorded fact"),
     ],
 )
 def test_a_message_that_names_no_fact_goes_to_the_dead_letters_with_the_reason(
@@ -306,6 +305,16 @@ def test_a_message_that_names_no_fact_goes_to_the_dead_letters_with_the_reason(
     (letter,) = account.take(account.queues.dead_letters)
     assert letter["Body"] == body
     assert reason in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
+
+
+def test_a_fact_that_is_not_there_is_asked_for_again_and_then_kept_with_the_reason(account: StandInAccount) -> None:
+    body = '{"detail": {"factId": "unknown", "kind": "training-job", "status": "Completed"}}'
+
+    assert run([body]) == ["message-0"]
+    assert run([body], receives=5) == []
+
+    (letter,) = account.take(account.queues.dead_letters)
+    assert "unknown is not in the lineage table" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
 
 
 def test_what_the_role_may_not_do_comes_again_and_ends_in_the_dead_letters_with_the_reason(

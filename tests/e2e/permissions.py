@@ -46,12 +46,12 @@ class Permissions:
                 self._note(context, policies)
             return result
 
-        def enforce(*asked: Any) -> Any:
-            denied = enforce_policies(*asked)
+        def enforce(*asked: Any, **named: Any) -> Any:
+            denied = enforce_policies(*asked, **named)
             if isinstance(denied, iam_evaluator.EvalResult) and ":assumed-role/" in denied.principal_arn:
                 _key, action, _service, _region, *resource = asked
                 with self._lock:
-                    self.refused.add((role_of(denied.principal_arn), action, str(next(iter(resource), "*"))))
+                    self.refused.add((role_of(denied.principal_arn), action, str([*resource[:1], named])))
             return denied
 
         iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce

@@ -37,6 +37,6 @@ def person_table(variables: dict[str, str], region: str, **options: Any) -> Pers
         variables["PERSON_INDEX_KEY_ID"],
         variables["PERSON_SEALING_KEY_ID"],
         boto3.client("dynamodb", region_name=region),
-        boto3.client("kms", region_name=region),
+        lambda: boto3.client("kms", region_name=region),
         **options,
     )

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 import pytest
 
+from hallmark.aws.person_table import PersonTable
 from hallmark.events.subscriptions import RESOURCES
 from hallmark.runtime import batches
 from tests.contract.aws_adapters.lineage_table import create_lineage_table
+from tests.fakes.api_calls import call, user
 from tests.fakes.aws_calls import AwsCalls, watched_clients
 from tests.fakes.lambda_functions import Context, load_function
-from tests.fakes.person_account import create_persons
+from tests.fakes.person_account import create_persons, person_table
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -83,6 +85,12 @@ def training_event(name: str, *channels: str) -> dict[str, Any]:
     return event
 
 
+def act_of(name: str, minute: int) -> dict[str, Any]:
+    at = datetime(2026, 11, 1, 12, minute, tzinfo=UTC)
+    told = call("DeleteEndpoint", user(name), at, {"endpointName": "live"}, eventID=f"{minute}")
+    return told | {"account": ACCOUNT}
+
+
 class Account:
     """What a test does to the account, and what it finds in it."""
 
@@ -111,7 +119,8 @@ class Account:
             imageTag="latest",
         )
         # Not renewed: a token is made at random, and stays.
-        os.environ.update(create_persons(REGION))
+        self._persons = create_persons(REGION)
+        os.environ.update(self._persons)
         self._begin()
 
     def renew(self) -> None:
@@ -128,6 +137,10 @@ class Account:
     @property
     def table(self) -> str:
         return f"lineage-{self._tables}"
+
+    def people(self) -> PersonTable:
+        """Return who people are, as who may name them finds it."""
+        return person_table(self._persons, REGION)
 
     def environment(self) -> Environment:
         """Start a new execution environment."""

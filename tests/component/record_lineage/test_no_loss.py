@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.component.record_lineage.conftest import (
     EVENTS,
     Account,
     Message,
+    act_of,
     messages_of,
     training_event,
 )
@@ -80,3 +83,29 @@ def test_one_fault_at_any_call_loses_nothing(account: Account, subtests: pytest.
                 assert deliveries == 2
                 assert account.graph() == expected
                 assert {letter["Body"] for letter in account.dead_letters()} == REFUSED
+
+
+def test_one_fault_at_any_call_for_a_new_person_loses_nothing_and_makes_one_token(
+    account: Account, subtests: pytest.Subtests
+) -> None:
+    environment = account.environment()
+    environment.run(messages_of(act_of("known", 0)))
+    account.renew()
+    account.calls.clear()
+    assert deliver(account, messages_of(act_of(f"new-{uuid4()}", 1))) == 1
+    calls = list(account.calls.made)
+    assert {"kms.GenerateMac", "kms.Encrypt", "dynamodb.GetItem"} <= set(calls)
+
+    for number, call in enumerate(calls):
+        for fault in Fault:
+            with subtests.test(call=f"{number} {call}", fault=fault.value):
+                account.renew()
+                name = f"new-{uuid4()}"
+                account.calls.inject(number, fault)
+
+                assert deliver(account, messages_of(act_of(name, 1))) == 2
+
+                assert account.calls.made[number] == call
+                (fact,) = [json.loads(item["body"]["S"]) for item in account.items() if item["sk"]["S"] == "FACT"]
+                token = fact["states"][0]["attributes"]["by_name"]
+                assert account.people().names([token]) == {token: name}

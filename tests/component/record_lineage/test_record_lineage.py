@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.component.record_lineage.conftest import (
-    ACCOUNT,
     BUCKET,
     EVENTS,
     IMAGE,
     LARGE_BUCKET,
     Account,
     Message,
+    act_of,
     messages_of,
     training_event,
 )
-from tests.fakes.api_calls import call, user
 from tests.fakes.lambda_functions import Context
 
 OTHER_ACCOUNT = {**EVENTS["sm-endpoint-state-change"], "account": "999999999999"}
@@ -170,12 +168,6 @@ def await_workers() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("ThreadPoolExecutor"):
             thread.join()
-
-
-def act_of(name: str, minute: int) -> dict[str, Any]:
-    at = datetime(2026, 11, 1, 12, minute, tzinfo=UTC)
-    told = call("DeleteEndpoint", user(name), at, {"endpointName": "live"}, eventID=f"{minute}")
-    return told | {"account": ACCOUNT}
 
 
 def test_a_call_that_cloudtrail_tells_of_costs_one_write_and_asks_nothing(account: Account) -> None:

@@ -258,7 +258,7 @@ def test_with_the_key_everybody_is_forgotten(people: PersonTable, variables: dic
     gone.add_client_error("decrypt", "KMSInvalidStateException", "pending deletion")
     with gone:
         dynamodb = boto3.client("dynamodb", region_name=REGION)
-        assert PersonTable(TABLE, "", variables["PERSON_SEALING_KEY_ID"], dynamodb, kms).names([token]) == {}
+        assert PersonTable(TABLE, "", variables["PERSON_SEALING_KEY_ID"], dynamodb, lambda: kms).names([token]) == {}
 
 
 def test_a_name_that_is_longer_than_any_is_refused(people: PersonTable) -> None:

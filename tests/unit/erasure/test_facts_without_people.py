@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hallmark.events.gates import APPROVAL_DECIDED, GATE_OVERRIDDEN
 from hallmark.lineage import hiding
 from hallmark.lineage.hiding import without_people
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, canonical_fact
@@ -19,6 +20,7 @@ from tests.component.query_lineage.test_who_did_what import STATE
 from tests.fakes.api_calls import ACCOUNT, IDENTITIES, arn, call, sso, user
 from tests.fakes.memory_store import MemoryStore, surroundings
 from tests.unit.erasure.conftest import KnownPeople
+from tests.unit.gate_actions.test_what_lineage_is_told import KIM, TOLD
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PACKAGE = arn("model-package", "wine/3")
@@ -159,6 +161,29 @@ def test_a_name_that_a_note_carries_goes_with_the_person_and_that_of_a_resource_
 
     assert told(note)["name"] == f"note of {_of(people, 'wine')}"
     assert told(model)["name"] == "wine"
+
+
+@pytest.mark.parametrize("detail_type", [APPROVAL_DECIDED, GATE_OVERRIDDEN])
+def test_what_hallmark_itself_tells_of_a_persons_word_names_nobody(detail_type: str, people: KnownPeople) -> None:
+    entry = TOLD[detail_type].to_entry("bus", detail_type)
+    event = {
+        "id": "1",
+        "source": entry["Source"],
+        "detail-type": detail_type,
+        "account": ACCOUNT,
+        "time": "2026-11-23T12:00:00Z",
+        "detail": json.loads(entry["Detail"]),
+    }
+    fact = recorded(event, people)
+
+    assert KIM.name not in written(fact)
+    assert Person(arn=told(fact)["by"]).name == _of(people, KIM.name)
+
+
+def test_members_that_are_called_by_a_persons_address_are_hidden(people: KnownPeople) -> None:
+    fact = without_people(fact_of(NodeKind.REVIEW, "hallmark:review/r", means={"anna@example.com": 0.5}), people)
+
+    assert told(fact)["means"] == {_of(people, "anna@example.com"): 0.5}
 
 
 def test_another_tools_user_is_hidden_by_name_alone(people: KnownPeople) -> None:

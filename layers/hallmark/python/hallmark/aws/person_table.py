@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class PersonSettings(Settings):
             self.person_index_key_id,
             self.person_sealing_key_id,
             client("dynamodb"),
-            client("kms"),
+            partial(client, "kms"),
         )
 
 
@@ -69,7 +69,7 @@ class PersonTable:
         index_key_id: Of the HMAC key that makes the key of the index.
         sealing_key_id: Of the key that seals; only who writes needs it.
         dynamodb: Client of DynamoDB.
-        kms: Client of KMS.
+        kms: Makes the client of KMS, once somebody is looked for or named.
         clock: Seconds that only go forward.
     """
 
@@ -79,7 +79,7 @@ class PersonTable:
         index_key_id: str,
         sealing_key_id: str,
         dynamodb: Any,
-        kms: Any,
+        kms: Callable[[], Any],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._table, self._index_key_id, self._sealing_key_id = table_name, index_key_id, sealing_key_id
@@ -89,7 +89,7 @@ class PersonTable:
 
     @cached_property
     def _index_key(self) -> bytes:
-        return MacKey(self._index_key_id, self._kms).sign(INDEX_MESSAGE)
+        return MacKey(self._index_key_id, self._kms()).sign(INDEX_MESSAGE)
 
     # --- Pseudonyms ---
 
@@ -132,7 +132,7 @@ class PersonTable:
         """Make a token, and keep it with its identity, both or none; None where somebody else was faster."""
         identity = make_identity(trait, secrets.token_bytes(KEY_BYTES))
         with calling("sealing a person"):
-            sealed = self._kms.encrypt(
+            sealed = self._kms().encrypt(
                 KeyId=self._sealing_key_id, Plaintext=identity.to_bytes(), EncryptionContext=_context(identity.token)
             )["CiphertextBlob"]
         items = (
@@ -196,7 +196,7 @@ class PersonTable:
         if sealed not in self._opened:
             try:
                 with calling("opening who a person is"):
-                    opened = self._kms.decrypt(
+                    opened = self._kms().decrypt(
                         CiphertextBlob=sealed, KeyId=self._sealing_key_id, EncryptionContext=_context(token)
                     )["Plaintext"]
             except ClientError as error:

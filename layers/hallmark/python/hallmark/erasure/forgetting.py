@@ -111,7 +111,9 @@ def forget(request: Request, person: Person, store: PersonStore, teller: Teller,
     event = _event(request, person, now)
     tokens = store.forget(names_of(request), event)
     if not tokens:
-        raise NotFoundError("nothing is kept of anybody by this name: give it as an act, an owner or an address has it")
+        raise NotFoundError(
+            "nothing is kept (any more) of anybody by this name: give it as an act, an owner or an address has it"
+        )
     tell_rest(store, teller)
     return Forgotten(event.forgetting, tokens)
 

@@ -21,7 +21,17 @@ _NAMES = frozenset(
     {
         *("by_name", "session", "source_identity", "acknowledged_by", "approved_by", "requested_by", "reported_by"),
         *("owner", "owners", "contact", "maintainer", "author", "authors", "user", "user_name", "username"),
-        *("createdby", "created-by", "created_by", "mlflow.user", "userprofilename", "reviewer", "reviewers"),
+        *(
+            "createdby",
+            "created-by",
+            "created_by",
+            "mlflow.user",
+            "userprofilename",
+            "reviewer",
+            "reviewers",
+            "approver",
+            "approvers",
+        ),
     }
 )
 """Attributes, tags and members (in lower case) whose whole value is somebody's name."""
@@ -51,7 +61,7 @@ _OF_CONTENTS = frozenset(
 # for one by one they take a fiftieth of the time that one expression for all of them takes.
 _MARKS = (
     *(b"user", b"assumed-role/", b":identitystore:", b"aroa", b"aida", b"owner", b"contact", b"maintainer", b"author"),
-    *(b'by"', b'by_name"', b'"session"', b"source_identity", b"reviewer"),
+    *(b'by"', b'by_name"', b'"session"', b"source_identity", b"reviewer", b"approver"),
 )
 _AT, _DIGEST = b"@", b"@sha256:"
 
@@ -178,7 +188,7 @@ class _Hiding:
         return self._members(told)
 
     def _members(self, section: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._member(name, value, section) for name, value in section.items()}
+        return {self._text(name): self._member(name, value, section) for name, value in section.items()}
 
     def _member(self, name: str, value: Any, section: Mapping[str, Any]) -> Any:
         word = name.lower()

@@ -317,8 +317,9 @@ class Reviewing:
             raise InvalidInputError("text", text, "write what is to be kept")
         if not person:
             raise InvalidInputError("by", person, "say who writes: call with credentials of your own")
-        digest = sha256(f"{node.id}\n{person}\n{text}".encode()).hexdigest()[:16]
         at = self.now()
+        # Not of the person: whoever is forgotten could be found again by trying names.
+        digest = sha256(f"{node.id}\n{at.isoformat()}\n{text}".encode()).hexdigest()[:16]
         name = f"note-{digest}"
         event = ReviewNoted(
             note=own_id("review", name),

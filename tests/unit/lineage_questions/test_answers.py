@@ -152,6 +152,35 @@ def test_an_impact_counts_what_it_does_not_list_and_says_when_it_was_cut() -> No
     assert not cut.complete
 
 
+@pytest.mark.parametrize("budget", [1, 7, 60, 10_000])
+def test_the_pages_of_an_impact_have_each_node_once_and_all_of_them(budget: int) -> None:
+    asked, _, _ = answerer(130)
+    whole = asked.answer(TraceQuestion(node=HUB.key, direction=Direction.DOWN))
+    assert isinstance(whole, TraceAnswer)
+    found: list[str] = []
+    resume = None
+    while True:
+        page = asked.answer(ImpactQuestion(node=HUB.key, node_budget=budget, resume=resume))
+        assert isinstance(page, ImpactAnswer)
+        found += [node.key for kind in page.affected for node in kind.nodes]
+        resume = page.resume
+        if resume is None:
+            break
+
+    assert page.complete
+    assert len(found) == len(set(found)) == sum(kind.count for kind in page.affected)
+    assert set(found) == {node.key for node in whole.nodes} - {HUB.key}
+
+
+def test_an_impact_does_not_go_on_with_the_token_of_another_question() -> None:
+    asked, _, _ = answerer(130)
+    first = asked.answer(ImpactQuestion(node=HUB.key))
+    assert isinstance(first, ImpactAnswer)
+
+    with pytest.raises(InvalidInputError, match="resume"):
+        asked.answer(ImpactQuestion(node=ROOT.key, resume=first.resume))
+
+
 def test_a_path_is_found_in_either_order() -> None:
     asked, _, _ = answerer(2)
     there = asked.answer(PathQuestion(source=ROOT.key, target="job-001"))

@@ -160,7 +160,7 @@ def many_runs(count: int) -> list[RecordedFact]:
     return facts
 
 
-@pytest.mark.parametrize("budget", [7, 100, 1_000])
+@pytest.mark.parametrize("budget", [1, 7, 100, 1_000])
 def test_the_pages_of_an_answer_that_was_cut_have_each_node_once_and_all_of_them(budget: int) -> None:
     pages = pages_of(many_runs(120), "s3://lake", budget)
 

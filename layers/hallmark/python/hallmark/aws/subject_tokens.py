@@ -87,10 +87,18 @@ class SubjectDescent:
 
     def affected_by(self, snapshot: str) -> tuple[tuple[Affected, ...], bool]:
         """Return what came of a snapshot, models and endpoints first, and whether this is all."""
-        answer = self._service.ask(ImpactQuestion(node=snapshot, history=True))
-        if not isinstance(answer, ImpactAnswer):
-            return (), False
-        kinds = [found for kind in _TOLD for found in answer.affected if found.kind is kind]
+        pages: list[ImpactAnswer] = []
+        resume = None
+        while not pages or resume is not None:
+            answer = self._service.ask(ImpactQuestion(node=snapshot, history=True, resume=resume))
+            if not isinstance(answer, ImpactAnswer):
+                return (), False
+            pages.append(answer)
+            # Of nodes that nobody asks for here (data, images) there may be many more pages.
+            told = sum(len(found.nodes) for page in pages for found in page.affected if found.kind in _TOLD)
+            known = sum(found.count for found in answer.affected if found.kind in _TOLD)
+            resume = None if answer.complete and told == known else answer.resume
+        kinds = [found for kind in _TOLD for page in pages for found in page.affected if found.kind is kind]
         nodes = tuple(
             Affected(
                 key=node.key,
@@ -101,7 +109,7 @@ class SubjectDescent:
             for found in kinds
             for node in found.nodes
         )
-        return nodes, answer.complete and len(nodes) == sum(found.count for found in kinds)
+        return nodes, pages[-1].complete and len(nodes) == known
 
     def snapshots(self) -> int:
         """Return how many snapshots of data are known."""

@@ -165,11 +165,20 @@ def impact(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     history: History = False,
+    resume: Resume = None,
+    everything: AllPages = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what depends on a dataset: live endpoints first."""
-    question = ImpactQuestion(node=dataset, as_of=time_of(as_of), known_at=time_of(known_at), history=history)
+    question = ImpactQuestion(
+        node=dataset, as_of=time_of(as_of), known_at=time_of(known_at), history=history, resume=resume
+    )
     answer = ask(context, question, as_json=as_json)
+    while everything and answer.resume is not None:
+        page = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
+        given = {each.kind: each.nodes for each in answer.affected}
+        affected = [each.model_copy(update={"nodes": given.get(each.kind, ()) + each.nodes}) for each in page.affected]
+        answer = page.model_copy(update={"affected": tuple(affected)})
     print_answer(context, answer, lambda: screens.impact_screen(answer), as_json=as_json)
     say_cut(context, answer)
 

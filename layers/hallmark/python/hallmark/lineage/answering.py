@@ -70,6 +70,9 @@ _PAGE_BYTES = MAXIMUM_ANSWER_BYTES * 9 // 10
 _LISTED_AT_ONCE = 4_096
 
 
+_NOTHING = Walk(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), finished=True)
+
+
 class Answerer:
     """Answers questions from rows that may grow between them.
 
@@ -232,29 +235,44 @@ class Answerer:
     @_answer.register
     def _impact(self, question: ImpactQuestion) -> Answer:
         deadline = time.monotonic() + question.time_budget_seconds
-        view = self._view(question.known_at)
+        begun = read_position(question.resume)
+        known_at = begun.known_at or question.known_at
+        view = self._view(known_at)
         graph, found = view.graph, view.resolve(question.node)
         if isinstance(found, Candidates):
             return found
-        held = None if question.history else to_micros(question.as_of or self._clock())
-        walk = graph.walk(np.array([found]), Direction.DOWN, as_of=held, deadline=deadline)
-        nodes, depths = walk.nodes[1 : question.node_budget], walk.depths[1 : question.node_budget]
-        order = {kind: rank for rank, kind in enumerate(IMPACT_ORDER)}
+        moment = begun.as_of or question.as_of or self._clock()
+        held = None if question.history else to_micros(moment)
+        page, first = begun.nodes, max(begun.edges, 1)
+        walk = graph.walk(np.array([found]), Direction.DOWN, as_of=held, deadline=deadline, at_least=first)
+        end = min(first + question.node_budget, len(walk.nodes))
+        stretch = _by_kind(graph, walk, first, end)
+        counts = _by_kind(graph, walk, 1, end)
+
+        def keys_of(number: int) -> str:
+            return " ".join(
+                graph.key(row) for rows in stretch.values() for row in _page_of(rows, number).nodes.tolist()
+            )
+
+        before = walk.nodes[min(first, len(walk.nodes)) - 1]
+        begun.expect(keys_of(page - 1) if page else graph.key(int(before)), question.resume)
         affected = []
-        for kind in sorted(
-            (KINDS[code] for code in np.unique(graph.kinds[nodes]).tolist()),
-            key=lambda kind: (order.get(kind, len(order)), kind.value),
-        ):
-            of_kind = np.flatnonzero(graph.kinds[nodes] == KINDS.index(kind))
-            rows, levels = nodes[of_kind], depths[of_kind]
-            # Nodes come by depth and key already; the live ones go before the deleted ones.
-            first = np.argsort(graph.deleted_at[rows] != FOREVER, kind="stable")[:SHOWN_PER_KIND]
-            shown = view.traced(Walk(rows[first], levels[first], finished=True), 0, len(first), question.as_of)
-            affected.append(AffectedKind(kind=kind, count=len(rows), nodes=tuple(shown)))
+        for kind in counts:
+            shown = _page_of(stretch[kind], page) if kind in stretch else _NOTHING
+            nodes = view.traced(shown, 0, len(shown.nodes), question.as_of)
+            affected.append(AffectedKind(kind=kind, count=len(counts[kind].nodes), nodes=tuple(nodes)))
+        times = (known_at or self._rows.watermark or self._clock(), moment)
+        complete, resume = walk.finished and end == len(walk.nodes), None
+        if any(len(rows.nodes) > (page + 1) * SHOWN_PER_KIND for rows in stretch.values()):
+            resume = Position(page + 1, begun.edges, *times, checksum(keys_of(page))).token()
+        elif not complete:
+            resume = Position(0, end, *times, checksum(graph.key(int(walk.nodes[end - 1])))).token()
         return ImpactAnswer(
             start=view.summaries([found], question.as_of)[0],
             affected=tuple(affected),
-            complete=walk.finished and len(walk.nodes) <= question.node_budget,
+            complete=complete,
+            resume=resume,
+            known_at=times[0],
         )
 
     @_answer.register
@@ -343,3 +361,24 @@ class Answerer:
         known_at = (begun.known_at if begun else None) or question.known_at
         as_of = (begun.as_of if begun else None) or question.as_of
         return Moment(self._view(known_at), self._reader, as_of, known_at, self._clock(), self._people, self._manifests)
+
+
+def _by_kind(graph: LineageGraph, walk: Walk, start: int, end: int) -> dict[NodeKind, Walk]:
+    """Return a stretch of a walk by kind, in the order of an impact; the live nodes of each before the deleted ones."""
+    nodes, depths = walk.nodes[start:end], walk.depths[start:end]
+    order = {kind: rank for rank, kind in enumerate(IMPACT_ORDER)}
+    found = {}
+    for kind in sorted(
+        (KINDS[code] for code in np.unique(graph.kinds[nodes]).tolist()),
+        key=lambda kind: (order.get(kind, len(order)), kind.value),
+    ):
+        of_kind = np.flatnonzero(graph.kinds[nodes] == KINDS.index(kind))
+        # Nodes come by depth and key already.
+        placed = of_kind[np.argsort(graph.deleted_at[nodes[of_kind]] != FOREVER, kind="stable")]
+        found[kind] = Walk(nodes[placed], depths[placed], finished=True)
+    return found
+
+
+def _page_of(rows: Walk, page: int) -> Walk:
+    place = slice(page * SHOWN_PER_KIND, (page + 1) * SHOWN_PER_KIND)
+    return Walk(rows.nodes[place], rows.depths[place], finished=True)

@@ -80,6 +80,7 @@ class ImpactQuestion(Question):
     history: bool = False
     node_budget: int = Field(default=200_000, ge=1, le=1_000_000)
     time_budget_seconds: float = Field(default=20.0, gt=0)
+    resume: str | None = None
 
 
 class DiffQuestion(Question):
@@ -210,7 +211,7 @@ class PathAnswer(Answer):
 
 
 class AffectedKind(_Frozen):
-    """How many nodes of one kind are affected, and the first of them (live endpoints before deleted ones)."""
+    """How many nodes of one kind are affected, and a page of them (live endpoints before deleted ones)."""
 
     kind: NodeKind
     count: int
@@ -218,7 +219,11 @@ class AffectedKind(_Frozen):
 
 
 class ImpactAnswer(Listing):
-    """What depends on a node: endpoints first, then packages, models, jobs, datasets."""
+    """What depends on a node: endpoints first, then packages, models, jobs, datasets.
+
+    A page has the next fifty of each kind. ``complete`` tells whether the counts are those of all that depends on it;
+    ``resume`` goes on wherever a node was not listed yet.
+    """
 
     answer: Literal["impact"] = "impact"
     start: NodeSummary

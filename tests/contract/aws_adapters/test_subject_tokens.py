@@ -110,6 +110,17 @@ def test_an_answer_that_names_not_all_says_so() -> None:
     assert SubjectDescent(LineageService("query", functions)).affected_by("s")[1] is False
 
 
+def test_models_beyond_the_first_page_are_told_and_pages_of_other_kinds_are_not_asked_for() -> None:
+    first = impact(node(NodeKind.MODEL, "m1"), node(NodeKind.DATASET_VERSION, "d"), more=1)
+    second = impact(node(NodeKind.MODEL, "m2"), node(NodeKind.DATASET_VERSION, "e"), more=1)
+    functions = Functions(*(page.model_copy(update={"resume": "token"}) for page in (first, second)))
+
+    affected, complete = SubjectDescent(LineageService("query", functions)).affected_by("s")
+
+    assert ([found.label for found in affected], complete) == (["m1", "m2"], True)
+    assert functions.asked[1:] == [ImpactQuestion(node="s", history=True, resume="token")]
+
+
 def test_every_snapshot_is_counted_page_by_page() -> None:
     versions = tuple(node(NodeKind.DATASET_VERSION, str(number)) for number in range(3))
     functions = Functions(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hallmark.lineage.accountable import Approved
 from hallmark.lineage.model import EdgeType, NodeKind
-from tests.fakes.lineage_service import ACCOUNT, ENDPOINT, Lineage, shipped_twice
+from tests.fakes.lineage_service import ACCOUNT, ENDPOINT, NOON, Lineage, shipped_twice
 
 PACKAGE = f"{ACCOUNT}:model-package/wine v2"
 TRAINING = f"{ACCOUNT}:training-job/wine-tune-v2-001"
@@ -71,6 +72,20 @@ def _say_things_about_it(found: Lineage) -> None:
     found.attributes[alert] = {"severity": "high", "summary": "alcohol moved"}
     ana = found.node(NodeKind.USER, ANA, key=ANA)
     found.flow(ana, PACKAGE, "created-by", type_=EdgeType.ASSOCIATED_WITH)
+    found.approved.append(
+        Approved(
+            package=found.summary(PACKAGE),
+            group="wine",
+            finding="author",
+            accepted=False,
+            at=NOON,
+            by=ANA,
+            actor="person",
+            authors=(ANA,),
+            why="reads well",
+            evidence=("hallmark:action/cloudtrail-1",),
+        )
+    )
     found.flow(PACKAGE, evaluation, "wine")
     found.flow(evaluation, verdict, "evidence")
     found.flow(PACKAGE, verdict, "judged")

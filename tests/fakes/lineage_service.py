@@ -13,6 +13,7 @@ from hallmark.aws.rerunning import Reruns
 from hallmark.evaluation.questions import Question as EvaluationQuestion
 from hallmark.gates.deciding import Request as DecisionRequest
 from hallmark.ledger.tiles import Read
+from hallmark.lineage.accountable import ApprovalsAnswer, ApprovalsQuestion, Approved
 from hallmark.lineage.exports.sending import Post, Sent
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import (
@@ -127,6 +128,7 @@ class Lineage:
         self.nodes: dict[str, TracedNode] = {}
         self.edges: list[TracedEdge] = []
         self.attributes: dict[str, dict[str, Any]] = {}
+        self.approved: list[Approved] = []
 
     def node(
         self, kind: NodeKind, label: str, *, key: str = "", status: str | None = None, deleted: bool = False
@@ -167,7 +169,10 @@ class Lineage:
         return NodeSummary(**self.nodes[key].model_dump(exclude={"depth"}))
 
     def answer(self, question: Question) -> Answer:
-        """Answer a trace of one page, or what is known of a node; an unknown one has no candidates."""
+        """Answer a trace of one page, what is known of a node, or who approved it; an unknown one has no candidates."""
+        if isinstance(question, ApprovalsQuestion):
+            found = tuple(each for each in self.approved if each.package.key == question.group)
+            return ApprovalsAnswer(approved=found, groups=1, without=int(not found))
         assert isinstance(question, TraceQuestion | ShowQuestion)
         if question.node not in self.nodes:
             return Candidates(asked=question.node, reason="unknown", candidates=())

@@ -61,6 +61,16 @@ def test_a_passport_names_the_ledger_in_which_all_of_it_is_sealed(tmp_path: Path
     assert "hallmark/1+1a2b+KEY" in file.read_text()
 
 
+def test_a_passport_shows_whose_word_approved_its_model_and_whether_that_was_its_author(tmp_path: Path) -> None:
+    file = tmp_path / "wine.md"
+    run(service(LEDGER), "export", ENDPOINT, "-f", "passport", "-o", str(file))
+
+    (line,) = (line for line in file.read_text().splitlines() if "not as policy asks" in line)
+    assert "| the author |" in line
+    assert line.count("user/ana") == 2
+    assert "hallmark:action/cloudtrail-1" in line
+
+
 def test_a_passport_without_a_ledger_says_that_it_was_not_asked(tmp_path: Path) -> None:
     file = tmp_path / "wine.md"
     screen = run(service(), "export", ENDPOINT, "-f", "passport", "-o", str(file))
@@ -109,7 +119,9 @@ def test_all_formats_are_written_from_one_reading(tmp_path: Path) -> None:
     run(single, "export", ENDPOINT, "-f", "prov", "-o", str(tmp_path / "one.json"))
 
     assert screen.code == 0
-    assert len(asked.asked) == len(single.asked)
+    # Passports ask besides, once, who approved the model.
+    assert [question for question in asked.asked if question.ask != "approvals"] == single.asked
+    assert len(asked.asked) == len(single.asked) + 1
     assert (tmp_path / "prov.json").read_bytes() == (tmp_path / "one.json").read_bytes()
     assert {file.name for file in tmp_path.iterdir()} >= {
         *("openlineage.json", "cyclonedx.json", "model-card.json", "passport.html", "passport.pdf", "passport.png"),

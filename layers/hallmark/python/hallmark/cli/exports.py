@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 import yaml
@@ -16,9 +17,10 @@ from hallmark.cli import screens
 from hallmark.cli.pictures.pdf import first_sheet_png, page_pdf
 from hallmark.cli.pictures.scene import compose
 from hallmark.cli.pictures.svg import draw_svg
-from hallmark.cli.session import fail, guard
+from hallmark.cli.session import LineageService, fail, guard
 from hallmark.cli.times import read_time
 from hallmark.errors import HallmarkError, NotFoundError
+from hallmark.lineage.accountable import ApprovalsAnswer, ApprovalsQuestion, Approved
 from hallmark.lineage.exports.annex_iv import Statements, annex_iv, annex_iv_json, annex_iv_page, read_statements
 from hallmark.lineage.exports.cyclonedx import cyclonedx
 from hallmark.lineage.exports.material import Material, document_text, gather
@@ -28,13 +30,15 @@ from hallmark.lineage.exports.pages import Page, page_html, page_markdown
 from hallmark.lineage.exports.passport import Proofs, passport
 from hallmark.lineage.exports.prov import prov_json
 from hallmark.lineage.exports.sending import CATALOG_BYTES, CATALOG_SCHEME, send_all
-from hallmark.lineage.questions import Candidates
+from hallmark.lineage.model import NodeKind
+from hallmark.lineage.questions import Answer, Candidates, Question
 
 exports = typer.Typer(rich_markup_mode=None)
 """The command ``export``."""
 
 NOT_TOLD = 2
 CUT = 3
+_PACKAGES_ASKED = 10
 
 
 class Format(StrEnum):
@@ -67,6 +71,13 @@ _FILES: dict[str, Format] = {
     "annex-iv.json": Format.ANNEX_IV,
 }
 """What ``all`` writes into a folder."""
+
+
+class _Shown(NamedTuple):
+    """What a passport shows beside the material: how the ledger stands, and whose word approved its models."""
+
+    proofs: Proofs | None = None
+    approved: tuple[Approved, ...] = ()
 
 
 @exports.command("export")
@@ -111,9 +122,9 @@ def export(  # noqa: PLR0913, PLR0917 - an option each
     elif form is Format.ALL and output is not None:
         _put_all(context, material, output, said)
     else:
-        proofs = _proofs(context) if form is Format.PASSPORT else None
+        shown = _shown(context, material) if form is Format.PASSPORT else _Shown()
         try:
-            written = _written(material, form, output.suffix if output else ".html", said, proofs)
+            written = _written(material, form, output.suffix if output else ".html", said, shown)
         except HallmarkError as error:
             fail(context, str(error))
         _put(context, written, output, _described(material))
@@ -124,7 +135,7 @@ def export(  # noqa: PLR0913, PLR0917 - an option each
         raise typer.Exit(CUT)
 
 
-def _written(material: Material, form: Format, suffix: str, said: Statements, proofs: Proofs | None) -> bytes:
+def _written(material: Material, form: Format, suffix: str, said: Statements, shown: _Shown) -> bytes:
     """Return a document as the bytes of a file with a suffix.
 
     Raises:
@@ -137,7 +148,7 @@ def _written(material: Material, form: Format, suffix: str, said: Statements, pr
         if suffix == ".json":
             return document_text(annex_iv_json(made)).encode()
         return _page(annex_iv_page(made), suffix, material)
-    return _page(passport(material, proofs), suffix, material)
+    return _page(passport(material, shown.proofs, shown.approved), suffix, material)
 
 
 def _page(page: Page, suffix: str, material: Material) -> bytes:
@@ -161,6 +172,25 @@ def _send(context: typer.Context, material: Material, to: str, key: str | None) 
     context.obj.screen.print(f"{to}: {sent} events about {material.start.label}", markup=False, soft_wrap=True)
 
 
+def _shown(context: typer.Context, material: Material) -> _Shown:
+    return _Shown(_proofs(context), _approved(context, material))
+
+
+def _approved(context: typer.Context, material: Material) -> tuple[Approved, ...]:
+    """Return whose word approved the registered models of a material, the nearest first."""
+    found: list[Approved] = []
+    for package in material.of_kind(NodeKind.MODEL_PACKAGE)[:_PACKAGES_ASKED]:
+        question = ApprovalsQuestion(group=package.key, as_of=material.as_of, known_at=material.known_at)
+        answer = guard(context, partial(_ask, question))
+        if isinstance(answer, ApprovalsAnswer):
+            found += answer.approved
+    return tuple(found)
+
+
+def _ask(question: Question, service: LineageService) -> Answer:
+    return service.ask(question)
+
+
 def _proofs(context: typer.Context) -> Proofs | None:
     """Return how the ledger stands; None, and a word on the screen, where it cannot be asked."""
     try:
@@ -172,10 +202,10 @@ def _proofs(context: typer.Context) -> Proofs | None:
 
 
 def _put_all(context: typer.Context, material: Material, folder: Path, said: Statements) -> None:
-    proofs = _proofs(context)
+    shown = _shown(context, material)
     for name, form in _FILES.items():
         try:
-            written = _written(material, form, Path(name).suffix, said, proofs)
+            written = _written(material, form, Path(name).suffix, said, shown)
         except NotFoundError as error:
             context.obj.errors.print(f"{name} is left out: {error}", style="yellow", markup=False, soft_wrap=True)
         else:

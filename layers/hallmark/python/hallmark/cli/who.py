@@ -14,6 +14,7 @@ from hallmark.cli.looks import look_of
 from hallmark.cli.session import print_json
 from hallmark.cli.tree import shortened
 from hallmark.lineage.accountable import (
+    FINDING_WORDS,
     Act,
     ApprovalsAnswer,
     ApprovalsQuestion,
@@ -34,14 +35,6 @@ _ACTOR_WORDS = {
     "session": "a session: its name proves nobody",
     "root": "the account's root: nobody's name",
     "account": "another account",
-    "unknown": "nobody knows who",
-}
-_FINDINGS = {
-    "person": "a person who is not the author",
-    "author": "the author",
-    "author unknown": "a person; nobody knows the author",
-    "machine": "a machine, without a person's word",
-    "unproven": "a session: its name proves nobody",
     "unknown": "nobody knows who",
 }
 _AGENT_LETTERS = 40
@@ -172,7 +165,7 @@ def _approval(each: Approved) -> RenderableType:
         (each.package.label, "bold"),
         (f"  {screens.moment(each.at)}" if each.at else "", "dim"),
         ("  the word of ", "dim"),
-        (_FINDINGS[each.finding], "green" if each.accepted else "red"),
+        (FINDING_WORDS[each.finding], "green" if each.accepted else "red"),
     )
     name = shortened(each.name or _short(each.by) or "?", _NAME_LETTERS)
     by = Text.assemble("    approved by ", (name, "bold"), f", author {', '.join(map(_short, each.authors)) or '?'}")

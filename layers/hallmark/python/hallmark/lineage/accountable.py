@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,6 +88,15 @@ class WhoAnswer(Answer):
 Finding = Literal["person", "author", "author unknown", "machine", "unproven", "unknown"]
 """Who approved: a person who is not the author; the author; a person, but nobody knows the author; a machine without a
 person's word; somebody who is not proven to be one person; nobody knows."""
+FINDING_WORDS: Mapping[Finding, str] = {
+    "person": "a person who is not the author",
+    "author": "the author",
+    "author unknown": "a person; nobody knows the author",
+    "machine": "a machine, without a person's word",
+    "unproven": "a session: its name proves nobody",
+    "unknown": "nobody knows who",
+}
+"""The findings, for people."""
 
 
 class Approved(_Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from hallmark.lineage.accountable import FINDING_WORDS, Approved
 from hallmark.lineage.exports.holes import holes
 from hallmark.lineage.exports.material import Material
 from hallmark.lineage.exports.pages import Page, Section, Table
@@ -40,12 +41,13 @@ class Proofs(NamedTuple):
     keys: tuple[str, ...]
 
 
-def passport(material: Material, proofs: Proofs | None = None) -> Page:
+def passport(material: Material, proofs: Proofs | None = None, approved: Sequence[Approved] = ()) -> Page:
     """Return the passport of a material.
 
     Args:
         material: What it tells of.
         proofs: How the ledger stands in which all of it is sealed; None where it was not asked.
+        approved: Whose word approved its models.
     """
     start = material.start
     when = f" as of {moment(material.as_of)}" if material.as_of else ""
@@ -61,7 +63,7 @@ def passport(material: Material, proofs: Proofs | None = None) -> Page:
             _models(material),
             _training(material),
             _evaluations(material),
-            _decisions(material),
+            _decisions(material, approved),
             _incidents(material),
             _history(material),
             _people(material),
@@ -222,8 +224,26 @@ def _evaluations(material: Material) -> Section:
     return Section("Evaluations and reviews", tuple(tables), "No evaluation is known.")
 
 
-def _decisions(material: Material) -> Section:
-    tables: list[Table] = []
+def _words(approved: Sequence[Approved]) -> Table:
+    """Return whose word each approval was, and what shows that it was, or was not, its author's."""
+    rows = tuple(
+        (
+            each.package.label,
+            FINDING_WORDS[each.finding],
+            "as policy asks" if each.accepted else "not as policy asks",
+            each.name or each.by or "?",
+            listed(each.authors) or "?",
+            moment(each.at),
+            listed(each.evidence),
+        )
+        for each in approved
+    )
+    headings = ("model", "approved by", "", "who", "author", "when (UTC)", "shown by")
+    return Table(headings, rows, "Whose word approved it", code=frozenset({6}))
+
+
+def _decisions(material: Material, approved: Sequence[Approved]) -> Section:
+    tables = [_words(approved)] if approved else []
     for node in material.of_kind(NodeKind.VERDICT):
         attributes = material.attributes(node.key)
         rows = [

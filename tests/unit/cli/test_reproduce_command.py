@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -201,6 +201,14 @@ def test_a_check_is_told_as_json_too() -> None:
         "role training": "same",
         "instance type ml.m5.large": "same",
     }
+
+
+def test_a_manifest_can_be_written_as_lineage_had_it_then_as_it_was_known_then() -> None:
+    asked = service()
+    run(asked, "reproduce", "wine-prepare", "--as-of", "2026-11-23T12:00", "--known-at", "2026-11-24T12:00")
+
+    times = {(question.as_of, question.known_at) for question in asked.asked}
+    assert times == {(datetime(2026, 11, 23, 12, tzinfo=UTC), datetime(2026, 11, 24, 12, tzinfo=UTC))}
 
 
 def test_a_run_that_nobody_knows_ends_with_its_own_code() -> None:

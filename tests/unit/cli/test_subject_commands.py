@@ -90,6 +90,19 @@ def test_people_are_in_a_content_and_not_in_a_place(tmp_path: Path) -> None:
     assert "no dataset version" in screen.err
 
 
+def test_a_person_is_looked_for_as_of_one_time_as_known_at_another() -> None:
+    nothing = {"snapshots": [], "checked": 1, "unrecorded": 0, "false_positive_bound": 1e-19}
+    asked = CannedService(functions=lambda _output, _payload: nothing)
+    run(asked, "subjects", "find", "ana", "--as-of", "2026-11-23T12:00", "--known-at", "2026-11-24T12:00")
+
+    [(_, payload)] = asked.called
+    assert payload == {
+        "subject": "ana",
+        "as_of": "2026-11-23T12:00:00+00:00",
+        "known_at": "2026-11-24T12:00:00+00:00",
+    }
+
+
 def test_what_is_found_says_what_it_rests_on() -> None:
     screen = run(service(), "subjects", "find", "ana")
 

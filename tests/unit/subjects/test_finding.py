@@ -48,10 +48,17 @@ class Files:
 
 
 class Lineage:
-    def affected_by(self, snapshot: str) -> tuple[tuple[Affected, ...], bool]:
+    def __init__(self) -> None:
+        self.times: list[tuple[datetime | None, ...]] = []
+
+    def affected_by(
+        self, snapshot: str, as_of: datetime | None, known_at: datetime | None
+    ) -> tuple[tuple[Affected, ...], bool]:
+        self.times.append((as_of, known_at))
         return ((ENDPOINT,) if snapshot == RAW else ()), True
 
-    def snapshots(self) -> int:
+    def snapshots(self, known_at: datetime | None) -> int:
+        self.times.append((known_at,))
         return 5
 
 
@@ -84,6 +91,18 @@ def test_the_answer_says_what_it_rests_on_and_names_nobody() -> None:
     assert (answer.checked, answer.unrecorded) == (2, 3)
     assert answer.false_positive_bound == 3 / 2**64
     assert "ana" not in answer.model_dump_json()
+
+
+def test_people_who_were_recorded_later_were_not_known_then_and_lineage_is_asked_of_the_same_times() -> None:
+    files, lineage = recorded("ana"), Lineage()
+    before = NOW - timedelta(seconds=1)
+
+    then = find_subject(FindSubject(subject="ana", known_at=before), files, lineage, KEY)
+    now = find_subject(FindSubject(subject="ana", as_of=before, known_at=NOW), files, lineage, KEY)
+
+    assert (then.snapshots, then.checked, then.unrecorded) == ((), 0, 5)
+    assert [snapshot.snapshot for snapshot in now.snapshots] == [RAW]
+    assert lineage.times == [(before,), (before, NOW), (NOW,)]
 
 
 def test_what_is_kept_names_nobody() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -85,12 +86,18 @@ class SubjectDescent:
     def __init__(self, service: LineageService) -> None:
         self._service = service
 
-    def affected_by(self, snapshot: str) -> tuple[tuple[Affected, ...], bool]:
-        """Return what came of a snapshot, models and endpoints first, and whether this is all."""
+    def affected_by(
+        self, snapshot: str, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> tuple[tuple[Affected, ...], bool]:
+        """Return what came of a snapshot, models and endpoints first, and whether this is all.
+
+        Without ``as_of`` that is what ever came of it, also what an endpoint serves no longer.
+        """
         pages: list[ImpactAnswer] = []
+        question = ImpactQuestion(node=snapshot, history=as_of is None, as_of=as_of, known_at=known_at)
         resume = None
         while not pages or resume is not None:
-            answer = self._service.ask(ImpactQuestion(node=snapshot, history=True, resume=resume))
+            answer = self._service.ask(question.model_copy(update={"resume": resume}))
             if not isinstance(answer, ImpactAnswer):
                 return (), False
             pages.append(answer)
@@ -111,11 +118,12 @@ class SubjectDescent:
         )
         return nodes, pages[-1].complete and len(nodes) == known
 
-    def snapshots(self) -> int:
+    def snapshots(self, known_at: datetime | None = None) -> int:
         """Return how many snapshots of data are known."""
         count, resume = 0, None
+        question = ListQuestion(kind=NodeKind.DATASET_VERSION, limit=_PAGE, known_at=known_at)
         while True:
-            answer = self._service.ask(ListQuestion(kind=NodeKind.DATASET_VERSION, limit=_PAGE, resume=resume))
+            answer = self._service.ask(question.model_copy(update={"resume": resume}))
             if not isinstance(answer, ListAnswer):
                 return count
             count += len(answer.nodes)

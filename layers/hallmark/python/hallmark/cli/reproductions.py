@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from hallmark.cli import rerun, screens
+from hallmark.cli.asking import AsOf, KnownAt, time_of
 from hallmark.cli.repositories import ask_commit
 from hallmark.cli.session import fail, guard, print_json
 from hallmark.errors import HallmarkError
@@ -52,6 +53,8 @@ def reproduce(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Put a value into the request")
     ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON")] = False,
 ) -> None:
     """Write what runs a job again: its request, data by version and digest, image by digest, code, seed; and the holes.
@@ -61,7 +64,7 @@ def reproduce(
     """
     ending = f"{datetime.now(UTC):%m%d%H%M%S}" if again else None
     choices = Choices(name, staging, _values(values), ending, tolerance)
-    manifest = _manifest(context, run, choices, as_json=as_json)
+    manifest = _manifest(context, run, choices, (time_of(as_of), time_of(known_at)), as_json=as_json)
     if output is not None:
         _write(context, output, manifest)
     if check:
@@ -78,8 +81,20 @@ def reproduce(
         raise typer.Exit(UNSURE)
 
 
-def _manifest(context: typer.Context, run: str, choices: Choices, *, as_json: bool) -> Manifest:
-    found = guard(context, lambda service: write_manifest(service.ask, run, choices))
+def _manifest(
+    context: typer.Context,
+    run: str,
+    choices: Choices,
+    times: tuple[datetime | None, datetime | None],
+    *,
+    as_json: bool,
+) -> Manifest:
+    """Return the manifest as lineage had it at a time, as it was known at another."""
+    then = dict(zip(("as_of", "known_at"), times, strict=True))
+    found = guard(
+        context,
+        lambda service: write_manifest(lambda question: service.ask(question.model_copy(update=then)), run, choices),
+    )
     if isinstance(found, Candidates):
         if as_json:
             print_json(found.model_dump(mode="json"))

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from hallmark.cli import screens
+from hallmark.cli.asking import AsOf, KnownAt, time_of
 from hallmark.cli.session import fail, guard, print_json
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import Candidates, NodeSummary, ShowAnswer, ShowQuestion
@@ -65,12 +66,16 @@ def find(
     subject: Annotated[
         str | None, typer.Argument(metavar="IDENTIFIER", help="As it was recorded; asked, if not given")
     ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the snapshots that hold a person's data, and the models and endpoints that came of them."""
     # A command's arguments stay in the history of the shell: whoever minds is asked instead.
     wanted = subject or typer.prompt("Identifier", hide_input=True, err=True)
-    said = _call(context, "FindSubjectFunctionName", {"subject": wanted})
+    times = {"as_of": time_of(as_of), "known_at": time_of(known_at)}
+    asked = {"subject": wanted, **{name: time.isoformat() for name, time in times.items() if time is not None}}
+    said = _call(context, "FindSubjectFunctionName", asked)
     if as_json:
         print_json(said)
         return

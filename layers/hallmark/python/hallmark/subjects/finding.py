@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.events.records import LineageNode, LineageSection
@@ -39,9 +39,17 @@ class SubjectsComplete(_Frozen):
 
 
 class FindSubject(_Frozen):
-    """Which models saw this person's data?"""
+    """Which models saw this person's data?
+
+    Attributes:
+        subject: The identifier.
+        as_of: What stood at a time in place of all that ever came of it.
+        known_at: Only what had been recorded by then: people as well as lineage.
+    """
 
     subject: str = Field(min_length=1)
+    as_of: AwareDatetime | None = None
+    known_at: AwareDatetime | None = None
 
 
 class Manifest(_Frozen):
@@ -124,11 +132,13 @@ class TokenFiles(Protocol):
 class Descent(Protocol):
     """What lineage knows."""
 
-    def affected_by(self, snapshot: str) -> tuple[tuple[Affected, ...], bool]:
+    def affected_by(
+        self, snapshot: str, as_of: datetime | None, known_at: datetime | None
+    ) -> tuple[tuple[Affected, ...], bool]:
         """Return the models, packages and endpoints that came of a snapshot, and whether these are all."""
         ...
 
-    def snapshots(self) -> int:
+    def snapshots(self, known_at: datetime | None) -> int:
         """Return how many snapshots are known."""
         ...
 
@@ -230,9 +240,11 @@ def find_subject(question: FindSubject, files: TokenFiles, descent: Descent, key
     token, found, checked, tokens = token_of(question.subject, key), [], 0, 0
     for content in files.manifests():
         manifest = Manifest.model_validate_json(content)
+        if question.known_at is not None and manifest.recorded_at > question.known_at:
+            continue
         checked, tokens = checked + 1, tokens + manifest.tokens
         if _holds(manifest, token, files):
-            affected, complete = descent.affected_by(manifest.snapshot)
+            affected, complete = descent.affected_by(manifest.snapshot, question.as_of, question.known_at)
             found.append(
                 FoundSnapshot(
                     snapshot=manifest.snapshot,
@@ -245,7 +257,7 @@ def find_subject(question: FindSubject, files: TokenFiles, descent: Descent, key
         token=token.hex(),
         snapshots=tuple(sorted(found, key=lambda snapshot: snapshot.snapshot)),
         checked=checked,
-        unrecorded=max(0, descent.snapshots() - checked),
+        unrecorded=max(0, descent.snapshots(question.known_at) - checked),
         false_positive_bound=false_positive_bound(tokens),
     )
 

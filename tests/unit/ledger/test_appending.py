@@ -175,3 +175,28 @@ def test_who_is_always_too_late_is_told_to_come_again() -> None:
     files.fail = other
     with pytest.raises(UnavailableError):
         sequencer(files).append([b"late"], NOW)
+
+
+class OutOfReach(LogKey):
+    """A key of KMS while KMS does not answer."""
+
+    def sign(self, message: bytes) -> bytes:
+        raise UnavailableError("signing a checkpoint: KMSInternalException")
+
+
+@pytest.mark.parametrize("sealed", [0, 7, 300])
+def test_while_kms_does_not_sign_the_log_stands_as_it_was_and_afterwards_all_of_it_is_there_once(sealed: int) -> None:
+    files = LogFiles()
+    if sealed:
+        sequencer(files).append(entries(0, sealed), NOW)
+    before = files.files.get(CHECKPOINT)
+
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            Sequencer(files, ORIGIN, [OutOfReach()]).append(entries(sealed, 500), NOW)
+        assert files.files.get(CHECKPOINT) == before
+        assert before is None or is_whole(files)
+
+    assert sequencer(files).append(entries(sealed, 500), NOW) == range(sealed, sealed + 500)
+    assert all_entries(files) == entries(0, sealed + 500)
+    assert is_whole(files)

@@ -147,7 +147,7 @@ class Decisions:
         self._screen.print(f"  PagerDuty: {incident}", markup=False)
         self._hallmark(("alerts",))
         alert = self._await(self._open_drift, "an alert of the drift is open")
-        self._hallmark(("alerts", "ack", alert))
+        self._hallmark(("alerts", "ack", alert, "--reason", "looking into it"))
         with self._part("wait for the retraining that the drift caused"):
             job = self._await(self._retrained, "the pipeline has trained")
             self._await(lambda: self._is_explained(job), "lineage says why it was trained")

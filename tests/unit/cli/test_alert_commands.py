@@ -96,6 +96,14 @@ def test_whoever_has_it_is_named_by_their_credentials(service: Service) -> None:
         service.call_signed("ActOnAlertsFunctionName", "HallmarkAlerts", {"ask": "acknowledge", "target": name})
 
 
+def test_nobody_takes_an_alert_without_saying_why(service: Service) -> None:
+    service.see(verdict("failed"))
+
+    say(service, "ack", fingerprint(service), code=2)
+
+    assert "has it" not in say(service)
+
+
 def test_a_silence_begins_is_listed_and_ends(service: Service) -> None:
     service.see(drifted())
     made = say(service, "silence", "--match", "name=Drift*", "--for", "2h", "--reason", "load test")

@@ -87,7 +87,7 @@ def show(
 def ack(
     context: typer.Context,
     target: Annotated[str, typer.Argument(metavar="ALERT|GROUP", help="An alert, or all that fire in a group")],
-    reason: Annotated[str, typer.Option(help="Why nobody else needs to look")] = "",
+    reason: Annotated[str, typer.Option(help="Why nobody else needs to look; it is kept in lineage")],
     as_json: AsJson = False,
 ) -> None:
     """Say that you have it: nobody else is told because of it."""

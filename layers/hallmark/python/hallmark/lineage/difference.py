@@ -163,7 +163,8 @@ def _content(use: Mapping[str, Any]) -> str:
     if use.get("digest"):
         digest = str(use["digest"]).removeprefix("sha256:")[:_SHORT_DIGEST]
         whole = "" if use.get("complete", True) else "the first "
-        return f"{digest} ({whole}{use['objects']} objects, {use['bytes']:,} bytes)"
+        objects = "1 object" if use["objects"] == 1 else f"{use['objects']} objects"
+        return f"{digest} ({whole}{objects}, {use['bytes']:,} bytes)"
     return f"{use.get('refused') or 'content not known'}: {use['uri']}"
 
 

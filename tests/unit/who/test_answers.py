@@ -149,6 +149,15 @@ def test_acts_are_told_newest_first_with_who_where_and_why() -> None:
     assert (found[0].source_ip, found[0].region, found[0].why_from) == ("127.0.0.1", REGION, "approval description")
 
 
+def test_a_creation_is_the_first_of_what_happened_in_its_second() -> None:
+    moment = approved(ANNA)["detail"]["eventTime"]
+    created = registered(BEN)
+    created["detail"]["eventTime"] = moment
+    orders = [acts(PACKAGE, *events) for events in ((created, approved(ANNA)), (approved(ANNA), created))]
+
+    assert [[act.what for act in found] for found in orders] == [["UpdateModelPackage", "CreateModelPackage"]] * 2
+
+
 def test_an_attempt_is_told_as_one() -> None:
     (act, *_) = acts(PACKAGE, registered(BEN), approved(ANNA, errorCode="AccessDenied"))
 

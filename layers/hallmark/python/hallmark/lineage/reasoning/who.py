@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hallmark.lineage.accountable import (
+    Act,
     ApprovalsAnswer,
     ApprovalsQuestion,
     ReasonsAnswer,
@@ -24,9 +27,14 @@ def answer_who(question: WhoQuestion, moment: Moment) -> Answer:
     acts, complete = _acts(moment).of(found, question.limit, moment.as_of)
     return WhoAnswer(
         node=moment.summary(found),
-        acts=tuple(sorted(acts, key=lambda act: (act.at, act.key), reverse=True)),
+        acts=tuple(sorted(acts, key=_order, reverse=True)),
         complete=complete,
     )
+
+
+def _order(act: Act) -> tuple[datetime, bool, str]:
+    """CloudTrail tells times to the second: what makes a thing comes before all else of its second."""
+    return act.at, not act.what.lower().startswith("create"), act.key
 
 
 def answer_approvals(question: ApprovalsQuestion, moment: Moment) -> Answer:

@@ -7,6 +7,8 @@ BIN := .venv/bin
 # Node 20 still runs the CDK; its own warning about the end of Node's support would hide ours.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
+# Many processes import the same modules: without bytecode each of them compiles all that are ours, and tests, anew.
+unexport PYTHONDONTWRITEBYTECODE
 AREA ?=
 TESTS ?= tests
 # Three processes, since those that have deployed something wait more than they compute; tests that share something stay

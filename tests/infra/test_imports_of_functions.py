@@ -25,7 +25,8 @@ NOWHERE = {"boto3_stubs", "cryptography", "rich", "typer", "moto", "ministack", 
 WATCHED = sorted(set().union(*LAYERS.values()) | NOWHERE)
 # What a function imports once it is asked for.
 LATER = {"query_lineage": ["hallmark.lineage.reasoning", "hallmark.lineage.difference", "hallmark.lineage.numbering"]}
-# Each handler is imported by a process of its own that has what all of them have: a fork of one.
+# Each handler is imported by a process of its own, a fork of one that has what all of them have, and what handlers
+# before it have imported that found nothing to watch.
 IMPORT_ALL = """
 import importlib.util, json, os, sys
 import aws_lambda_powertools, botocore.session, pydantic, rfc8785
@@ -37,19 +38,23 @@ def version(name):
         raise importlib.metadata.PackageNotFoundError(name)
     return known(name)
 importlib.metadata.version = version
+def look(name):
+    spec = importlib.util.spec_from_file_location("handler", f"functions/{name}/handler.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    for module in later.get(name, ()):
+        importlib.import_module(module)
+    return [each for each in watched if each in sys.modules]
 for name in names:
     reader, writer = os.pipe()
     if os.fork() == 0:
-        spec = importlib.util.spec_from_file_location("handler", f"functions/{name}/handler.py")
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        for module in later.get(name, ()):
-            importlib.import_module(module)
-        found = [each for each in watched if each in sys.modules]
-        os.write(writer, json.dumps(found).encode())
+        os.write(writer, json.dumps(look(name)).encode())
         os._exit(0)
     os.close(writer)
-    print(json.dumps([name, json.loads(os.fdopen(reader).read() or '["it cannot be imported"]')]), flush=True)
+    found = json.loads(os.fdopen(reader).read() or '["it cannot be imported"]')
+    print(json.dumps([name, found]), flush=True)
     os.wait()
+    if not found:
+        look(name)
 """
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.hooks import EventAliaser
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -25,24 +26,27 @@ settings.load_profile("repeatable")
 # Each session of an SDK reads the descriptions of services for itself, three times as long as it takes to make a client
 # of them; thousands are made here.
 vars(botocore.session)["create_loader"] = cache(botocore.session.create_loader)
+# Likewise each client works out what the SDK's events are called now, which is the same for all.
+_events: Any = EventAliaser
+_events._alias_event_name = staticmethod(_events(None)._alias_event_name)
 
 # `make check` lets the CDK judge the templates once, which takes it longer than making them; no test does so again.
 os.environ["CDK_VALIDATION"] = "false"
 
-SHARES_A_CLOUD = ("tests/e2e", "tests/component/local_cloud")
-"""Folders whose tests share one local cloud: it costs seconds to start, and a process holds one at a time."""
+SHARES = ("tests/e2e", "tests/component/local_cloud", "tests/infra")
+"""Folders whose tests share what takes seconds to make: a local cloud, of which a process holds one, or templates."""
 
 
-class ByCloud(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Keeps the tests of a file in one process, and those of a folder that shares a cloud."""
+class BySharing(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Keeps the tests of a file in one process, and those of a folder that shares something."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return next((folder for folder in SHARES_A_CLOUD if Path(file).is_relative_to(folder)), file)
+        return next((folder for folder in SHARES if Path(file).is_relative_to(folder)), file)
 
     def _assign_work_unit(self, node: Any) -> None:
         """Begin with the folders that take longest, so that no process ends alone with one of them."""
-        for folder in reversed(SHARES_A_CLOUD):
+        for folder in reversed(SHARES):
             if folder in self.workqueue:
                 self.workqueue.move_to_end(folder, last=False)
         super()._assign_work_unit(node)
@@ -74,6 +78,6 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByCloud:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySharing:
     """Use it for every distribution."""
-    return ByCloud(config, log)
+    return BySharing(config, log)

@@ -14,7 +14,7 @@ from hallmark.aws.person_table import PersonSettings, PersonTable
 from hallmark.lineage.answering import Answerer
 from hallmark.lineage.questions import Answer, Question
 from hallmark.lineage.refreshing import refresh
-from hallmark.lineage.revealing import answer_asked, with_known_tokens
+from hallmark.lineage.revealing import answer_asked, revealed_text, with_known_tokens
 from hallmark.lineage.rows import GraphRows
 from hallmark.people import HumanRules
 from hallmark.runtime.observability import MetricUnit, logger, metrics
@@ -35,6 +35,7 @@ class QuerySettings(PersonSettings):
         """What the policy says of people, in tokens too."""
         return HumanRules(
             machines=with_known_tokens(filter(None, self.machines.split(",")), persons),
+            revealed=lambda text: revealed_text(text, persons),
             authors_may_approve=tuple(filter(None, self.authors_may_approve.split(","))),
             reasons_required=self.reasons_required,
         )

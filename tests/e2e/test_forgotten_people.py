@@ -115,7 +115,7 @@ def test_a_forgotten_person_is_named_nowhere_and_every_proof_holds(deployed: Any
     assert done["tokens"] >= 1
     assert mark not in json.dumps(acts)
     assert {act["name"].rpartition(" ")[0] for act in acts} == {"forgotten person"}
-    node = f"hallmark:action/forgetting-{done['forgetting']}"
+    node = f"hallmark:forgetting/{done['forgetting']}"
     told = deployed.eventually(lambda: deployed.ask("show", node=node).get("attributes"))
     assert (told["by"], told["reason"]) == (f"arn:aws:iam::{deployed.cloud.account}:root", REASON)
     seal(deployed)

@@ -147,7 +147,7 @@ def test_what_is_told_of_it_names_who_asked_and_why_and_not_who_was_forgotten(pe
     text = told.model_dump_json().casefold()
 
     assert (told.by, told.reason, told.forgotten_at) == (OFFICER.arn, REASON, NOW)
-    assert told.lineage.node.kind == "action"
+    assert told.lineage.node.kind == "forgetting"
     assert "anna" not in text
     assert token not in text
     assert "officer" not in raw()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -78,6 +78,8 @@ class HumanRules(NamedTuple):
     authors_may_approve: tuple[str, ...] = ()
     """Patterns of model package groups whose authors may approve."""
     reasons_required: bool = False
+    revealed: Callable[[str], str] = str
+    """Returns a text with names where tokens of people stood, as far as they were not forgotten."""
 
 
 NO_RULES = HumanRules()

@@ -43,7 +43,7 @@ def forget(
     tokens = said["tokens"]
     many = "1 token stands" if tokens == 1 else f"{tokens:,} tokens stand"
     context.obj.screen.print(
-        f"forgotten: {many} for nobody any more; recorded as hallmark:action/forgetting-{said['forgetting']}, "
+        f"forgotten: {many} for nobody any more; recorded as hallmark:forgetting/{said['forgetting']}, "
         f"by {said['by']}: {said['reason']}",
         markup=False,
         soft_wrap=True,

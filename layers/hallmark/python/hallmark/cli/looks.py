@@ -82,6 +82,7 @@ _LOOKS: dict[NodeKind, Look] = {
     NodeKind.ALERT: Look("▲", "^", "alert", "alerts", DECISION),
     NodeKind.ATTESTATION: Look("✓", "s", "attestation", "attestations", DECISION),
     NodeKind.REPRODUCTION: Look("⟳", "z", "reproduction", "reproductions", DECISION),
+    NodeKind.FORGETTING: Look("∅", "0", "forgetting", "forgettings", DECISION),
     NodeKind.USER: Look("@", "@", "user", "users", SOURCE),
 }
 

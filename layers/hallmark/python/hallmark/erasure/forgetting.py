@@ -108,7 +108,7 @@ def forget(request: Request, person: Person, store: PersonStore, teller: Teller,
         UnavailableError: A service did not answer; the same may be asked again.
     """
     tell_rest(store, teller)
-    event = _event(request, person, now)
+    event = event_of(request, person, now)
     tokens = store.forget(names_of(request), event)
     if not tokens:
         raise NotFoundError(
@@ -125,7 +125,8 @@ def tell_rest(store: PersonStore, teller: Teller) -> None:
         store.told(event)
 
 
-def _event(request: Request, person: Person, now: datetime) -> PersonForgotten:
+def event_of(request: Request, person: Person, now: datetime) -> PersonForgotten:
+    """Return what is told of a forgetting; each has an id of its own."""
     name = uuid4().hex
     return PersonForgotten(
         forgetting=name,
@@ -133,12 +134,11 @@ def _event(request: Request, person: Person, now: datetime) -> PersonForgotten:
         reason=request.reason,
         forgotten_at=now,
         lineage=LineageSection(
-            node=LineageNode(kind="action", id=own_id("action", f"forgetting-{name}")),
+            node=LineageNode(kind="forgetting", id=own_id("forgetting", name)),
             at=now,
             status="Done",
             attributes={
                 "name": "a person was forgotten",
-                "action": "forget",
                 "by": person.arn,
                 "reason": request.reason,
             },

@@ -65,6 +65,7 @@ class NodeKind(StrEnum):
     ATTESTATION = "attestation"
     MODEL_ALIAS = "model-alias"
     REPRODUCTION = "reproduction"
+    FORGETTING = "forgetting"
 
 
 CODE_ROLES = frozenset({"code", "sm_drivers"})

@@ -44,6 +44,7 @@ OWN_KINDS = frozenset(
         NodeKind.ALERT,
         NodeKind.ATTESTATION,
         NodeKind.REPRODUCTION,
+        NodeKind.FORGETTING,
     }
 )
 """Kinds that only Hallmark knows: ``hallmark:<kind>/<name>``."""

@@ -32,6 +32,9 @@ def answer_asked(raw: object, answer: Callable[[Question], Answer], people: Pers
         return answer_json(answer(read_question(raw)))
     asked = with_tokens({name: value for name, value in raw.items() if name != "people"}, people)
     found = answer(read_question(asked))
+    if isinstance(found, Candidates) and found.reason == "unknown" and asked.get("node") != raw.get("node"):
+        # Facts from before people were kept apart have names in them.
+        found = answer(read_question({**asked, "node": raw.get("node")}))
     if isinstance(found, Candidates) and found.reason == "unknown" and isinstance(node := asked.get("node"), str):
         token = people.known_token(named(node)) if ":" not in node and "/" not in node and node.strip() else None
         if token is not None:
@@ -59,6 +62,13 @@ def revealed(text: str, people: PersonNames) -> str:
     """Return an answer's JSON with names where tokens stood."""
     tokens = tokens_in(text)
     return with_names(text, people.names(tokens)) if tokens else text
+
+
+def revealed_text(text: str, people: PersonNames) -> str:
+    """Return a text with names where tokens stood; a forgotten person's token stays."""
+    tokens = tokens_in(text)
+    names = people.names(tokens) if tokens else {}
+    return TOKEN.sub(lambda match: names.get(match[0], match[0]), text)
 
 
 def with_known_tokens(patterns: Iterable[str], people: PersonNames) -> tuple[str, ...]:

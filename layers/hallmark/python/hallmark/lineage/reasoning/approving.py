@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from hallmark.lineage.accountable import Act, Approved, Finding
-from hallmark.lineage.columns import FOREVER, KIND_CODES, to_micros
+from hallmark.lineage.columns import FOREVER, KIND_CODES, Integers, to_micros
 from hallmark.lineage.folding import FoldedNode
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import Direction, NodeSummary
 from hallmark.lineage.reasoning.acts import Acts
 from hallmark.people import Actor, Person
+from hallmark.pseudonyms import TOKEN
 
 _APPROVED = "Approved"
 _MEMBER_ROLE, _GENERATED_ROLE = "member", "generated-by"
@@ -24,6 +26,8 @@ _WORD_ROLES = ("approval", "override")
 _ACTS_READ = 500
 _FOLLOWS_WITHIN = timedelta(minutes=10)
 """A promotion of Hallmark's and its call of the registry are told within this time of each other."""
+_RECORDED_WITHIN = timedelta(hours=1)
+"""Acts get their tokens when they are recorded: mostly minutes later."""
 _LACKS_FIRST: Sequence[Finding] = ("author", "machine", "unproven", "unknown", "author unknown", "person")
 
 
@@ -43,6 +47,7 @@ class Approvals:
         fold: Returns what is known of a node.
         summarise: Returns a node in one line.
         authors_may_approve: Patterns of groups whose authors may approve.
+        revealed: Returns a text with names where tokens of people stood.
         as_of: As of when; None for now.
     """
 
@@ -53,6 +58,7 @@ class Approvals:
         fold: Callable[[int], FoldedNode],
         summarise: Callable[[int], NodeSummary],
         authors_may_approve: Sequence[str],
+        revealed: Callable[[str], str] = str,
         as_of: datetime | None = None,
     ) -> None:
         self._graph = graph
@@ -60,6 +66,7 @@ class Approvals:
         self._fold = fold
         self._summarise = summarise
         self._authors_may_approve = tuple(pattern.lower() for pattern in authors_may_approve)
+        self._revealed = revealed
         self._as_of = as_of
 
     def groups(self) -> list[tuple[int, ...]]:
@@ -97,7 +104,7 @@ class Approvals:
         group = self._group(row)
         name = self._group_name(group)
         may = any(fnmatchcase(name, pattern) for pattern in self._authors_may_approve)
-        finding = _finding(word.act if word else None, authors)
+        finding = self._finding(word.act if word else None, authors)
         accepted = finding == "person" or (may and finding in {"author", "author unknown"})
         act = word.act if word else None
         return Approved(
@@ -109,7 +116,7 @@ class Approvals:
             by=act.by if act else "",
             name=act.name if act else "",
             actor=act.actor if act else Actor.UNKNOWN.value,
-            authors=tuple(sorted({author.arn for author in authors})),
+            authors=tuple(sorted({author.by for author in authors})),
             author_may_approve=may,
             why=act.why if act else "",
             evidence=word.evidence if word else (),
@@ -154,7 +161,7 @@ class Approvals:
         keys = {graph.key(source) for source in graph.source_of(edges[np.isin(graph.role_of(edges), codes)]).tolist()}
         return next((act for act in acts if act.key in keys and act.key != graph.key(row)), None)
 
-    def _authors(self, row: int, acts: Sequence[Act]) -> list[Person]:
+    def _authors(self, row: int, acts: Sequence[Act]) -> list[Act]:
         """Return who registered a package, and who started the pipeline that did."""
         made = [act for act in acts if act.what in {"created", "CreateModelPackage"} and act.outcome == "done"]
         graph = self._graph
@@ -163,7 +170,44 @@ class Approvals:
         for source in generators[graph.kinds[generators] == KIND_CODES[NodeKind.PIPELINE_EXECUTION]].tolist():
             started, _ = self._acts.of(source, _ACTS_READ, self._as_of)
             made += [act for act in started if act.what in {"created", "StartPipelineExecution"}]
-        return [Person(arn=act.by, principal=act.principal) for act in made if act.by]
+        return [act for act in made if act.by]
+
+    def _finding(self, word: Act | None, authors: Sequence[Act]) -> Finding:
+        if word is None:
+            return "unknown"
+        if word.actor == Actor.MACHINE.value:
+            return "machine"
+        same = [self._is_same(word, author) for author in authors] if word.by else []
+        if True in same:
+            return "author"
+        if word.actor == Actor.PERSON.value:
+            return "person" if authors and None not in same else "author unknown"
+        return "unproven" if word.by else "unknown"
+
+    def _is_same(self, word: Act, author: Act) -> bool | None:
+        """Tell whether who approved is the author; None where that cannot be told any more.
+
+        Who was forgotten between the two has a token of before and one of after; and facts from before people were kept
+        apart have names.
+        """
+        if _person(word).is_same_as(_person(author)):
+            return True
+        tokens = [TOKEN.search(act.by) is not None for act in (word, author)]
+        if not any(tokens) or (all(tokens) and not self._is_forgetting_between(author.at, word.at)):
+            return False
+        approver, made = (Person(arn=self._revealed(act.by)) for act in (word, author))
+        if approver.is_same_as(made):
+            return True
+        return None if TOKEN.search(made.arn) or (TOKEN.search(approver.arn) and not tokens[1]) else False
+
+    def _is_forgetting_between(self, start: datetime, end: datetime) -> bool:
+        at = self._forgettings
+        return bool(np.any((at >= to_micros(start)) & (at <= to_micros(end + _RECORDED_WITHIN))))
+
+    @cached_property
+    def _forgettings(self) -> Integers:
+        graph = self._graph
+        return graph.last_at(np.flatnonzero(graph.kinds == KIND_CODES[NodeKind.FORGETTING]))
 
     def _group(self, row: int) -> str:
         graph = self._graph
@@ -191,13 +235,5 @@ def in_order(found: Sequence[Approved]) -> list[Approved]:
     return sorted(found, key=lambda each: (each.accepted, _LACKS_FIRST.index(each.finding), each.package.key))
 
 
-def _finding(word: Act | None, authors: Sequence[Person]) -> Finding:
-    if word is None:
-        return "unknown"
-    if word.actor == Actor.MACHINE.value:
-        return "machine"
-    if word.by and any(Person(arn=word.by, principal=word.principal).is_same_as(author) for author in authors):
-        return "author"
-    if word.actor == Actor.PERSON.value:
-        return "person" if authors else "author unknown"
-    return "unproven" if word.by else "unknown"
+def _person(act: Act) -> Person:
+    return Person(arn=act.by, principal=act.principal)

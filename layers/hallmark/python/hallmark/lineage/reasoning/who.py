@@ -48,6 +48,7 @@ def answer_approvals(question: ApprovalsQuestion, moment: Moment) -> Answer:
         moment.node,
         moment.summary,
         moment.people.authors_may_approve,
+        moment.people.revealed,
         moment.as_of,
     )
     groups = approvals.groups() if found is None else approvals.members(found)

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tlog_scales import cli as foreign
+from tlog_scales.backend import LocalBackend
+from tlog_scales.reader import TilesReader
 from typer.testing import CliRunner, Result
 
 from hallmark.cli.main import app
@@ -76,6 +79,21 @@ def test_a_whole_log_is_said_to_be_whole(log: tuple[Path, CannedService]) -> Non
     assert done.exit_code == 0
     assert json.loads(done.stdout)["whole"] is True
     assert json.loads(done.stdout)["entries"] == 9
+
+
+def test_a_proof_is_written_as_a_foreign_library_writes_it(
+    log: tuple[Path, CannedService], tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    folder, service = log
+    file = tmp_path / "out" / "fact.tlog-proof"
+
+    assert run(service, "prove", "fact-7", "-o", str(file)).exit_code == 0
+    asked = foreign.build_parser().parse_args(["gen-proof", str(folder), "7"])
+    asked.func(asked)
+    assert file.read_bytes() == capsysbinary.readouterr().out
+    foreign_reader = TilesReader(LocalBackend(folder))
+    foreign_reader.get_checkpoint()
+    assert file.with_name("fact.tlog-proof.entry").read_bytes() == foreign_reader.get_entry(7)
 
 
 def test_a_changed_byte_is_named_and_the_exit_code_says_so(log: tuple[Path, CannedService]) -> None:

@@ -16,6 +16,7 @@ from hallmark.cli.session import FAILED, fail, guard, print_json
 from hallmark.errors import HallmarkError
 from hallmark.ledger.merkle import hash_leaf, verify_consistency, verify_inclusion
 from hallmark.ledger.notes import VerifierKey, read_verifier_key, signing_keys, verify_checkpoint
+from hallmark.ledger.proofs import write_proof
 from hallmark.ledger.verifying import Verification, verify_log
 
 ledger = typer.Typer(
@@ -91,9 +92,15 @@ def verify(
 def prove(
     context: typer.Context,
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="Its number, or the id of a fact")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the proof, and FILE.entry, for others")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an entry and the proof that it is in the log; the proof is checked here."""
+    """Show an entry and the proof that it is in the log; the proof is checked here.
+
+    A file has it as C2SP's tlog-proof: with the entry and the verifier key that is all an auditor needs, offline.
+    """
     said = _ask(context, {"ask": "proof", "entry": entry})
     content = b64decode(said["content"])
 
@@ -104,6 +111,10 @@ def prove(
         verify_inclusion(said["entry"], checkpoint.size, hash_leaf(content), proof, checkpoint.root)
 
     _checked(context, check)
+    if output is not None:
+        proof = write_proof(said["entry"], [b64decode(value) for value in said["proof"]], said["checkpoint"])
+        _write(context, output, proof.encode())
+        _write(context, output.with_name(f"{output.name}.entry"), content)
     if as_json:
         print_json(said)
         return
@@ -207,6 +218,14 @@ def _checked(context: typer.Context, check: Callable[[], None]) -> None:
         check()
     except HallmarkError as error:
         fail(context, f"NOT PROVED: {error}")
+
+
+def _write(context: typer.Context, file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except OSError as error:
+        fail(context, f"{file}: {error.strerror}: choose another --output")
 
 
 def _read_text(context: typer.Context, file: Path) -> str:

@@ -15,7 +15,7 @@ from hallmark.lineage.recording import record_event
 from hallmark.lineage.revealing import answer_asked, revealed, revealed_text, with_known_tokens, with_tokens
 from hallmark.lineage.rows import GraphRows
 from hallmark.people import HumanRules, Person
-from hallmark.pseudonyms import named, tokens_in
+from hallmark.pseudonyms import named, spoken_person, tokens_in
 from tests.component.query_lineage.test_who_did_what import STATE
 from tests.fakes.api_calls import ACCOUNT, arn, call, sso, user
 from tests.fakes.memory_store import MemoryStore, surroundings
@@ -179,3 +179,10 @@ def test_whatever_a_name_is_made_of_an_answer_stays_json(names: list[str]) -> No
     assert len(tokens_in(json.dumps(document))) == len(set(tokens))
     assert shown["whole"] == [people.names([token])[token] for token in tokens]
     assert shown["within"] == [f"arn:aws:iam::1:user/{people.names([token])[token]}" for token in tokens]
+
+
+def test_on_a_screen_a_token_in_an_arn_is_somebody_forgotten_too() -> None:
+    token = f"person-1a2b3c4d{'0' * 24}"
+
+    assert spoken_person(f"arn:aws:iam::1:user/{token}") == "arn:aws:iam::1:user/forgotten person 1a2b3c4d"
+    assert spoken_person("arn:aws:iam::1:user/anna") == "arn:aws:iam::1:user/anna"

@@ -117,6 +117,11 @@ def tokens_in(text: str) -> frozenset[str]:
     return frozenset(TOKEN.findall(text)) if "person-" in text else frozenset()
 
 
+def spoken_person(text: str) -> str:
+    """Return a text for people: tokens that nobody could replace by a name stand for who was forgotten."""
+    return TOKEN.sub(lambda match: f"{FORGOTTEN} {match[0].removeprefix('person-')[:_SHORT_DIGITS]}", text)
+
+
 def with_names(text: str, names: Mapping[str, str]) -> str:
     """Return JSON with names where tokens stood.
 
@@ -129,8 +134,7 @@ def with_names(text: str, names: Mapping[str, str]) -> str:
     """
 
     def whole(match: re.Match[str]) -> str:
-        token = match[1]
-        return match[0] if token in names else f'"{FORGOTTEN} {token.removeprefix("person-")[:_SHORT_DIGITS]}"'
+        return match[0] if match[1] in names else spoken_person(match[0])
 
     written = {token: json.dumps(name, ensure_ascii=False)[1:-1] for token, name in names.items()}
     return TOKEN.sub(lambda match: written.get(match[0], match[0]), _VALUES.sub(whole, text))

@@ -31,6 +31,7 @@ from hallmark.lineage.reasoned import (
     VerdictTold,
     WhyAnswer,
 )
+from hallmark.pseudonyms import spoken_person
 
 _DATA_SHOWN = 3
 _VERDICTS_SHOWN = 3
@@ -176,7 +177,7 @@ def _bytes(size: float) -> str:
 
 
 def _actor(actor: Actor) -> Text:
-    who = actor.name or (actor.by.rpartition(":")[2] if actor.by.startswith("arn:") else actor.by)
+    who = actor.name or spoken_person(actor.by.rpartition(":")[2] if actor.by.startswith("arn:") else actor.by)
     text = Text.assemble((actor.did, "bold"))
     who = shortened(who, _WHO_LETTERS) if who else ""
     text.append(f" by {who}" if who else " by nobody that is known", style="" if who else "yellow")
@@ -211,7 +212,11 @@ def _alerts(answer: WhyAnswer) -> Iterator[Text]:
     if not answer.alerts:
         yield Text("none is open", style="green")
     for alert in answer.alerts[:_ALERTS_SHOWN]:
-        by = f" (acknowledged by {alert.acknowledged_by.rpartition('/')[2]})" if alert.acknowledged_by else ""
+        by = (
+            f" (acknowledged by {spoken_person(alert.acknowledged_by.rpartition('/')[2])})"
+            if alert.acknowledged_by
+            else ""
+        )
         yield _node(alert.node) + Text(f" {alert.severity}: {_said(alert.summary)}{by}", style="dim")
     yield from _more(len(answer.alerts) - _ALERTS_SHOWN, "alerts")
 

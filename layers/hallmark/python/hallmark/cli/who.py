@@ -24,6 +24,7 @@ from hallmark.lineage.accountable import (
     WhoAnswer,
     WhoQuestion,
 )
+from hallmark.pseudonyms import spoken_person
 
 who_commands = typer.Typer(rich_markup_mode=None)
 """The commands ``who``, ``approvals`` and ``reasons``."""
@@ -173,4 +174,4 @@ def _approval(each: Approved) -> RenderableType:
 
 
 def _short(arn: str) -> str:
-    return arn.rpartition(":")[2] if arn.startswith("arn:") else arn
+    return spoken_person(arn.rpartition(":")[2] if arn.startswith("arn:") else arn)

@@ -28,6 +28,7 @@ from hallmark.lineage.exports.wording import (
 )
 from hallmark.lineage.model import RUN_KINDS, NodeKind
 from hallmark.lineage.questions import NodeSummary
+from hallmark.pseudonyms import spoken_person
 
 _MODELS = (NodeKind.MODEL_PACKAGE, NodeKind.CUSTOM_MODEL, NodeKind.FOUNDATION_MODEL, NodeKind.MODEL)
 
@@ -231,7 +232,7 @@ def _words(approved: Sequence[Approved]) -> Table:
             each.package.label,
             FINDING_WORDS[each.finding],
             "as policy asks" if each.accepted else "not as policy asks",
-            each.name or each.by or "?",
+            each.name or spoken_person(each.by) or "?",
             listed(each.authors) or "?",
             moment(each.at),
             listed(each.evidence),

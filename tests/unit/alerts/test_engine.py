@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hallmark.alerts.conditions import Context, Observation
+from hallmark.alerts.grouping import GroupState
 from hallmark.alerts.notifications import NamedNode, Notification
 from hallmark.alerts.settings import Escalation
 from hallmark.alerts.silences import make_silence
@@ -393,6 +394,24 @@ def test_what_was_decided_and_not_sent_is_sent_by_the_next_look_with_the_same_id
 
     assert sent == waiting
     assert world.tick(FIRST + 2 * SECOND) == []
+
+
+def test_what_joins_while_a_look_ends_its_group_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(policy_of())
+    world.engine.receive([seen(True)], NOON)
+    world.tick(FIRST)
+    world.engine.receive([seen(False, NOON + MINUTE)], NOON + MINUTE)
+    save, late = world.store.save_group, FIRST + INTERVAL
+
+    def join_before(state: GroupState, revision: int) -> bool:
+        monkeypatch.setattr(world.store, "save_group", save)
+        world.engine.receive([seen(True, late, labels={"monitor": "late"})], late)
+        return save(state, revision)
+
+    monkeypatch.setattr(world.store, "save_group", join_before)
+
+    assert told(world.tick(late)) == [("mail", "resolved", 0, 1)]
+    assert told(world.tick(late + WAIT)) == [("mail", "first", 1, 0)]
 
 
 def test_a_group_whose_route_is_gone_is_told_by_the_routes_that_there_are() -> None:

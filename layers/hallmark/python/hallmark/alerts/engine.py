@@ -262,6 +262,8 @@ class Engine:
             self.clock.wake(state.id, planned.group.due_at)
         elif self.store.members(state.id):
             self._join(self._members(state.id, now), now)
+            # Which may have begun its next round; what is to be sent of the last one is still in it.
+            return self.store.group(state.id)
         return Versioned(planned.group, found.revision + 1)
 
     def _members(self, group: str, now: datetime) -> list[AlertRecord]:

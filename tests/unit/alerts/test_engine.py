@@ -140,6 +140,24 @@ def test_what_goes_on_is_repeated_and_what_somebody_has_is_not() -> None:
     assert types(world).count("AlertAcknowledged") == 1
 
 
+def test_what_lasts_for_long_began_when_it_began() -> None:
+    world = World(policy_of(group_interval="1 hour", repeat_interval="1 day"))
+    for place in range(100):
+        world.engine.receive([seen(True, NOON + place * HOUR)], NOON + place * HOUR)
+        world.tick(NOON + place * HOUR + WAIT)
+    over = NOON + 100 * HOUR
+    world.engine.receive([seen(False, over)], over)
+    world.tick(over + WAIT)
+    # The next one is a new one, however many come at a time.
+    world.engine.receive([seen(True, over + DAY + place * SECOND) for place in range(70)], over + DAY + 2 * MINUTE)
+    world.tick(over + DAY + 5 * MINUTE)
+
+    *lasting, new = world.sent
+    assert {each.alerts[0].starts_at for each in lasting} == {NOON}
+    assert lasting[-1].status == "resolved"
+    assert new.alerts[0].starts_at > over
+
+
 def test_a_late_look_keeps_the_groups_rhythm() -> None:
     world = World(policy_of())
     world.engine.receive([seen(True)], NOON)

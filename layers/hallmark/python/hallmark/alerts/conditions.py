@@ -210,12 +210,24 @@ def stand(record: AlertRecord, tuning: Tuning, now: datetime) -> Standing:
     latest = rounds.changes[-1]
     recent = [change for change in rounds.changes if change > latest - tuning.flap_within]
     flaps = len(recent) >= tuning.flap_changes
-    starts_at = next(start for start in rounds.starts if start >= recent[0]) if flaps else rounds.starts_at
+    began = _beginning(record, rounds)
+    starts_at = next(start for start in rounds.starts if start >= recent[0]) if flaps else began
     if rounds.ends_at is None:
         return Standing("firing", starts_at, None, flaps)
     if flaps and now < rounds.ends_at + tuning.flap_hold:
         return Standing("firing", starts_at, None, flapping=True)
     return Standing("resolved", starts_at, rounds.ends_at)
+
+
+def _beginning(record: AlertRecord, rounds: _Rounds) -> datetime | None:
+    """Return when the last round began: what lasts for long began before the oldest look that is kept of it."""
+    starts_at, told_of = rounds.starts_at, record.started_at
+    if starts_at is None or told_of is None or len(record.looks) < KEPT_LOOKS or len(rounds.starts) > 1:
+        return starts_at
+    is_known = record.told == "firing" or rounds.ends_at is not None
+    if is_known and told_of < starts_at and all(look.bad for look in record.looks if look.at < starts_at):
+        return told_of
+    return starts_at
 
 
 def was_acted_on(record: AlertRecord, standing: Standing) -> bool:

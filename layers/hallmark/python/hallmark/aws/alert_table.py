@@ -36,9 +36,9 @@ _BYTES_PER_TRANSACTION = 1_000_000
 """TransactWriteItems takes 100 actions and 4 MB (DynamoDB API reference); a character may take four bytes."""
 _COMPRESS_FROM_BYTES = 64 * 1024
 _PRESET = 3
-"""Sees repeats up to 4 MiB apart: each receiver of a group was told of the same alerts. 30,000 alerts that three receivers
-were told of take 330 kB (an item takes 400 kB at most) and 0.2 s of CPU; zlib's window of 32 kB makes three times as much
-of it."""
+"""Sees repeats up to 4 MiB apart: each receiver of a group was told of the same alerts. 30,000 alerts that three
+receivers were told of take 330 kB (an item takes 400 kB at most) and 0.2 s of CPU; with zlib's window of 32 kB they
+take three times as much."""
 _ATTEMPTS = 6
 
 Item = dict[str, Any]

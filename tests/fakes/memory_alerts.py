@@ -111,6 +111,7 @@ class World:
         self.wakes: list[tuple[str, datetime]] = []
         self.warnings: list[str] = []
         self.contexts = contexts
+        self.asked: list[tuple[str, datetime, datetime | None]] = []
         self.failing_sends = 0
         self.engine = Engine(
             policy=policy,
@@ -135,7 +136,8 @@ class World:
     def publish(self, entries: Sequence[Mapping[str, object]]) -> None:
         self.published += entries
 
-    def context_of(self, subject: str, since: datetime) -> Context:
+    def context_of(self, subject: str, since: datetime, good_at: datetime | None) -> Context:
+        self.asked.append((subject, since, good_at))
         if self.contexts is None or subject not in self.contexts:
             raise UnavailableError("lineage does not answer")
         return self.contexts[subject]

@@ -2,28 +2,35 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from hallmark.alerts.notifications import CHANNEL_KINDS
 from hallmark.aws.alerting import AskedLineage, ChannelQueues, QueueClock
 from hallmark.errors import UnavailableError
-from hallmark.lineage.model import NodeKind
+from hallmark.lineage.model import NodeKind, RecordedFact
 from hallmark.lineage.questions import (
     AffectedKind,
     Candidates,
     DiffAnswer,
     Difference,
+    DiffQuestion,
     Direction,
     ImpactAnswer,
+    ImpactQuestion,
     NodeSummary,
     ShowAnswer,
+    ShowQuestion,
     TraceAnswer,
     TracedNode,
+    TraceQuestion,
 )
+from tests.fakes.lineage_facts import minute
+from tests.fakes.shipped_model import ENDPOINT, answerer, approved, deployed, judged, package, trained
 from tests.unit.alerts.events_of_others import PACKAGE
 from tests.unit.alerts.observed import DAY, HOUR, MINUTE, NOON
 from tests.unit.alerts.test_notifications import NOTIFICATION
@@ -76,11 +83,15 @@ ANSWERS = {
 }
 
 
+QUESTIONS: TypeAdapter[Any] = TypeAdapter(ShowQuestion | ImpactQuestion | TraceQuestion | DiffQuestion)
+
+
 class Lambda:
     """A client of Lambda's whose function answers from a table."""
 
-    def __init__(self, answers: Mapping[str, Any]) -> None:
+    def __init__(self, answers: Mapping[str, Any], facts: Sequence[RecordedFact] = ()) -> None:
         self.answers = answers
+        self.lineage = answerer(list(facts)) if facts else None
         self.asked: list[dict[str, Any]] = []
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
@@ -88,6 +99,8 @@ class Lambda:
         question = json.loads(Payload)
         self.asked.append(question)
         answer = self.answers.get(question["ask"])
+        if self.lineage:
+            answer = self.lineage.answer(QUESTIONS.validate_python(question))
         if answer is None:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "it broke"}')}
         return {"Payload": io.BytesIO(answer.model_dump_json().encode())}
@@ -99,19 +112,53 @@ def test_an_alert_learns_what_depends_on_its_subject_what_changed_and_whose_it_i
 
     assert [(each.kind, each.label) for each in context.affected] == [("endpoint", "live")]
     assert context.affected_count == 7
-    assert [each.what for each in context.changes] == [
-        "data train: sha256:1 became sha256:2",
-        "training job train",
-    ]
+    assert [each.what for each in context.changes] == ["since version 2: data train: sha256:1 became sha256:2"]
     assert context.owners == ("ada", "bob")
     assert next(each for each in function.asked if each["ask"] == "diff")["left"] == PACKAGE.replace("/3", "/2")
+
+
+def test_a_version_is_compared_with_the_last_one_that_was_good() -> None:
+    facts = [
+        *trained(1, 10, data="january"),
+        *approved(1, 16),
+        *trained(2, 30, data="february"),
+        judged(2, 35, "Failed", {}),
+        *trained(3, 50, data="march", hyperparameters={"depth": "9"}),
+    ]
+    only_before = AskedLineage("query", Lambda({}, facts)).context_of(package(3).id, minute(60))
+    passed = [*facts, judged(2, 36, "Passed", {})]
+    after_all = AskedLineage("query", Lambda({}, passed)).context_of(package(3).id, minute(60))
+
+    assert {each.what.partition(":")[0] for each in only_before.changes if "became" in each.what} == {"since version 1"}
+    assert any("depth: 3 became 9" in each.what for each in only_before.changes)
+    assert {each.what.partition(":")[0] for each in after_all.changes if "became" in each.what} == {"since version 2"}
+    assert "alice" in only_before.owners
+
+
+def test_an_endpoint_tells_what_it_serves_since_it_was_last_good_however_old_that_is() -> None:
+    days = 24 * 60
+    served = [*trained(1, 10, data="january"), *deployed(1, 20), *trained(2, 30, data="february"), *deployed(2, 40)]
+    facts = [*served, *deployed(1, 20 * days)]
+    lineage = AskedLineage("query", Lambda({}, facts))
+    back = lineage.context_of(ENDPOINT.id, minute(22 * days), minute(15 * days))
+    before = lineage.context_of(ENDPOINT.id, minute(19 * days), minute(15 * days))
+    young = AskedLineage("query", Lambda({}, served)).context_of(ENDPOINT.id, minute(41), None)
+
+    told = [each.what for each in back.changes]
+    assert "new: model package churn v1" in told
+    assert "no more: endpoint config churn-2" in told
+    assert back.changes[0].at == minute(20 * days)
+    assert before.changes == ()
+    # There is nothing to compare it with: what was made lately is told.
+    assert "endpoint config churn-2" in [each.what for each in young.changes]
+    assert back.owners[0] == "risk-team"
 
 
 def test_a_first_version_has_none_before_it() -> None:
     function = Lambda(ANSWERS)
     AskedLineage("query", function).context_of(PACKAGE.replace("/3", "/1"), NOON)
 
-    assert [each["ask"] for each in function.asked] == ["show", "impact", "trace"]
+    assert [each["ask"] for each in function.asked] == ["show", "impact", *["trace"] * 3]
 
 
 def test_a_subject_that_lineage_does_not_know_has_no_context_and_a_fault_is_said() -> None:

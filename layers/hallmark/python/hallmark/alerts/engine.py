@@ -309,19 +309,20 @@ class Engine:
             context = record.context
             # Told once a round, and of as many as a notification shows.
             if context is None and place < SHOWN_ALERTS and alert.status == "firing" and len(asked) < ASKED_SUBJECTS:
-                context = self._context(alert, asked)
+                context = self._context(alert, record, asked)
                 if context is not None:
                     found.append(record.model_copy(update={"context": context}))
             explained.append(advised(_with_context(alert, context), self.policy))
         self._remember(found, now)
         return explained
 
-    def _context(self, alert: Alert, asked: dict[str, Context]) -> Context | None:
+    def _context(self, alert: Alert, record: AlertRecord, asked: dict[str, Context]) -> Context | None:
         if self.lineage is None or not alert.subject:
             return None
         if alert.subject not in asked:
+            good_at = record.good.at if record.good and record.good.at < alert.starts_at else None
             try:
-                asked[alert.subject] = self.lineage.context_of(alert.subject, alert.starts_at)
+                asked[alert.subject] = self.lineage.context_of(alert.subject, alert.starts_at, good_at)
             except HallmarkError as error:
                 self.warn(f"{alert.id} is told without its lineage: {error}")
                 asked[alert.subject] = Context()

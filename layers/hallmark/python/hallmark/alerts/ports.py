@@ -113,8 +113,13 @@ class Outlet(Protocol):
 class Lineage(Protocol):
     """What lineage knows."""
 
-    def context_of(self, subject: str, since: datetime) -> Context:
-        """Return what depends on a subject, what changed upstream shortly before, and who made it.
+    def context_of(self, subject: str, since: datetime, good_at: datetime | None) -> Context:
+        """Return what depends on a subject, what changed upstream since it was last good, and who made it.
+
+        Args:
+            subject: A node.
+            since: When it became bad.
+            good_at: When it was seen to be good before that; None where nobody saw it.
 
         Raises:
             UnavailableError: Lineage cannot be asked now.

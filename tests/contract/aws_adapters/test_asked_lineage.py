@@ -150,7 +150,7 @@ def test_an_endpoint_tells_what_it_serves_since_it_was_last_good_however_old_tha
     assert back.changes[0].at == minute(20 * days)
     assert before.changes == ()
     # There is nothing to compare it with: what was made lately is told.
-    assert "endpoint config churn-2" in [each.what for each in young.changes]
+    assert "model package churn v2" in [each.what for each in young.changes]
     assert back.owners[0] == "risk-team"
 
 

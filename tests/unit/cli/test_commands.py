@@ -613,6 +613,16 @@ def test_a_cut_picture_says_so_on_the_screen_and_in_itself(tmp_path: Path) -> No
     assert "incomplete" in target.read_text(encoding="utf-8")
 
 
+def test_what_was_drawn_and_begun_can_be_read_by_a_program(tmp_path: Path) -> None:
+    file = tmp_path / "lineage.svg"
+    drawn = run(canned(shipped_twice().trace(ENDPOINT)), "graph", "wine-live", "-o", str(file), "--json")
+    begun = run(CannedService(), "backfill", "--json")
+
+    assert json.loads(drawn.out)["file"] == str(file)
+    assert json.loads(drawn.out)["complete"] is True
+    assert json.loads(begun.out) == {"begun": True, "since": None}
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     screen = run(

@@ -169,3 +169,23 @@ def test_a_list_of_commands_says_whole_sentences_on_a_narrow_screen(name: str, g
 
     assert [line for line in text.splitlines() if line.endswith("...") and not line.startswith("Usage")] == []
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for word, each in command.commands.items():
+            yield from leaves(f"{name} {word}", each)
+    else:
+        yield name, command
+
+
+def test_every_answer_can_be_had_as_json() -> None:
+    # What these write is a document itself; the other one serves until it is stopped.
+    others = {"hallmark export", "hallmark openlineage proxy"}
+    without = {
+        name
+        for name, command in leaves("hallmark", PROGRAMS["hallmark"])
+        if "--json" not in {option for parameter in command.params for option in parameter.opts}
+    }
+
+    assert without == others

@@ -91,9 +91,12 @@ def show(
 
 
 @attestations.command()
-def key(context: typer.Context) -> None:
+def key(context: typer.Context, as_json: AsJson = False) -> None:
     """Print the public key (PEM): keep it where you trust it, outside of this account."""
     said = _call(context, "QueryAttestationsFunctionName", _STACK, {"ask": "key"})
+    if as_json:
+        print_json({"pem": said["pem"]})
+        return
     context.obj.screen.print(said["pem"], markup=False, soft_wrap=True, end="")
 
 

@@ -48,9 +48,13 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @ledger.command()
-def key(context: typer.Context) -> None:
+def key(context: typer.Context, as_json: AsJson = False) -> None:
     """Print the verifier keys: keep them where you trust them, outside of this account."""
-    for line in _ask(context, {"ask": "status"})["keys"]:
+    keys = _ask(context, {"ask": "status"})["keys"]
+    if as_json:
+        print_json({"keys": keys})
+        return
+    for line in keys:
         context.obj.screen.print(line, markup=False, soft_wrap=True)
 
 

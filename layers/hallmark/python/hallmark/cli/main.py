@@ -245,6 +245,7 @@ def graph(
     known_at: KnownAt = None,
     history: History = False,
     unfolded: Annotated[bool, typer.Option("--unfolded", help="Draw every node, fold none")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a node's lineage, left to right."""
     writers = {".svg": draw_svg, ".html": draw_page, ".mmd": draw_mermaid}
@@ -265,7 +266,7 @@ def graph(
             history=history,
             node_budget=_PICTURE_NODES,
         )
-        answer = _ask_trace(context, question, everything=False, as_json=False)
+        answer = _ask_trace(context, question, everything=False, as_json=as_json)
         nodes.update((found.key, found) for found in answer.nodes)
         edges += answer.edges
         complete, start = complete and answer.complete, answer.start.key
@@ -278,11 +279,15 @@ def graph(
         output.write_text(writers[output.suffix](scene), encoding="utf-8")
     except OSError as error:
         fail(context, f"{output}: {error.strerror}: choose another --output")
-    context.obj.screen.print(
-        f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures, {len(scene.flows)} flows",
-        markup=False,
-        soft_wrap=True,
-    )
+    if as_json:
+        drawn = {"nodes": scene.nodes, "figures": len(scene.figures), "flows": len(scene.flows)}
+        print_json({"file": str(output), **drawn, "complete": complete})
+    else:
+        context.obj.screen.print(
+            f"{output}: {scene.nodes} nodes in {len(scene.figures)} figures, {len(scene.flows)} flows",
+            markup=False,
+            soft_wrap=True,
+        )
     if not complete:
         context.obj.errors.print("The picture is INCOMPLETE: draw fewer steps with --depth", style="bold yellow")
 
@@ -293,10 +298,14 @@ def backfill(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what changed since then; else everything")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Record what the account has and no event told of: all of its past, or what changed since a time."""
     start = time_of(since)
     guard(context, lambda service: service.backfill(start))
+    if as_json:
+        print_json({"begun": True, "since": start.isoformat() if start else None})
+        return
     what = f"what changed since {screens.moment(start)} UTC" if start else "the whole account"
     context.obj.screen.print(
         f"A sweep over {what} has begun; ReconciliationCompleted on the hallmark bus tells when it has ended."

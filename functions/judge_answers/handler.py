@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asker = asker_of(settings().evaluation_table_name, plan, context)
         rubric = read_rubric(plan.settings.judge.rubric if plan.settings.judge else "", policy_folder() / "rubrics")
         if order.batch == 0 and order.model == plan.asked[0]:
-            anchors = judge_anchors(plan, files.read_anchors(), asker, rubric)
+            anchors = judge_anchors(plan, files.read_anchors(), asker, rubric, give_up=order.is_last_attempt)
             files.write_results(ANCHORS, 0, anchors, "judged")
         batch = files.read_batch(order.batch)
         judged = judge_batch(plan, batch, answers, rivals or (), asker, rubric, give_up=order.is_last_attempt)

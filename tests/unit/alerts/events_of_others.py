@@ -102,7 +102,9 @@ def drifted(bad: bool = True, *, at: Any = NOON, monitor: str = "traffic") -> di
     return event(drift.DRIFT_DETECTED if bad else drift.DRIFT_CLEARED, told)
 
 
-def run(coverage: float = 1.0, finding: str = "worse", *, at: Any = NOON) -> dict[str, Any]:
+def run(
+    coverage: float = 1.0, finding: str = "worse", *, at: Any = NOON, changed_judges: list[str] | None = None
+) -> dict[str, Any]:
     models = [
         published.EvaluatedModel(
             name=name, model_id=name, answered=90, planned=100, metrics={"f1": value}, verdict=said
@@ -123,6 +125,7 @@ def run(coverage: float = 1.0, finding: str = "worse", *, at: Any = NOON) -> dic
         coverage=coverage,
         cost_usd=0.1,
         report="s3://b/r",
+        changed_judges=changed_judges,
     )
     return event(published.EVALUATION_COMPLETED, told)
 

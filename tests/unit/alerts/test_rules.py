@@ -37,6 +37,14 @@ def one(event: dict[str, Any], policy: AlertsPolicy = POLICY, name: str = "") ->
         (others.drifted(bad=False), {"DriftDetected live": False, "MonitorFailed live": False}),
         (others.run(), {"EvaluationFailed": False, "CoverageLow": False, "ModelWorse new": True}),
         (others.run(0.5, "better"), {"EvaluationFailed": False, "CoverageLow": True, "ModelWorse new": False}),
+        (
+            others.run(changed_judges=["judge_correctness"]),
+            {"EvaluationFailed": False, "CoverageLow": False, "JudgeChanged": True, "ModelWorse new": True},
+        ),
+        (
+            others.run(changed_judges=[]),
+            {"EvaluationFailed": False, "CoverageLow": False, "JudgeChanged": False, "ModelWorse new": True},
+        ),
         (others.endpoint("Failed"), {"EndpointDown live": True}),
         (others.endpoint("InService"), {"EndpointDown live": False}),
         (others.endpoint("Deleted"), {"EndpointDown live": False}),

@@ -45,6 +45,20 @@ def test_a_judges_mean_is_corrected_by_what_people_say() -> None:
     assert found.bias == pytest.approx(0.2, abs=0.02)
 
 
+def test_anchors_of_others_answers_take_the_bias_off_and_do_not_draw_a_model_towards_them() -> None:
+    """The model is good, the anchors are poor; the judge is right but for a tenth on both."""
+    source = np.random.default_rng(9)
+    human = source.uniform(0.0, 0.4, 60)
+    anchors = [Anchor(case=str(n), human=each, judge=each + 0.1) for n, each in enumerate(human.tolist())]
+    scores = source.uniform(0.8, 1.0, 300)
+
+    (corrected,) = find(*anchors, scores=scores.tolist()).corrected
+
+    assert not corrected.is_own
+    assert corrected.value == pytest.approx(scores.mean() - 0.1)
+    assert corrected.span.low < scores.mean() - 0.1 < corrected.span.high
+
+
 def test_a_judge_that_silently_changed_is_noticed() -> None:
     source = np.random.default_rng(2)
     human = source.uniform(0.2, 0.8, 50).tolist()

@@ -210,5 +210,21 @@ def test_judges_score_what_people_have_scored_without_seeing_their_score() -> No
     assert found.previous_run == "r0"
 
 
+def test_anchors_that_name_a_variant_are_its_answers() -> None:
+    plan = plan_with(["judge"])
+    name, *_ = plan.asked
+    anchors = [
+        ANCHORED[0],
+        ANCHORED[1].model_copy(update={"answers": {name: "its answer"}}),
+        ANCHORED[2].model_copy(update={"answers": {plan.models[name].model_id: "its answer"}}),
+    ]
+    judged = judge_anchors(plan, anchors, RunSurroundings(lambda _: '{"score": 5}').asker(), read_rubric("correctness"))
+
+    found = anchors_of(plan, anchors, judged, (), None)
+
+    assert found is not None
+    assert [each.model for each in found.anchors] == [None, name, name]
+
+
 def test_without_anchors_nothing_is_said_of_the_judge() -> None:
     assert anchors_of(plan_with(["judge"]), (), (), (), None) is None

@@ -459,6 +459,17 @@ def of_run(event: published.EvaluationCompleted, around: Around) -> Iterable[Obs
         links=links,
         suite=event.suite,
     )
+    if event.changed_judges is not None:
+        yield _seen(
+            "JudgeChanged",
+            at,
+            bad=bool(event.changed_judges),
+            summary=f"the judge of {', '.join(event.changed_judges)} in {event.suite} scores the same anchors "
+            "otherwise than in the run before",
+            owners=owners,
+            links=links,
+            suite=event.suite,
+        )
     champion = next((model for model in event.models if model.name == event.champion), None)
     before = champion.metrics.get(event.primary) if champion else None
     for model in event.models:

@@ -36,6 +36,10 @@ ADVICE: Mapping[str, tuple[str, ...]] = {
     "EvaluationFailed": ("Mend what the reason names, then run the suite again: `hallmark evaluate`.",),
     "ModelWorse": ("Keep the champion; look at the groups and categories where the report shows the loss.",),
     "CoverageLow": ("Look at what failed in the report: throttling and time-outs are mended by a slower pace.",),
+    "JudgeChanged": (
+        "Do not compare judged scores with earlier runs: the model behind the judge's identifier changed.",
+        "Name a version of the judge that stays, and let people score the anchors again where they disagree.",
+    ),
     "EndpointDown": ("See its failure reason; go back to the last configuration that worked.",),
     "DeliveryFailed": ("Check the channel's secret and address, then `hallmark dead-letters --redrive`.",),
     "CloudWatchAlarm": ("See the alarm's description and its metric.",),

@@ -64,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "EvaluationFailed": Kind(_all("warning"), _WEEK),
     "ModelWorse": Kind(_all("warning")),
     "CoverageLow": Kind(_all("warning")),
+    "JudgeChanged": Kind(_all("warning"), _WEEK),
     "EndpointDown": Kind(_all("critical")),
     "DeliveryFailed": Kind(_all("error"), timedelta(hours=1)),
     "CloudWatchAlarm": Kind(_all("error")),

@@ -94,7 +94,13 @@ def anchors_of(
     metric = judge_metric(judge.rubric, read_rubric(judge.rubric, rubrics)).name
     now, before = _values(judged, metric), _values(previous, metric)
     anchors = [
-        Anchor(case=case.id, human=human, judge=now[case.id], previous=before.get(case.id))
+        Anchor(
+            case=case.id,
+            human=human,
+            judge=now[case.id],
+            previous=before.get(case.id),
+            model=next((name for name in plan.asked if {name, plan.models[name].model_id} & {*case.answers}), None),
+        )
         for case in cases
         if (human := human_score(case)) is not None and case.id in now
     ]
@@ -292,6 +298,9 @@ def completed_event(plan: Plan, report: Report, execution: str, uri: str) -> pub
         stopped=report.stopped,
         report=uri,
         owners=list(plan.settings.owners),
+        changed_judges=[each.metric for each in report.judges if each.has_drifted]
+        if any(each.compared for each in report.judges)
+        else None,
     )
 
 

@@ -190,7 +190,9 @@ def human_score(case: Case) -> float | None:
     return score if 0 <= score <= 1 else None
 
 
-def judge_anchors(plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rubric) -> tuple[CaseResult, ...]:
+def judge_anchors(
+    plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rubric, *, give_up: bool = False
+) -> tuple[CaseResult, ...]:
     """Let the judges score answers that people have scored; the people's score is not shown to them.
 
     Args:
@@ -198,6 +200,7 @@ def judge_anchors(plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rub
         anchors: Cases with an answer, and the people's score as the expected output.
         asker: How to ask.
         rubric: What the judges are told.
+        give_up: Whether throttled questions are failed scores now.
 
     Raises:
         UnfinishedError: The invocation's time is nearly over.
@@ -223,7 +226,7 @@ def judge_anchors(plan: Plan, anchors: Sequence[Case], asker: Asker, rubric: Rub
         )
         for case in anchors
     ]
-    return judge_batch(plan, batch, results, (), asker, rubric)
+    return judge_batch(plan, batch, results, (), asker, rubric, give_up=give_up)
 
 
 def single_prompt(rubric: Rubric, case: Case, answer: str) -> str:

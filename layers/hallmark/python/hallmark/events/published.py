@@ -115,6 +115,8 @@ class EvaluationCompleted(Published):
     report: str
     """URI of the report's folder."""
     owners: list[str] = []
+    changed_judges: list[str] | None = None
+    """Judged metrics whose judge scores the anchors otherwise than in the run before; None where nobody could tell."""
 
 
 class EvaluationRequested(Published):

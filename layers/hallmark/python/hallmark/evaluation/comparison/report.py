@@ -275,7 +275,10 @@ class Corrected(_Value):
     value: Finite
     span: Span
     human_only: Finite
+    """Mean of the people's scores of the anchors."""
     anchors: int
+    is_own: bool = False
+    """Whether the anchors are answers of this model; if not, the judge is taken to be as biased on its answers."""
 
 
 class JudgeFinding(_Value):

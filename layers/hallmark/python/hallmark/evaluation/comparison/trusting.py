@@ -69,7 +69,11 @@ def _agreement(human: Floats, judge: Floats, confidence: float) -> tuple[float |
 def _corrected(
     evidence: EvaluationResults, gathered: Gathered, metric: str, anchors: Sequence[Anchor]
 ) -> list[Corrected]:
-    """Correct each model by the anchors of its own answers, or by all where none has a model."""
+    """Correct each model by the anchors of its own answers, or by all where none has a model.
+
+    Answers of others tell the judge's bias, and nothing of how good this model is: there the bias is taken off the
+    judge's mean and the judge counts in full. Tuning would draw each model towards the people's mean of the anchors.
+    """
     found = []
     has_models = any(anchor.model is not None for anchor in anchors)
     for model in evidence.models:
@@ -89,7 +93,11 @@ def _corrected(
             continue
         human = np.array([anchor.human for anchor in own])
         result = prediction_powered_mean(
-            human, np.array([anchor.judge for anchor in own]), rest, confidence=evidence.settings.confidence
+            human,
+            np.array([anchor.judge for anchor in own]),
+            rest,
+            confidence=evidence.settings.confidence,
+            power_tuned=has_models,
         )
         found.append(
             Corrected(
@@ -99,6 +107,7 @@ def _corrected(
                 span=as_span(result.estimate.interval),
                 human_only=result.human_only.value,
                 anchors=len(own),
+                is_own=has_models,
             )
         )
     return found

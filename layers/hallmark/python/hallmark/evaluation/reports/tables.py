@@ -420,17 +420,19 @@ def corrected_table(report: Report) -> Table:
             plain.estimate(each.value, each.span),
             plain.value(each.human_only, each.span),
             f"{each.anchors:,}",
+            "this model" if each.is_own else "others",
         )
         for judge in report.judges
         for each in judge.corrected
     )
-    heads = ("Judge's metric", "Model", "As judged", "Corrected", "People alone", "Anchors")
+    heads = ("Judge's metric", "Model", "As judged", "Corrected", "People alone", "Anchors", "Answers of")
     return Table(
         "Judged means, corrected by people",
         heads,
         rows,
-        (False, False, True, True, True, True),
-        "Prediction-powered means: right however biased the judge is, if the anchors are a random sample of the cases.",
+        (False, False, True, True, True, True, False),
+        "Prediction-powered means: right however biased the judge is, if the anchors are a random sample of the "
+        "model's answers. Answers of others only tell the judge's bias, which is taken to be the same here.",
     )
 
 

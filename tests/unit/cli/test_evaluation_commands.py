@@ -13,9 +13,12 @@ from typer.testing import CliRunner
 from hallmark.cli import evaluations
 from hallmark.cli.main import app
 from hallmark.cli.session import Context
+from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.datasets.reading import DataReport, read_dataset
+from hallmark.evaluation.foreseeing import foresee
 from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.questions import (
+    ForecastQuestion,
     HistoryQuestion,
     Question,
     ReportQuestion,
@@ -24,7 +27,8 @@ from hallmark.evaluation.questions import (
     TryQuestion,
 )
 from hallmark.evaluation.runs import Run, RunStatus
-from hallmark.evaluation.suites import DatasetSource
+from hallmark.evaluation.suites import DatasetSource, Suite
+from tests.fakes.evaluated_cases import QUALITY, evidence_of, scores_of
 from tests.fakes.lineage_service import CannedService
 
 RUN = Run(
@@ -72,6 +76,31 @@ def test_evaluate_starts_a_run_and_says_how_to_follow_it() -> None:
     assert isinstance(question, StartQuestion)
     assert (code, question.suite, question.models) == (0, "answers", ("titan",))
     assert f"hallmark runs {RUN.run}" in " ".join(out.split())
+
+
+def test_forecast_shows_what_a_run_could_find_and_what_finding_more_would_cost() -> None:
+    suite = Suite(model_variants=("old", "new"), champion="old", datasets=("d",), scorers=("rouge",))
+    report = make_report(
+        evidence_of(scores_of({"old": [0.4] * 50, "new": [0.4, 0.5] * 25}, QUALITY), QUALITY, cost_usd=1)
+    )
+    answer = foresee("answers", suite, QUALITY, report, difference=0.01).model_dump(mode="json")
+
+    code, out, service = ask({ForecastQuestion: answer}, "forecast", "answers", "--difference", "0.01")
+
+    (question,) = service.asked_of_evaluations
+    assert isinstance(question, ForecastQuestion)
+    assert (code, question.difference, question.cases) == (0, 0.01, None)
+    (line,) = (line.split() for line in out.splitlines() if line.split()[:1] == ["new"])
+    assert line[:2] == ["new", "old"]
+    assert line[3] == f"{answer['prospects'][0]['needed']:,}"
+    assert "50 cases of each model, about $1.0000 of $10" in out
+    assert "80% power" in out
+
+
+def test_forecast_of_no_difference_at_all_is_refused() -> None:
+    code, *_ = ask({}, "forecast", "answers", "--difference", "0")
+
+    assert code != 0
 
 
 def test_evaluate_with_wait_ends_with_the_report(monkeypatch: pytest.MonkeyPatch) -> None:

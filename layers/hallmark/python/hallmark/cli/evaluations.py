@@ -1,4 +1,4 @@
-"""``hallmark evaluate``, ``runs``, ``report``, ``suites``, ``history``, ``try``: what models are worth."""
+"""``hallmark evaluate``, ``runs``, ``report``, ``suites``, ``forecast``, ``history``, ``try``: what models can."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from rich.table import Table
 from hallmark.cli.session import FAILED, fail, guard, print_json
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.questions import (
+    ForecastQuestion,
     HistoryQuestion,
     Question,
     ReportQuestion,
@@ -203,6 +204,60 @@ def history(
         print_json(answer)
     else:
         _show_history(context.obj.screen, answer)
+
+
+@evaluations.command(short_help="Say what a run could show, and cost, before it costs anything.")
+def forecast(
+    context: typer.Context,
+    suite: SuiteName,
+    difference: Annotated[
+        float | None, typer.Option(help="The smallest difference that matters; the suite's margin, if not given")
+    ] = None,
+    cases: Annotated[
+        int | None, typer.Option(min=2, help="Cases of each model; as the sample or the last run has, if not given")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which difference a run would find, how many cases would find another, and what they would cost."""
+    if difference is not None and not difference > 0:
+        fail(context, f"--difference {difference:g}: give a number above 0")
+    answer = _ask(context, ForecastQuestion(suite=suite, difference=difference, cases=cases))
+    if as_json:
+        print_json(answer)
+    else:
+        _show_foresight(context.obj.screen, answer)
+
+
+def _show_foresight(screen: Console, answer: dict[str, Any]) -> None:
+    cases, wanted, usd = answer["cases"], answer["difference"], answer["expected_usd"]
+    told = "cases are not known yet" if cases is None else f"{cases:,} cases of each model"
+    cost = "" if usd is None else f", about ${usd:.4f} of ${answer['budget_usd']:g}"
+    screen.print(f"{answer['suite']}: {answer['primary']}, {told}{cost}", style="bold", markup=False)
+    table = Table(box=None, header_style="bold")
+    needed = "cases needed" if wanted is None else f"cases to find {wanted:g}"
+    for title, justify in (("candidate", "left"), ("against", "left"), ("finds", "right"), (needed, "right")):
+        table.add_column(title, justify="right" if justify == "right" else "left")
+    table.add_column("cost", justify="right")
+    table.add_column("supposing", overflow="fold")
+    for each in answer["prospects"]:
+        found, count, price = each["detectable"], each["needed"], each["needed_usd"]
+        table.add_row(
+            each["candidate"] or "any",
+            each["baseline"] or "any",
+            "-" if found is None else f"{found:.3g}",
+            "-" if count is None else f"{count:,}",
+            "-" if price is None else f"${price:.4f}",
+            each["supposing"],
+        )
+    if answer["prospects"]:
+        screen.print(table)
+        shared = f", shared by {answer['comparisons']} comparisons" if answer["comparisons"] > 1 else ""
+        sure = f"  with {answer['power']:.0%} power, at {answer['confidence']:.4g} confidence{shared}"
+        screen.print(sure, style="dim", markup=False)
+    if answer["affordable_cases"] is not None:
+        screen.print(f"  the budget pays for about {answer['affordable_cases']:,} cases of each model", style="dim")
+    if answer["note"]:
+        screen.print(f"  {answer['note']}", style="dim", markup=False)
 
 
 @evaluations.command("try", short_help="Ask the models one question now.")

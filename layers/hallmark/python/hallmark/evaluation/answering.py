@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.asking import LANES, priced
 from hallmark.evaluation.batches import result_of
+from hallmark.evaluation.comparison.report import read_report
+from hallmark.evaluation.foreseeing import Foresight, foresee
+from hallmark.evaluation.metrics import Metric
 from hallmark.evaluation.planning import find_suite
 from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.ports import (
@@ -25,6 +28,7 @@ from hallmark.evaluation.ports import (
 )
 from hallmark.evaluation.questions import (
     REPORT_FORMS,
+    ForecastQuestion,
     HistoryQuestion,
     Question,
     ReportQuestion,
@@ -40,10 +44,12 @@ from hallmark.evaluation.questions import (
 from hallmark.evaluation.reports.history import MetricHistory, history_of
 from hallmark.evaluation.results import Failure, FailureKind
 from hallmark.evaluation.runs import Run, RunStatus
-from hallmark.evaluation.scorers.registry import make_scorer
-from hallmark.evaluation.suites import EvaluationPolicy
+from hallmark.evaluation.scorers.registry import make_scorer, measured_by
+from hallmark.evaluation.suites import EvaluationPolicy, Suite
 
 _READERS = 16
+_RUNS_LOOKED_AT = 50
+"""The last run that has a report is sought among so many."""
 
 
 class Runs(Protocol):
@@ -113,6 +119,8 @@ class EvaluationDesk:
                 answer = {"suites": [_summary(name, self._policy) for name in sorted(self._policy.suites)]}
             case HistoryQuestion():
                 answer = self._history(question).model_dump(mode="json")
+            case ForecastQuestion():
+                answer = self._forecast(question).model_dump(mode="json")
             case TryQuestion():
                 answer = {"results": self._try(question)}
         return answer
@@ -147,10 +155,27 @@ class EvaluationDesk:
         with ThreadPoolExecutor(_READERS) as readers:
             return history_of(list(readers.map(read, reversed(runs))), question.metric)
 
+    def _forecast(self, question: ForecastQuestion) -> Foresight:
+        suite = find_suite(self._policy, question.suite)
+        measured = {
+            metric.name: metric for choice in suite.scorers for metric in measured_by(choice, suite, self._policy)
+        }
+        primary = suite.comparison.primary or next(iter(measured))
+        # What the suite's scorers do not measure is a judge's: from 0 to 1.
+        metric = measured.get(primary) or Metric(name=primary, title=primary)
+        ended = {RunStatus.COMPLETED, RunStatus.STOPPED}
+        latest = self._runs.latest(_RUNS_LOOKED_AT, question.suite)
+        run = next((run for run in latest if run.status in ended and run.report is not None), None)
+        last = read_report(self._files(run.suite, run.run).read_report("report.json")) if run is not None else None
+        return foresee(question.suite, suite, metric, last, cases=question.cases, difference=question.difference)
+
+    def _labels(self, suite: Suite) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(label for name in suite.datasets for label in self._policy.datasets[name].labels))
+
     def _try(self, question: TryQuestion) -> list[dict[str, Any]]:
         suite = find_suite(self._policy, question.suite)
         _check_models(question.models, suite.model_variants)
-        labels = tuple(dict.fromkeys(label for name in suite.datasets for label in self._policy.datasets[name].labels))
+        labels = self._labels(suite)
         scorers = [make_scorer(choice, labels=labels) for choice in suite.scorers]
         asked = [
             Asked(AnswerKey(model, "", case.id, 0), self._policy.models[model], case)

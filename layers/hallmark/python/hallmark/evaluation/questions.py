@@ -69,6 +69,17 @@ class HistoryQuestion(_Value):
     limit: int = Field(default=50, ge=2, le=200)
 
 
+class ForecastQuestion(_Value):
+    """What a run of a suite could show, and cost; nothing is asked of any model."""
+
+    ask: Literal["forecast"] = "forecast"
+    suite: str
+    cases: int | None = Field(default=None, ge=2)
+    """Of each model; as many as the sample or the last run has where it is None."""
+    difference: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The smallest that matters; the suite's margin where it is None."""
+
+
 class TryQuestion(_Value):
     """Ask a few cases now; the answer comes in the call, and nothing is kept."""
 
@@ -79,7 +90,14 @@ class TryQuestion(_Value):
 
 
 Question = Annotated[
-    StartQuestion | RunQuestion | RunsQuestion | ReportQuestion | SuitesQuestion | HistoryQuestion | TryQuestion,
+    StartQuestion
+    | RunQuestion
+    | RunsQuestion
+    | ReportQuestion
+    | SuitesQuestion
+    | HistoryQuestion
+    | ForecastQuestion
+    | TryQuestion,
     Field(discriminator="ask"),
 ]
 _QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)

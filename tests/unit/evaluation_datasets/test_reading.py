@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,103 @@ def test_the_report_tells_what_the_data_look_like() -> None:
     assert report.columns["prompt"] == 3
     assert report.groups == {"short": 1, "long": 1}
     assert (report.without_expected, report.same_prompt) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("expected", "read_as"),
+    [
+        ('{"a": 1}', ('{"a": 1}',)),
+        ("[unclear]", ("[unclear]",)),
+        ("[1, 2]", ("[1, 2]",)),
+        ('["4", "four"]', ("4", "four")),
+        (4, ("4",)),
+        (["4", "four"], ("4", "four")),
+    ],
+)
+def test_an_expected_output_may_look_like_json(expected: Any, read_as: tuple[str, ...]) -> None:
+    found = read("a.jsonl", lines({"id": "1", "prompt": "?", "expected": expected}))
+
+    assert [case.expected for case in found.cases] == [read_as]
+
+
+ROWS: dict[DatasetFormat, dict[str, Any]] = {
+    DatasetFormat.JSONL: {"id": "1", "prompt": "p", "expected": ["a"], "group": "g", "weight": 2},
+    DatasetFormat.GLUE_MNLI: {"idx": 1, "premise": "s", "hypothesis": "d", "label": 2},
+    DatasetFormat.GLUE_STSB: {"idx": 1, "sentence1": "s", "sentence2": "d", "label": 2.5},
+    DatasetFormat.HELLASWAG: {"ind": 1, "activity_label": "x", "ctx": "c", "endings": ["a", "b"], "label": "1"},
+    DatasetFormat.MMLU: {"question": "q", "choices": ["a", "b", "c", "d"], "answer": 2, "subject": "x"},
+    DatasetFormat.SQUAD: {"id": "1", "context": "c", "question": "q", "answers": {"text": ["a"]}},
+    DatasetFormat.SUMMARIZATION: {"id": "1", "article": "a", "highlights": "h"},
+    DatasetFormat.TRANSLATION: {"id": "1", "translation": {"en": "a", "de": "b"}},
+    DatasetFormat.BEDROCK: {
+        "prompt": "p",
+        "referenceResponse": "r",
+        "category": "c",
+        "modelResponses": [{"response": "x", "modelIdentifier": "m"}],
+    },
+    DatasetFormat.BEDROCK_RAG: {
+        "conversationTurns": [
+            {
+                "prompt": {"content": [{"text": "q"}]},
+                "referenceResponses": [{"content": [{"text": "a"}]}],
+                "output": {
+                    "text": "o",
+                    "knowledgeBaseIdentifier": "kb",
+                    "retrievedPassages": {"retrievalResults": [{"content": {"text": "p"}}]},
+                },
+            }
+        ]
+    },
+}
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    -1,
+    1.5,
+    "x",
+    [],
+    {},
+    [None],
+    [1],
+    {"a": 1},
+    True,
+    float("nan"),
+    10**400,
+    "\ud83d",
+    [[]],
+)
+
+
+def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from places_in(each, (*place, key))
+
+
+def with_odd(row: Any, place: tuple[Any, ...], odd: Any) -> Any:
+    if not place:
+        return odd
+    changed = copy(row)
+    changed[place[0]] = with_odd(row[place[0]], place[1:], odd)
+    return changed
+
+
+@pytest.mark.parametrize("form", ROWS)
+def test_a_line_with_anything_odd_in_any_place_never_harms_the_good_lines(form: DatasetFormat) -> None:
+    """Either it is rejected, or what is asked and expected are texts: no None, nan or list written as one."""
+    good = {name: "99" if name in {"id", "idx", "ind"} else value for name, value in ROWS[form].items()}
+    (wanted,) = read("a.jsonl", lines(good), form).cases
+    for place in places_in(ROWS[form]):
+        for odd in ODD:
+            found = read("a.jsonl", lines(with_odd(ROWS[form], place, odd), good), form)
+
+            told = [text for case in found.cases for text in (case.question, *case.expected, *case.answers.values())]
+            assert wanted in found.cases, (place, odd)
+            assert not [text for text in told for bad in ("None", "nan", "[", "{", "\ud83d") if bad in text], (
+                place,
+                odd,
+            )
 
 
 @given(content=st.binary(max_size=300), name=st.sampled_from(["a.jsonl", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz"]))

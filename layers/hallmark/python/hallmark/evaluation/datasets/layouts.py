@@ -7,6 +7,7 @@ datasets (Bedrock user guide, model-evaluation-prompt-datasets). A layout is rea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -88,8 +89,25 @@ def _take(row: Row, names: Sequence[str]) -> Any:
     raise ValueError(f"the column {' or '.join(names)} is missing")
 
 
+def _text(row: Row, names: Sequence[str]) -> str:
+    return _as_text(_take(row, names), " or ".join(names))
+
+
+def _as_text(value: Any, what: str) -> str:
+    """Return a text, or a number as one: what else JSON has is none, and is no question or answer either."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and math.isfinite(value):
+        return str(value)
+    raise ValueError(f"{what} is {str(value)[:80]!r}, which is no text")
+
+
+def _texts(values: Sequence[Any], what: str) -> list[str]:
+    return [_as_text(each, what) for each in values]
+
+
 def _classification(row: Row, task: _Task) -> Fields:
-    texts = "\n".join(f"{title}: {_take(row, names)}" for title, names in task.texts)
+    texts = "\n".join(f"{title}: {_text(row, names)}" for title, names in task.texts)
     label = _take(row, ("label", "gold_label", "Quality", "is_duplicate"))
     return {
         **_identity(row, ("idx", "index", "id")),
@@ -109,10 +127,12 @@ def _label(label: Any, labels: Sequence[str]) -> str:
 
 def _similarity(row: Row, _source: DatasetSource) -> Iterator[Fields]:
     score = float(_take(row, ("label", "score")))
+    if not math.isfinite(score):
+        raise ValueError(f"the label is {score}, no number")
     yield {
         **_identity(row, ("idx", "index")),
         "prompt": f"How similar are the two sentences, from 0 to 5? Answer with a number.\n\n"
-        f"First: {_take(row, ('sentence1',))}\nSecond: {_take(row, ('sentence2',))}",
+        f"First: {_text(row, ('sentence1',))}\nSecond: {_text(row, ('sentence2',))}",
         "expected": [f"{score:g}"],
     }
 
@@ -131,14 +151,14 @@ def _choices(question: str, choices: Sequence[str], right: int, identity: Fields
 
 
 def _hellaswag(row: Row, _source: DatasetSource) -> Iterator[Fields]:
-    context = row.get("ctx") or f"{_take(row, ('ctx_a',))} {row.get('ctx_b', '')}".strip()
+    context = _text(row, ("ctx",)) if row.get("ctx") else f"{_text(row, ('ctx_a',))} {row.get('ctx_b') or ''}".strip()
     endings = row.get("endings")
     if not isinstance(endings, list | tuple):
         raise ValueError("endings is no list")
     more = {"category": str(row["activity_label"])} if row.get("activity_label") else {}
     identity = _identity(row, ("ind", "source_id"))
     yield _choices(
-        f"How does it go on?\n\n{context}", list(map(str, endings)), int(_take(row, ("label",))), identity, **more
+        f"How does it go on?\n\n{context}", _texts(endings, "an ending"), int(_take(row, ("label",))), identity, **more
     )
 
 
@@ -149,7 +169,7 @@ def _mmlu(row: Row, source: DatasetSource) -> Iterator[Fields]:
     right = LETTERS.index(answer) if answer in LETTERS else int(answer)
     subject = row.get("subject") or source.options.get("subject")
     more = {"category": str(subject)} if subject else {}
-    yield _choices(str(_take(row, ("question",))), list(map(str, choices)), right, _identity(row, ("id",)), **more)
+    yield _choices(_text(row, ("question",)), _texts(choices, "a choice"), right, _identity(row, ("id",)), **more)
 
 
 def _squad(row: Row, _source: DatasetSource) -> Iterator[Fields]:
@@ -158,16 +178,20 @@ def _squad(row: Row, _source: DatasetSource) -> Iterator[Fields]:
         for question in paragraph["qas"]:
             answers = [answer["text"] for answer in question.get("answers", ())]
             yield _reading(
-                question["id"], question["question"], paragraph["context"], answers, str(row.get("title", ""))
+                str(question["id"]),
+                _as_text(question["question"], "question"),
+                _as_text(paragraph["context"], "context"),
+                _texts(answers, "an answer"),
+                str(row.get("title", "")),
             )
     if "paragraphs" not in row:
         given = row.get("answers") or {}
         texts = given.get("text", ()) if isinstance(given, Mapping) else [each["text"] for each in given]
         yield _reading(
             str(_take(row, ("id",))),
-            _take(row, ("question",)),
-            _take(row, ("context",)),
-            texts,
+            _text(row, ("question",)),
+            _text(row, ("context",)),
+            _texts(texts, "an answer"),
             str(row.get("title", "")),
         )
 
@@ -185,36 +209,36 @@ def _reading(identity: str, question: str, context: str, answers: Sequence[str],
 
 
 def _summarization(row: Row, _source: DatasetSource) -> Iterator[Fields]:
-    text = str(_take(row, ("article", "document", "dialogue", "text")))
-    summary = _take(row, ("highlights", "summary", "abstract"))
+    text = _text(row, ("article", "document", "dialogue", "text"))
+    summary = _text(row, ("highlights", "summary", "abstract"))
     yield {
         **_identity(row, ("id",)),
         "prompt": f"Summarize the text.\n\n{text}",
         "context": [text],
-        "expected": [str(summary)],
+        "expected": [summary],
     }
 
 
 def _translation(row: Row, source: DatasetSource) -> Iterator[Fields]:
     pair = row.get("translation") if isinstance(row.get("translation"), Mapping) else row
     given, wanted = source.options.get("source", "en"), source.options.get("target", "de")
-    text, expected = _take(pair or {}, (given,)), _take(pair or {}, (wanted,))
+    text, expected = _text(pair or {}, (given,)), _text(pair or {}, (wanted,))
     yield {
         **_identity(row, ("id",)),
         "prompt": f"Translate from {given} to {wanted}.\n\n{text}",
-        "expected": [str(expected)],
+        "expected": [expected],
     }
 
 
 def _bedrock(row: Row, _source: DatasetSource) -> Iterator[Fields]:
     answers = {
-        str(each["modelIdentifier"]): str(each["response"])
-        for each in row.get("modelResponses", ())
+        str(each["modelIdentifier"]): _as_text(each["response"], "response")
+        for each in row.get("modelResponses") or ()
         if "response" in each
     }
-    fields: Fields = {"prompt": str(_take(row, ("prompt",)))}
+    fields: Fields = {"prompt": _text(row, ("prompt",))}
     if row.get("referenceResponse"):
-        fields["expected"] = [str(row["referenceResponse"])]
+        fields["expected"] = [_text(row, ("referenceResponse",))]
     if row.get("category"):
         fields["category"] = str(row["category"])
     yield fields | ({"answers": answers} if answers else {})
@@ -239,12 +263,12 @@ def _bedrock_rag(row: Row, _source: DatasetSource) -> Iterator[Fields]:
         fields["expected"] = _references(last)
     if output.get("text"):
         source = output.get("modelIdentifier") or output.get("knowledgeBaseIdentifier") or "precomputed"
-        fields["answers"] = {str(source): str(output["text"])}
+        fields["answers"] = {str(source): _as_text(output["text"], "output.text")}
     yield fields
 
 
 def _content(section: Mapping[str, Any]) -> str:
-    return "\n".join(str(part["text"]) for part in section["content"])
+    return "\n".join(_as_text(part["text"], "text") for part in section["content"])
 
 
 def _references(turn: Mapping[str, Any]) -> list[str]:

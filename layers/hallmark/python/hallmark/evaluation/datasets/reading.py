@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
@@ -21,7 +23,8 @@ from hallmark.evaluation.datasets.templates import render
 from hallmark.evaluation.suites import DatasetFormat, DatasetSource
 
 _OWN = frozenset({DatasetFormat.AUTO, DatasetFormat.JSONL, DatasetFormat.CSV, DatasetFormat.PARQUET})
-_LISTS = ("expected", "choices", "context", "messages", "answers")
+_LISTS = ("expected", "choices", "context")
+_STRUCTURED = ("messages", "answers")
 _ALIASES = {
     "prompt": ("question", "input"),
     "expected": ("answer", "target", "reference", "label"),
@@ -116,7 +119,7 @@ def read_dataset(objects: Iterable[tuple[str, bytes]], source: DatasetSource) ->
             row = _row(line.row)
             columns.update(name for name, value in row.items() if value not in (None, "", [], {}))
             found = [_case(fields, source) for fields in _fields(row, source)]
-        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             rejections.append(Rejection(object=line.object, line=line.number, **_fault(error)))
             continue
         for case in found:
@@ -256,19 +259,37 @@ def _own_fields(row: dict[str, Any]) -> dict[str, Any]:
             other = next((other for other in others if row.get(other) not in (None, "")), None)
             if name not in fields and other is not None:
                 fields[name] = row[other]
+    for name in _STRUCTURED:
+        if isinstance(fields.get(name), str):
+            fields[name] = json.loads(fields[name])
     for name in _LISTS:
-        value = fields.get(name)
-        if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-            fields[name] = json.loads(value)
-        elif isinstance(value, str | int | float) and name != "messages":
-            fields[name] = [str(value)]
+        if name in fields:
+            fields[name] = _list_of(fields[name])
     return fields
+
+
+def _list_of(value: Any) -> Any:
+    """Return texts as a list: a cell of a table may hold one as JSON, anything else is one text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return [value]
+        return found if isinstance(found, list) and all(isinstance(each, str) for each in found) else [value]
+    if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return [str(value)]
+    return value
 
 
 def _case(fields: dict[str, Any], source: DatasetSource) -> Case:
     if "id" not in fields:
         fields = {**fields, "id": sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:16]}
-    return render(Case.model_validate(fields | {"id": str(fields["id"])}), source)
+    case = render(Case.model_validate(fields | {"id": str(fields["id"])}), source)
+    try:
+        case.model_dump_json()
+    except PydanticSerializationError:
+        raise ValueError("a text has half a character (a lone surrogate): write whole ones") from None
+    return case
 
 
 def _fault(error: Exception) -> dict[str, str]:

@@ -15,6 +15,7 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from hallmark.events import alerts, drift, gates, published, reviews
+from hallmark.events.alerts import ALERT_ACKNOWLEDGED, ALERT_ESCALATED, ALERT_FIRED, ALERT_RESOLVED
 from hallmark.policy.models import Policy
 from infra.constructs.alert_storage import INHIBITORS_INDEX, LISTS_INDEX, AlertStorage
 from infra.constructs.functions import Layers, PythonFunction
@@ -23,6 +24,7 @@ from infra.constructs.policy_layer import PolicyLayer
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
 from infra.constructs.schedules import ScheduleRole
 
+_TOLD = (ALERT_ACKNOWLEDGED, ALERT_ESCALATED, ALERT_FIRED, ALERT_RESOLVED)
 _TIMEOUT = cdk.Duration.minutes(1)
 
 TOLD_OF = (
@@ -95,7 +97,7 @@ class AlertEngine(Construct):
             storage.allow_table("BatchGetItem", "GetItem", "PutItem", "Query"),
             self._allow_waking(),
             storage.allow_indexes(INHIBITORS_INDEX),
-            storage.allow_publishing(),
+            storage.allow_publishing(*_TOLD),
             storage.shared.allow_key(writes=True),
         )
         self.acting = self._function(
@@ -153,7 +155,7 @@ class AlertEngine(Construct):
             self.dead_letters.allow_sending(),
             self._allow_waking(),
             storage.allow_table("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem"),
-            storage.allow_publishing(),
+            storage.allow_publishing(*_TOLD),
             storage.shared.allow_key(writes=True),
             environment={
                 "DEAD_LETTER_QUEUE_URL": self.dead_letters.queue.queue_url,
@@ -223,7 +225,7 @@ class AlertEngine(Construct):
             queues.allow_sending(),
             storage.allow_table("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query"),
             storage.allow_indexes(LISTS_INDEX, INHIBITORS_INDEX),
-            storage.allow_publishing(),
+            storage.allow_publishing(*_TOLD),
             iam.PolicyStatement(
                 sid="AskLineage",
                 actions=["lambda:InvokeFunction"],

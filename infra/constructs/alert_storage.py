@@ -58,6 +58,6 @@ class AlertStorage(Construct):
             resources=[f"{self.table.table_arn}/index/{index}" for index in indexes],
         )
 
-    def allow_publishing(self) -> iam.PolicyStatement:
-        """Return the statement that lets a function say on the hallmark bus what became of alerts."""
-        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])
+    def allow_publishing(self, *detail_types: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function tell these events on the hallmark bus."""
+        return self.bus.allow_publishing(*detail_types)

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.attestations import ATTESTATION_REVOKED, ATTESTATION_SIGNED
 from hallmark.events.published import EVALUATION_COMPLETED, LINEAGE_RECORDED, SOURCE
 from infra.constructs.attestation_storage import AttestationStorage
 from infra.constructs.evaluation_storage import EvaluationStorage
@@ -43,9 +44,6 @@ class AttestationSigning(Construct):
             "ATTESTOR": storage.attestor,
             "EVENT_BUS_NAME": shared.bus.event_bus_name,
         }
-        self._publish = iam.PolicyStatement(
-            sid="Publish", actions=["events:PutEvents"], resources=[shared.bus.event_bus_arn]
-        )
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=shared.key, alarms=shared.alarms)
         self.attesting = self._add_attesting()
         self.query = self._add_questions()
@@ -74,7 +72,7 @@ class AttestationSigning(Construct):
                 queue.allow_receiving(),
                 self.dead_letters.allow_sending(),
                 *storage.allow_attesting(),
-                self._publish,
+                shared.bus.allow_publishing(ATTESTATION_SIGNED),
                 self._evaluation.allow_table("GetItem"),
                 self._evaluation.allow_files("GetObject", "report.json"),
                 self._evaluation.allow_missing(),
@@ -137,7 +135,7 @@ class AttestationSigning(Construct):
             environment={**self._signs, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
             statements=[
                 *self._storage.allow_revoking(),
-                self._publish,
+                self._storage.shared.bus.allow_publishing(ATTESTATION_REVOKED),
                 self._storage.shared.allow_key(writes=True),
             ],
         )

@@ -63,6 +63,6 @@ class DriftStorage(Construct):
             sid="TellMissingFromDenied", actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]
         )
 
-    def allow_publishing(self) -> iam.PolicyStatement:
-        """Return the statement that lets a function say on the hallmark bus what it found."""
-        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])
+    def allow_publishing(self, *detail_types: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function tell these events on the hallmark bus."""
+        return self.bus.allow_publishing(*detail_types)

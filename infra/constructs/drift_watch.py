@@ -13,6 +13,17 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from hallmark.events.drift import (
+    BASELINE_CAPTURED,
+    DRIFT_CLEARED,
+    DRIFT_DETECTED,
+    MONITOR_FAILED,
+    MONITOR_RECOVERED,
+    RETRAINING_SKIPPED,
+    RETRAINING_STARTED,
+)
+from hallmark.events.gates import QUALITY_GATE_REQUESTED
+from hallmark.events.published import EVALUATION_REQUESTED
 from hallmark.events.reviews import FEEDBACK_RECEIVED, REVIEW_COMPLETED
 from hallmark.policy.models import Policy
 from infra.constructs.drift_storage import DriftStorage
@@ -128,7 +139,15 @@ class DriftWatch(Construct):
             storage.allow_files("PutObject", "profiles", "baselines", "reports"),
             storage.allow_missing(),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(
+                BASELINE_CAPTURED,
+                DRIFT_CLEARED,
+                DRIFT_DETECTED,
+                EVALUATION_REQUESTED,
+                MONITOR_FAILED,
+                MONITOR_RECOVERED,
+                QUALITY_GATE_REQUESTED,
+            ),
             timeout=_JUDGE_TIMEOUT,
             memory_mb=_JUDGE_MB,
             environment={**self._memory, **account, **bus},
@@ -139,7 +158,7 @@ class DriftWatch(Construct):
             "Starts the pipeline that drift asks for, as often as policy allows",
             storage.allow_table("GetItem", "PutItem"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(RETRAINING_SKIPPED, RETRAINING_STARTED),
             *self._allow_pipelines(),
             environment={"DRIFT_TABLE_NAME": storage.table.table_name, **bus},
         )

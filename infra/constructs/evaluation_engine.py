@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from hallmark.events.published import EVALUATION_COMPLETED, EVALUATION_FAILED
 from hallmark.policy.models import Policy
 from infra.constructs.evaluation_functions import EvaluationFunctions
 from infra.constructs.evaluation_storage import EvaluationStorage
@@ -144,7 +145,7 @@ class EvaluationEngine(Construct):
             self._functions.allow_removing_deployments(),
             storage.allow_missing(),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(EVALUATION_COMPLETED),
             memory_mb=3008,
             environment={**self._table, **self._bucket, "EVENT_BUS_NAME": storage.bus.event_bus_name},
         )
@@ -156,7 +157,7 @@ class EvaluationEngine(Construct):
             storage.allow_files("GetObject", "plan.json", "deployments/*"),
             storage.allow_missing(),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(EVALUATION_FAILED),
             self._functions.allow_removing_deployments(),
             timeout=cdk.Duration.minutes(1),
             memory_mb=512,

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.reviews import FEEDBACK_EXPORTED, FEEDBACK_RECEIVED
 from infra.constructs.functions import PythonFunction
 from infra.constructs.http_api import ApiRoute, HallmarkHttpApi
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
@@ -54,7 +55,7 @@ class FeedbackIntake(Construct):
             dead_letters.allow_sending(),
             storage.allow_table("PutItem"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(FEEDBACK_RECEIVED),
             timeout=_RECEIVE_TIMEOUT,
             memory_mb=512,
             environment={
@@ -78,7 +79,7 @@ class FeedbackIntake(Construct):
             storage.allow_listing(),
             storage.allow_writing("feedback"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(FEEDBACK_RECEIVED),
             *self._functions.allow_production([*feedback.logs, *feedback.captures.values()]),
             timeout=cdk.Duration.minutes(10),
             memory_mb=1024,
@@ -97,7 +98,7 @@ class FeedbackIntake(Construct):
             storage.allow_listing(),
             *statements,
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(FEEDBACK_EXPORTED),
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
             environment={"REVIEWS_BUCKET_NAME": storage.bucket.bucket_name},

@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.assets import Platform, built_layer_code, function_code, hallmark_layer_code
+from infra.constructs.hallmark_bus import ROLE_PATH
 
 
 class Layers(Construct):
@@ -69,7 +70,11 @@ class PythonFunction(Construct):
             self, "Logs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=cdk.RemovalPolicy.DESTROY
         )
         self.role = iam.Role(
-            self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=f"What {name} may do"
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What {name} may do",
+            path=ROLE_PATH,
         )
         self.function = lambda_.Function(
             self,

@@ -10,13 +10,22 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.attestations import ATTESTATION_SIGNED
 from hallmark.events.gates import (
+    APPROVAL_DECIDED,
+    APPROVAL_EXPIRED,
+    APPROVAL_REQUESTED,
+    ENDPOINT_ROLLED_BACK,
     GATE_OVERRIDDEN,
+    MODEL_PROMOTED,
+    MODEL_REJECTED,
+    PROMOTION_REFUSED,
     QUALITY_GATE_FAILED,
     QUALITY_GATE_INCONCLUSIVE,
     QUALITY_GATE_PASSED,
     REGISTRY_APPROVED,
     REGISTRY_REJECTED,
+    ROLLBACK_FAILED,
     STAGE_WAITING,
 )
 from hallmark.events.published import SOURCE
@@ -89,7 +98,7 @@ class GateActions(Construct):
                 "RequestApproval",
                 "Asks a person to approve or reject",
                 storage.allow_table("GetItem", "PutItem", "UpdateItem"),
-                storage.allow_publishing(),
+                storage.allow_publishing(APPROVAL_REQUESTED),
                 _allow_reading_packages(),
                 _allow_telling(),
                 environment={**functions.table, **functions.bus},
@@ -99,7 +108,7 @@ class GateActions(Construct):
                 "ExpireApproval",
                 "Ends the wait for a person's word",
                 storage.allow_table("GetItem", "UpdateItem"),
-                storage.allow_publishing(),
+                storage.allow_publishing(APPROVAL_EXPIRED),
                 environment={**functions.table, **functions.bus},
             ),
             "SetModelStage": functions.make(
@@ -107,7 +116,7 @@ class GateActions(Construct):
                 "SetModelStage",
                 "Moves a model in the registry by a proof; nothing else may",
                 storage.allow_table("GetItem", "Query"),
-                storage.allow_publishing(),
+                storage.allow_publishing(MODEL_PROMOTED, MODEL_REJECTED, PROMOTION_REFUSED),
                 _allow_reading_packages(),
                 *self._allow_moving(),
                 *self._allow_proving(),
@@ -145,7 +154,7 @@ class GateActions(Construct):
             queue.allow_receiving(),
             self.dead_letters.allow_sending(),
             storage.allow_table("GetItem"),
-            storage.allow_publishing(),
+            storage.allow_publishing(ATTESTATION_SIGNED),
             *self._attestations.allow_attesting(),
             timeout=_TIMEOUT,
             environment={
@@ -232,7 +241,7 @@ class GateActions(Construct):
             "Takes a person's word: approve, reject, override",
             storage.allow_table("GetItem", "PutItem", "UpdateItem"),
             storage.allow_listing(),
-            storage.allow_publishing(),
+            storage.allow_publishing(APPROVAL_DECIDED, GATE_OVERRIDDEN),
             _allow_reading_packages(),
             _allow_telling(),
             environment={**self._functions.table, **self._functions.bus, "ACCOUNT_ID": cdk.Aws.ACCOUNT_ID},
@@ -270,7 +279,7 @@ class GateActions(Construct):
                 "CompleteRollback",
                 "Tells how a rollback ended",
                 storage.allow_table("DeleteItem"),
-                storage.allow_publishing(),
+                storage.allow_publishing(ENDPOINT_ROLLED_BACK, ROLLBACK_FAILED),
                 environment={**functions.table, **functions.bus},
             ),
         }

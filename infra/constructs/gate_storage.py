@@ -66,6 +66,6 @@ class GateStorage(Construct):
             resources=[f"{self.table.table_arn}/index/{index}" for index in (LISTING_INDEX, MODEL_INDEX)],
         )
 
-    def allow_publishing(self) -> iam.PolicyStatement:
-        """Return the statement that lets a function say on the hallmark bus what it found."""
-        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])
+    def allow_publishing(self, *detail_types: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function tell these events on the hallmark bus."""
+        return self.bus.allow_publishing(*detail_types)

@@ -13,6 +13,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.gates import QUALITY_GATE_FAILED, QUALITY_GATE_INCONCLUSIVE, QUALITY_GATE_PASSED
+from hallmark.events.published import EVALUATION_REQUESTED
 from hallmark.policy.models import Policy
 from infra.assets import Platform
 from infra.constructs.evaluation_storage import RUNS_INDEX, EvaluationStorage
@@ -86,7 +88,9 @@ class GateVerdicts(Construct):
         statements = [
             storage.allow_table("GetItem", "PutItem"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(
+                EVALUATION_REQUESTED, QUALITY_GATE_PASSED, QUALITY_GATE_FAILED, QUALITY_GATE_INCONCLUSIVE
+            ),
             iam.PolicyStatement(
                 sid="ListRuns",
                 actions=["dynamodb:Query"],

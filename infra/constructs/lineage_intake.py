@@ -5,11 +5,11 @@ from __future__ import annotations
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.reports import LINEAGE_REPORTED
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.http_api import ApiRoute, HallmarkHttpApi
@@ -61,9 +61,7 @@ class LineageIntake(Construct):
                 self.dead_letters.allow_sending(),
                 storage.allow_asking("reverse"),
                 storage.allow_key(writes=True),
-                iam.PolicyStatement(
-                    sid="PublishReports", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(LINEAGE_REPORTED),
             ],
         )
         self.receiving.function.add_event_source(

@@ -9,6 +9,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
+from hallmark.events.published import RECONCILIATION_COMPLETED
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
@@ -94,9 +95,7 @@ class LineageReconciliation(Construct):
                 iam.PolicyStatement(
                     sid="ReadCursor", actions=["dynamodb:GetItem"], resources=[storage.table.table_arn]
                 ),
-                iam.PolicyStatement(
-                    sid="PublishReport", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(RECONCILIATION_COMPLETED),
                 storage.allow_key(writes=True),
                 storage.allow_manifests(),
                 *persons.allow_keeping(),

@@ -15,6 +15,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from hallmark.events.calls import API_CALL_DETAIL_TYPE
+from hallmark.events.published import LINEAGE_RECORDED
 from hallmark.events.subscriptions import CALL_SUBSCRIPTIONS, HALLMARK, HALLMARK_DETAIL_TYPES, S3, SUBSCRIPTIONS
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
@@ -159,9 +160,7 @@ class LineageRecording(Construct):
                 ),
                 # ListStreams names no single stream (service authorization reference, Amazon DynamoDB).
                 iam.PolicyStatement(sid="ListStreams", actions=["dynamodb:ListStreams"], resources=["*"]),
-                iam.PolicyStatement(
-                    sid="PublishFacts", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(LINEAGE_RECORDED),
                 self.dead_letters.allow_sending(),
                 storage.allow_key(writes=True),
             ],

@@ -5,11 +5,11 @@ from __future__ import annotations
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from hallmark.events.published import LINEAGE_RECORDED, SOURCE
+from hallmark.events.reproductions import REPRODUCTION_JUDGED
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
@@ -55,9 +55,7 @@ class LineageReproduction(Construct):
                 self.dead_letters.allow_sending(),
                 storage.allow_asking(),
                 storage.allow_key(writes=True),
-                iam.PolicyStatement(
-                    sid="PublishJudgements", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(REPRODUCTION_JUDGED),
             ],
         )
         judging.function.add_event_source(

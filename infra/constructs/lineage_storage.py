@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from infra.constructs.hallmark_bus import HallmarkBus
 from infra.constructs.kept import kept_bucket
 
 REVERSE_INDEX = "reverse"
@@ -43,7 +43,7 @@ class LineageStorage(Construct):
         )
         self.table = self._table()
         self.bucket = kept_bucket(self, "Bucket", key=self.key)
-        self.bus = events.EventBus(self, "Bus", description="What Hallmark found out")
+        self.bus = HallmarkBus(self, "Bus")
         self.alarms = sns.Topic(
             self, "Alarms", display_name="Hallmark operations", master_key=self.key, enforce_ssl=True
         )

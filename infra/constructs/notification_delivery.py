@@ -139,9 +139,7 @@ class NotificationDelivery(Construct):
                     actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
                     resources=[self.table.table_arn],
                 ),
-                iam.PolicyStatement(
-                    sid="Publish", actions=["events:PutEvents"], resources=[self._shared.bus.event_bus_arn]
-                ),
+                self._shared.bus.allow_publishing(DELIVERY_FAILED),
                 iam.PolicyStatement(sid="SignLinks", actions=["kms:GenerateMac"], resources=[self.mac_key.key_arn]),
                 self._shared.allow_key(writes=True),
                 *self._allow_topics([self.topics[name] for name in topics]),

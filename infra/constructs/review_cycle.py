@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from hallmark.events.drift import DRIFT_DETECTED
+from hallmark.events.reviews import REVIEW_COMPLETED, REVIEW_NOTED, REVIEW_REQUESTED, REVIEW_SCORE_LOW
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.functions import PythonFunction
 from infra.constructs.queues import MAXIMUM_RECEIVES, WorkQueue
@@ -54,7 +55,7 @@ class ReviewCycle(Construct):
             storage.allow_listing(),
             storage.allow_writing("scores"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(REVIEW_COMPLETED, REVIEW_NOTED, REVIEW_SCORE_LOW),
             iam.PolicyStatement(
                 sid="AskForReviews", actions=["sqs:SendMessage"], resources=[self.queue.queue.queue_arn]
             ),
@@ -80,7 +81,7 @@ class ReviewCycle(Construct):
             dead_letters.allow_sending(),
             storage.allow_table("BatchWriteItem", "GetItem", "PutItem"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(REVIEW_REQUESTED),
             iam.PolicyStatement(
                 sid="AskForRuns",
                 actions=["lambda:InvokeFunction"],
@@ -125,7 +126,7 @@ class ReviewCycle(Construct):
             storage.allow_listing(),
             storage.allow_writing("scores"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(REVIEW_COMPLETED, REVIEW_SCORE_LOW),
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
             numeric=True,

@@ -64,6 +64,6 @@ class ReviewStorage(Construct):
             resources=[self.key.key_arn],
         )
 
-    def allow_publishing(self) -> iam.PolicyStatement:
-        """Return the statement that lets a function say on the hallmark bus what it knows."""
-        return iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])
+    def allow_publishing(self, *detail_types: str) -> iam.PolicyStatement:
+        """Return the statement that lets a function tell these events on the hallmark bus."""
+        return self.bus.allow_publishing(*detail_types)

@@ -11,6 +11,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.published import EVALUATION_FAILED
 from infra.constructs.evaluation_functions import EvaluationFunctions
 from infra.constructs.evaluation_storage import EvaluationStorage
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
@@ -51,7 +52,7 @@ class RunEndings(Construct):
             dead_letters.allow_sending(),
             storage.allow_table("PutItem", "UpdateItem"),
             storage.allow_key(writes=True),
-            storage.allow_publishing(),
+            storage.allow_publishing(EVALUATION_FAILED),
             timeout=_TIMEOUT,
             memory_mb=512,
             environment={

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from hallmark.events.subjects import SUBJECTS_RECORDED
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.kept import kept_bucket
 from infra.constructs.lineage_storage import LineageStorage
@@ -60,9 +61,7 @@ class SubjectTokens(Construct):
                 self._allow_files("PutObject"),
                 self._allow_missing(),
                 self._allow_tokens(),
-                iam.PolicyStatement(
-                    sid="PublishEvents", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(SUBJECTS_RECORDED),
                 storage.allow_key(writes=True),
             ],
         )

@@ -12,6 +12,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
+from hallmark.events.reports import LINEAGE_REPORTED
 from hallmark.policy.models import LineagePolicy
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.http_api import ApiRoute, HallmarkHttpApi
@@ -77,9 +78,7 @@ class ToolSyncs(Construct):
                 self._allow_waking("ContinuePass"),
                 self.dead_letters.allow_sending(),
                 self._allow_memory("BatchGetItem", "BatchWriteItem", "Query"),
-                iam.PolicyStatement(
-                    sid="PublishReports", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]
-                ),
+                storage.bus.allow_publishing(LINEAGE_REPORTED),
                 storage.allow_key(writes=True),
                 *self._allow_secrets(
                     server.secret for server in (*self._policy.mlflow, *self._policy.kubeflow) if server.secret

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
+from hallmark.events.gates import TRAINING_HALTED
 from infra.constructs.functions import PythonFunction
 from infra.constructs.gate_functions import GateFunctions, allow_steps, sagemaker_arns
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
@@ -80,7 +81,7 @@ class TrainingWatch(Construct):
             "HaltTraining",
             "Stops a training job, and tells why",
             storage.allow_table("GetItem", "PutItem"),
-            storage.allow_publishing(),
+            storage.allow_publishing(TRAINING_HALTED),
             _allow_describing(),
             iam.PolicyStatement(
                 sid="StopTraining",

@@ -9,6 +9,7 @@ from local.bedrock_port import BedrockPort
 from local.cloud_trail import CloudTrail
 from local.patches import (
     bedrock_service,
+    bus_policies,
     container_images,
     customer_keys,
     dead_letter_sources,
@@ -50,6 +51,7 @@ def apply_all(sagemaker: Callable[[], SageMakerPort], bedrock: Callable[[], Bedr
     failed_invocations.apply()
     denial_messages.apply()
     customer_keys.apply()
+    bus_policies.apply()
     stack_resources.apply()
     object_checksums.apply()
     object_encryption.apply()

@@ -8,7 +8,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from hallmark.events.subscriptions import RESOURCES
 
@@ -87,6 +89,26 @@ def test_an_event_is_announced_on_the_hallmark_bus(deployed: Any) -> None:
 
     detail = deployed.eventually(heard)
     assert (detail["kind"], detail["status"]) == ("training-job", "Completed")
+
+
+def test_nobody_else_can_tell_a_verdict_on_the_bus(deployed: Any) -> None:
+    iam, name = deployed.client("iam"), f"forger-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    forger = boto3.client(
+        "events",
+        endpoint_url=deployed.client("events").meta.endpoint_url,
+        region_name=deployed.cloud.region,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    bus = deployed.outputs["EventBusName"]
+    entry = {"EventBusName": bus, "Source": "hallmark", "DetailType": "QualityGatePassed", "Detail": "{}"}
+
+    with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+        forger.put_events(Entries=[entry])
 
 
 def test_a_repeated_event_adds_no_fact(deployed: Any) -> None:

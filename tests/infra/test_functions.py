@@ -59,7 +59,7 @@ STATEMENTS = {
         "AnswerPipelineSteps",
     ],
     "judge_reproduction": [
-        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishJudgements"),
+        *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "Publish"),
     ],
     "measure_coverage": [
         *("WriteOwnLog", "QueryLineage", "ReadGraph", "KeepReports", "TellMissingFromDenied", "UseKey"),
@@ -73,11 +73,11 @@ STATEMENTS = {
     ],
     "forget_person": ["WriteOwnLog", "ForgetPersons", "FindPersons", "Publish", "UseKey"],
     "announce_lineage": [
-        *("WriteOwnLog", "ReadTableStream", "ListStreams", "PublishFacts", "SendDeadLetters", "UseKey"),
+        *("WriteOwnLog", "ReadTableStream", "ListStreams", "Publish", "SendDeadLetters", "UseKey"),
     ],
     "reconcile_lineage": [
         *("WriteOwnLog", "ReceiveWork", "ContinueSweep", "SendDeadLetters", "RecordFacts", "QueryLineage"),
-        *("ReadCursor", "PublishReport", "UseKey", "KeepManifests", "ListSageMaker", "ListBedrock"),
+        *("ReadCursor", "Publish", "UseKey", "KeepManifests", "ListSageMaker", "ListBedrock"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
         *("KeepPersons", "SealPersons", "FindPersons"),
     ],
@@ -132,10 +132,10 @@ STATEMENTS = {
     ],
     # tests/infra/test_tool_syncs.py has what servers in the policy add.
     "sync_tools": [
-        *("WriteOwnLog", "ReceiveWork", "ContinuePass", "SendDeadLetters", "UseMemory", "PublishReports", "UseKey"),
+        *("WriteOwnLog", "ReceiveWork", "ContinuePass", "SendDeadLetters", "UseMemory", "Publish", "UseKey"),
     ],
     "receive_webhook": ["WriteOwnLog", "HandOn", "UseMemory", "UseKey"],
-    "receive_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "PublishReports"],
+    "receive_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "QueryLineage", "UseKey", "Publish"],
     # Who gets run events is for the policy to say: tests/infra/test_intake_stack.py.
     "send_lineage": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseKey", "AskLineage"],
     "receive_feedback": ["WriteOwnLog", "ReceiveWork", "SendDeadLetters", "UseReviews", "UseKey", "Publish"],
@@ -210,7 +210,7 @@ STATEMENTS = {
         "SubjectsPutObject",
         "ListSubjects",
         "MakeTokens",
-        "PublishEvents",
+        "Publish",
         "UseKey",
     ],
     "find_subject": ["WriteOwnLog", "SubjectsGetObject", "ListSubjects", "MakeTokens", "AskLineage", "UseKey"],

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.component.local_cloud.conftest import TRUST_LAMBDA
+
 CALLER = """
     import boto3
 
@@ -190,3 +192,51 @@ def test_the_root_may_do_everything(cloud: Any) -> None:
         cloud.client("sagemaker").describe_training_job(TrainingJobName=f"none-{time.time_ns()}")
 
     assert refused.value.response["Error"]["Code"] != "AccessDeniedException"
+
+
+def test_the_policy_of_a_bus_and_what_an_event_is_decide_who_may_put_it(cloud: Any, workbench: Any) -> None:
+    bus, path = workbench.name("bus"), "/own/"
+    bus_arn = workbench.events.create_event_bus(Name=bus)["EventBusArn"]
+    roles = f"arn:aws:iam::{cloud.account}:role{path}*"
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": bus_arn,
+        "Condition": {"ArnNotLike": {"aws:PrincipalArn": roles}},
+    }
+    policy = {"EventBusName": bus, "StatementId": "Own", "Statement": statement}
+    template = {"Resources": {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": policy}}}
+    cloudformation, stack = cloud.client("cloudformation"), workbench.name("stack")
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    (kept,) = json.loads(workbench.events.describe_event_bus(Name=bus)["Policy"])["Statement"]
+    own = cloud.client("iam").create_role(
+        RoleName=workbench.name("role"), Path=path, AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA)
+    )["Role"]
+    allowed = {
+        "Effect": "Allow",
+        "Action": "events:PutEvents",
+        "Resource": bus_arn,
+        "Condition": {
+            "ForAllValues:StringEquals": {"events:source": "hallmark", "events:detail-type": ["Mine", "Ours"]}
+        },
+    }
+    cloud.client("iam").put_role_policy(
+        RoleName=own["RoleName"],
+        PolicyName="permissions",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+
+    def put(role: str, *kinds: str) -> str | None:
+        entries = [{"Source": "hallmark", "DetailType": kind, "Detail": "{}", "EventBusName": bus} for kind in kinds]
+        return call(workbench, role, "events", "put_events", Entries=entries)
+
+    assert kept == {**statement, "Sid": "Own"}
+    assert put(own["Arn"], "Mine", "Ours") is None
+    assert "AccessDenied" in str(put(own["Arn"], "Mine", "Theirs"))
+    stranger = workbench.role(("events:PutEvents", bus_arn))
+    assert "explicit deny in a resource-based policy" in str(put(stranger, "Mine"))
+    cloudformation.delete_stack(StackName=stack)
+    workbench.wait_for(lambda: "Policy" not in workbench.events.describe_event_bus(Name=bus))
+    assert put(stranger, "Mine") is None

@@ -172,7 +172,11 @@ def _logistic(rows: Floats, labels: Floats) -> _Fitted:
     """Fit a ridge logistic regression by Newton's steps; classes weigh the same whatever their sizes."""
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    table = np.column_stack([(rows - centre) / scale, np.ones(len(rows))])
+    standard = (rows - centre) / scale
+    # The solution of a ridge regression is a combination of the rows: fewer rows than columns are their own axes,
+    # and each step solves for as many unknowns as there are rows.
+    axes = np.linalg.qr(standard.T)[0] if len(rows) < rows.shape[1] else np.eye(rows.shape[1])
+    table = np.column_stack([standard @ axes, np.ones(len(rows))])
     importance = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
     ridge = np.full(table.shape[1], 1.0 + rows.shape[1])
     ridge[-1] = 1e-6
@@ -185,7 +189,7 @@ def _logistic(rows: Floats, labels: Floats) -> _Fitted:
         weights -= step
         if float(np.abs(step).max()) < 1e-6:  # noqa: PLR2004 - in standard deviations of a column
             break
-    return _Fitted(centre, scale, weights[:-1])
+    return _Fitted(centre, scale, axes @ weights[:-1])
 
 
 def _rank_test(scores: Floats, labels: Floats) -> tuple[float, float, float]:
@@ -201,7 +205,8 @@ def _rank_test(scores: Floats, labels: Floats) -> tuple[float, float, float]:
     area = (float(ranks[labels == 1].sum()) - n * (n + 1) / 2) / (m * n)
     ties = float((sizes.astype(np.float64) ** 3 - sizes).sum()) / (total * (total - 1))
     spread = math.sqrt(max(0.0, (total + 1 - ties) / (12 * m * n)))
-    chance = normal_cdf(-(area - 0.5) / spread) if spread > 0 else 1.0
+    # Ranks come in whole steps: without half a step off, p is too small for a few rows.
+    chance = normal_cdf(-(area - 0.5 - 0.5 / (m * n)) / spread) if spread > 0 else 1.0
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (area * (1 - area) + (n - 1) * (q1 - area**2) + (m - 1) * (q2 - area**2)) / (m * n)
     return area, chance, math.sqrt(max(0.0, variance))

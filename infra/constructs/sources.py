@@ -71,6 +71,18 @@ def allow_snapshots(policy: LineagePolicy) -> list[iam.PolicyStatement]:
             ],
         ),
     ]
+    if policy.image_registries:
+        # The owner of a registry decides what may be pulled from it; the manifest says the digest, layers are not read.
+        statements.append(
+            iam.PolicyStatement(
+                sid="ResolveOthersImages",
+                actions=["ecr:BatchGetImage"],
+                resources=[
+                    f"arn:{cdk.Aws.PARTITION}:ecr:{cdk.Aws.REGION}:{account}:repository/*"
+                    for account in policy.image_registries
+                ],
+            )
+        )
     if policy.data_keys:
         statements.append(
             iam.PolicyStatement(sid="DecryptChecksums", actions=["kms:Decrypt"], resources=list(policy.data_keys))

@@ -97,7 +97,7 @@ def test_nobody_else_can_tell_a_verdict_on_the_bus(deployed: Any) -> None:
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    forger = boto3.client(
+    forger: Any = boto3.client(
         "events",
         endpoint_url=deployed.client("events").meta.endpoint_url,
         region_name=deployed.cloud.region,

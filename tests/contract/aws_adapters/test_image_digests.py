@@ -8,6 +8,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.stub import ANY, Stubber
 
 from hallmark.aws.ecr import EcrImages
 from hallmark.errors import UnavailableError
@@ -71,19 +72,56 @@ def test_a_uri_with_a_digest_answers_itself(ecr: Any, injection: Injection, imag
 @pytest.mark.parametrize(
     "image",
     [
-        uri(account="763104351884"),
         uri(host="dkr.ecr.eu-west-1.amazonaws.com"),
+        uri(account="763104351884", host="dkr.ecr.eu-west-1.amazonaws.com"),
         "python:3.13",
         "docker.io/library/python:3.13",
         "",
         "TrainingImage",
     ],
 )
-def test_other_registries_are_not_asked(ecr: Any, pushed: str, injection: Injection, image: str) -> None:
+def test_other_regions_and_other_kinds_of_registries_are_not_asked(
+    ecr: Any, pushed: str, injection: Injection, image: str
+) -> None:
     injection.clear()
 
     assert EcrImages(ecr, ACCOUNT).digest(image) is None
     assert injection.calls == []
+
+
+AWS_CONTAINER = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+ASKED = {
+    "registryId": "683313688378",
+    "repositoryName": "sagemaker-xgboost",
+    "imageIds": [{"imageTag": "1.7-1"}],
+    "acceptedMediaTypes": ANY,
+}
+
+
+def elsewhere() -> Any:
+    session = botocore.session.get_session()
+    session.set_credentials("AKIAIOSFODNN7EXAMPLE", "secret")
+    return session.create_client("ecr", "us-east-1")
+
+
+def test_another_accounts_registry_is_asked_what_a_pull_asks() -> None:
+    client = elsewhere()
+    image = {"registryId": "683313688378", "imageId": {"imageDigest": DIGEST, "imageTag": "1.7-1"}}
+    with Stubber(client) as stubber:
+        stubber.add_response("batch_get_image", {"images": [image], "failures": []}, ASKED)
+
+        assert EcrImages(client, ACCOUNT).digest(AWS_CONTAINER) == DIGEST
+
+
+def test_an_image_that_is_gone_or_that_its_owner_lets_nobody_pull_has_no_digest() -> None:
+    client = elsewhere()
+    gone = {"imageId": {"imageTag": "1.7-1"}, "failureCode": "ImageNotFound", "failureReason": "not found"}
+    with Stubber(client) as stubber:
+        stubber.add_response("batch_get_image", {"images": [], "failures": [gone]}, ASKED)
+        stubber.add_client_error("batch_get_image", "AccessDeniedException", http_status_code=400)
+
+        assert [EcrImages(client, ACCOUNT).digest(AWS_CONTAINER) for _ in range(2)] == [None, None]
+        stubber.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("rest", ["team/trainer:2", "another:1", "UPPER:1"])

@@ -381,7 +381,7 @@ def origin(**more: Any) -> Evidence:
         (origin(), "passed", "as they must be"),
         (origin(has_uncommitted=True), "failed", "not committed"),
         (origin(commits=()), "inconclusive", "no commit"),
-        (origin(images_without=("image:latest",)), "inconclusive", "digest of image:latest"),
+        (origin(images_without=("image:latest",)), "inconclusive", "image_registries"),
         (origin(complete=False), "inconclusive", "more ancestors"),
         (origin(snapshots=()), "inconclusive", "nothing that it was trained on"),
         (

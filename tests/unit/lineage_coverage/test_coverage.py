@@ -167,7 +167,8 @@ def test_an_image_that_is_known_by_its_tag_only_says_whose_registry_it_is() -> N
     gaps = {each.name: next(gap for gap in each.gaps if gap.need == "image") for each in desk.measured().incomplete}
 
     assert "lineage.image_repositories: train" in gaps["own"].remedy
-    assert "not this account's" in gaps["other"].because
+    assert "683313688378 was not asked" in gaps["other"].because
+    assert "lineage.image_registries: 683313688378" in gaps["other"].remedy
 
 
 def test_a_job_that_was_deleted_before_it_was_described_counts_and_says_so() -> None:

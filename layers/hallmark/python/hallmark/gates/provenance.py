@@ -39,7 +39,10 @@ def tell_lineage(criterion: LineageCriterion, evidence: Evidence) -> Told:
 
 def _ask_images(found: LineageEvidence, doubts: list[str]) -> None:
     if found.images_without:
-        doubts.append(f"the digest of {_named(found.images_without)} is not known")
+        doubts.append(
+            f"the digest of {_named(found.images_without)} is not known: start jobs and register models by digest "
+            "(…@sha256:…), or let lineage look it up (lineage.image_repositories, image_registries)"
+        )
     elif not found.images_with_digest:
         doubts.append("no image is recorded")
 

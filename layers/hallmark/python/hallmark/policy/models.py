@@ -39,6 +39,9 @@ BucketPattern = Annotated[
 RepositoryPattern = Annotated[
     str, _matching(r"[a-z0-9*][a-z0-9._/*-]{0,255}", "write the name of an ECR repository; * may be in it")
 ]
+RegistryAccount = Annotated[
+    str, _matching(r"\d{12}|\*", "write the account (12 digits) that an ECR registry is of, or *")
+]
 MachinePattern = Annotated[
     str, _matching(r"[^,\s]{1,512}", "write the name of an IAM user, or an ARN; * may be in it, a comma may not")
 ]
@@ -100,7 +103,9 @@ class LineagePolicy(ForeignLineagePolicy, ConnectorsPolicy):
     data_keys: tuple[KeyArn, ...] = ()
     """KMS keys that encrypt objects in those buckets; needed only to read their checksums."""
     image_repositories: tuple[RepositoryPattern, ...] = ("*",)
-    """ECR repositories in which image digests are looked up."""
+    """ECR repositories of this account in which image digests are looked up."""
+    image_registries: tuple[RegistryAccount, ...] = ("*",)
+    """Other accounts whose registries are asked for them, where they let their images be pulled: AWS's containers."""
     snapshot: SnapshotPolicy = SnapshotPolicy()
     reconciliation: ReconciliationPolicy = ReconciliationPolicy()
     compaction: CompactionPolicy = CompactionPolicy()

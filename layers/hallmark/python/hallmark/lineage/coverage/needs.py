@@ -133,14 +133,24 @@ def _image(subject: Subject) -> _Fault:
     tagged = next((str(uri) for uri, digest in found if not digest and "@sha256:" not in str(uri)), None)
     if tagged is None:
         return None
-    registry = _REGISTRY.match(tagged)
-    if registry is None or registry["account"] != subject.account:
+    return _of_a_tag(tagged, subject.account)
+
+
+def _of_a_tag(image: str, account: str) -> _Fault:
+    registry = _REGISTRY.match(image)
+    if registry is None:
         return (
-            f"{tagged} is known by its tag only, and its registry is not this account's",
+            f"{image} is known by its tag only, and its registry is none of ECR",
             "start jobs by digest, or mirror the image into this account",
         )
+    owner = registry["account"]
+    if owner != account:
+        return (
+            f"{image} is known by its tag only: {owner} was not asked, lets nobody pull it, or is in another Region",
+            f"add to hallmark.yaml, lineage.image_registries: {owner}; or start jobs by digest",
+        )
     return (
-        f"{tagged} is known by its tag only: its repository may not be read, or the tag was gone",
+        f"{image} is known by its tag only: its repository may not be read, or the tag was gone",
         f"add to hallmark.yaml, lineage.image_repositories: {registry['repository']}; or start jobs by digest",
     )
 

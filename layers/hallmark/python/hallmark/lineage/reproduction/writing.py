@@ -172,7 +172,8 @@ class _Writing:
             self._miss(
                 "the image's digest",
                 f"{uri} is not in a repository that Hallmark may read, or was known by its tag only",
-                "name its repository under lineage.image_repositories in the policy, or start jobs by digest",
+                "name its repository under lineage.image_repositories in the policy, or another account under "
+                "lineage.image_registries; or start jobs by digest",
             )
             return PinnedImage(uri=uri)
         for holder, member in images_in(request):

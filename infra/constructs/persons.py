@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from hallmark.events.erasure import PERSON_FORGOTTEN
 from infra.constructs.functions import Layers, PythonFunction
 from infra.constructs.lineage_storage import LineageStorage
 
@@ -93,7 +94,7 @@ class Persons(Construct):
                 # It writes what is to be told, with the last of what it deletes; who somebody is it cannot read.
                 self._allow_table("ForgetPersons", "Query", "DeleteItem", "PutItem"),
                 self._allow_finding(),
-                iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[storage.bus.event_bus_arn]),
+                storage.bus.allow_publishing(PERSON_FORGOTTEN),
                 storage.allow_key(writes=True),
             ],
         )

@@ -69,8 +69,7 @@ STATEMENTS = {
     "record_lineage": [
         *("WriteOwnLog", "ReceiveWork", "SendDeadLetters", "RecordFacts", "UseKey", "KeepManifests"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
-        "ResolveOthersImages",
-        *("KeepPersons", "SealPersons", "FindPersons"),
+        *("ResolveOthersImages", "KeepPersons", "SealPersons", "FindPersons"),
     ],
     "forget_person": ["WriteOwnLog", "ForgetPersons", "FindPersons", "Publish", "UseKey"],
     "announce_lineage": [
@@ -80,8 +79,7 @@ STATEMENTS = {
         *("WriteOwnLog", "ReceiveWork", "ContinueSweep", "SendDeadLetters", "RecordFacts", "QueryLineage"),
         *("ReadCursor", "Publish", "UseKey", "KeepManifests", "ListSageMaker", "ListBedrock"),
         *("DescribeSageMaker", "DescribeBedrock", "ListDatasets", "ReadChecksums", "ResolveImages"),
-        "ResolveOthersImages",
-        *("KeepPersons", "SealPersons", "FindPersons"),
+        *("ResolveOthersImages", "KeepPersons", "SealPersons", "FindPersons"),
     ],
     "mirror_lineage": [
         *(

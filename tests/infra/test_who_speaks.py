@@ -36,6 +36,7 @@ TOLD: Mapping[str, set[str]] = {
     "export_feedback": {"FeedbackExported"},
     "fail_evaluation": {"EvaluationFailed"},
     "follow_execution": {"EvaluationFailed"},
+    "forget_person": {"PersonForgotten"},
     "halt_training": {"TrainingHalted"},
     "join_feedback": {"FeedbackReceived"},
     "judge_drift": {

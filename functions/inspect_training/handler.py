@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.clients import client
 from hallmark.aws.gate_actions import GateActionsTable
 from hallmark.aws.training_jobs import TrainingJobs
@@ -48,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     table = GateActionsTable(settings().gates_table_name, client("dynamodb"))
     jobs = TrainingJobs(client("sagemaker"), client("cloudwatch"), client("logs"))
     try:
-        seen = look(job, name, watch, jobs, table, datetime.now(UTC))
+        seen = look(job, name, watch, jobs, CheckpointFiles(client("s3")), table, datetime.now(UTC))
     except NotFoundError as error:
         return {"state": "ended", "reason": str(error)}
     metrics.add_metric(name="TrainingLooks", unit=MetricUnit.Count, value=1)

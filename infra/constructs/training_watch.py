@@ -10,9 +10,11 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from hallmark.events.gates import TRAINING_HALTED
+from hallmark.policy.models import Policy
 from infra.constructs.functions import PythonFunction
 from infra.constructs.gate_functions import GateFunctions, allow_steps, sagemaker_arns
 from infra.constructs.queues import MAXIMUM_RECEIVES, DeadLetterQueue, WorkQueue
+from infra.constructs.sources import filled
 from infra.constructs.workflows import Workflow
 
 _TIMEOUT = cdk.Duration.minutes(1)
@@ -29,9 +31,9 @@ class TrainingWatch(Construct):
         workflow: What watches one job.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, functions: GateFunctions) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, functions: GateFunctions, policy: Policy) -> None:
         super().__init__(scope, construct_id)
-        self._functions = functions
+        self._functions, self._policy = functions, policy
         storage = functions.storage
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", key=storage.key, alarms=storage.alarms)
         self.workflow = self._add_workflow()
@@ -71,8 +73,25 @@ class TrainingWatch(Construct):
             iam.PolicyStatement(
                 sid="ReadLogs", actions=["logs:FilterLogEvents"], resources=[log_group, f"{log_group}:*"]
             ),
+            *self._allow_checkpoints(),
             environment=self._functions.table,
         )
+
+    def _allow_checkpoints(self) -> list[iam.PolicyStatement]:
+        """Return the statements for evaluations beside checkpoints, where a watch reads any."""
+        if all(watch.checkpoints is None for watch in self._policy.gates.watches.values()):
+            return []
+        buckets = [f"arn:{cdk.Aws.PARTITION}:s3:::{filled(name)}" for name in self._policy.lineage.data_buckets]
+        statements = [
+            iam.PolicyStatement(sid="ListCheckpoints", actions=["s3:ListBucket"], resources=buckets),
+            iam.PolicyStatement(
+                sid="ReadCheckpoints", actions=["s3:GetObject"], resources=[f"{bucket}/*" for bucket in buckets]
+            ),
+        ]
+        if self._policy.lineage.data_keys:
+            keys = list(self._policy.lineage.data_keys)
+            statements.append(iam.PolicyStatement(sid="DecryptCheckpoints", actions=["kms:Decrypt"], resources=keys))
+        return statements
 
     def _halting(self) -> PythonFunction:
         storage = self._functions.storage

@@ -64,7 +64,7 @@ class GatesStack(cdk.Stack):
             attestations=attestations,
             platform=platform,
         )
-        watch = TrainingWatch(self, "Watch", functions=functions)
+        watch = TrainingWatch(self, "Watch", functions=functions, policy=policy)
         self._output("GateTableName", storage.table.table_name)
         self._output("QueryGatesFunctionName", verdicts.query.function.function_name)
         self._output("GateWorkflowArn", verdicts.workflow.arn)

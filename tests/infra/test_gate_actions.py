@@ -28,7 +28,15 @@ GATES = GatesPolicy.model_validate(
                 **ASKS,
             },
             "full": {"stage": "production", "models": {"endpoints": ["churn"]}, **ASKS},
-        }
+        },
+        "watches": {
+            "loss": {
+                "metric": "eval_loss",
+                "better": "lower",
+                "checkpoints": {},
+                "rules": [{"rule": "divergence"}],
+            }
+        },
     }
 )
 
@@ -115,6 +123,13 @@ def test_one_role_alone_may_stop_training(statements: list[tuple[str, Statement]
 
     assert len(roles) == 1
     assert "HaltTraining" in roles.pop()
+
+
+def test_evaluations_of_checkpoints_are_read_in_the_teams_buckets_only(statements: list[tuple[str, Statement]]) -> None:
+    found = {each["Sid"]: json.dumps(each["Resource"]) for _, each in statements if "Checkpoints" in each["Sid"]}
+
+    assert set(found) == {"ListCheckpoints", "ReadCheckpoints"}
+    assert all(":s3:::sagemaker-" in where for where in found.values())
 
 
 def test_who_moves_models_cannot_sign_what_it_moves_them_by(statements: list[tuple[str, Statement]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_jobs import TrainingJobs
 from hallmark.aws.training_looks import Look, look
@@ -53,8 +54,8 @@ def jobs(cloud: Any) -> TrainingJobs:
     return TrainingJobs(cloud.client("sagemaker"), cloud.client("cloudwatch"), cloud.client("logs"))
 
 
-def train(cloud: Any, workbench: Workbench, losses: list[Any], rest: int) -> str:
-    bucket = workbench.name("bucket")
+def train(cloud: Any, workbench: Workbench, losses: list[Any], rest: int, bucket: str = "") -> str:
+    bucket = bucket or workbench.name("bucket")
     cloud.client("s3").create_bucket(Bucket=bucket)
     answer = cloud.client("sagemaker").create_training_job(
         TrainingJobName=workbench.name("job"),
@@ -70,15 +71,24 @@ def train(cloud: Any, workbench: Workbench, losses: list[Any], rest: int) -> str
         Environment={"SCRIPT": SCRIPT.format(losses=json.dumps(losses), rest=rest)},
         RoleArn=workbench.role(),
         OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
+        CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
     return str(answer["TrainingJobArn"])
 
 
-def until(workbench: Workbench, jobs: TrainingJobs, job: str, champions: NoChampions, state: str) -> Look:
+def until(
+    workbench: Workbench,
+    jobs: TrainingJobs,
+    job: str,
+    champions: NoChampions,
+    state: str,
+    watch: TrainingWatch = WATCH,
+) -> Look:
     def looked() -> Look | None:
-        seen = look(job, "loss", WATCH, jobs, champions, datetime.now(UTC))
+        files = CheckpointFiles(workbench.cloud.client("s3"))
+        seen = look(job, "loss", watch, jobs, files, champions, datetime.now(UTC))
         return seen if seen.state == state else None
 
     found: Look = workbench.wait_for(looked, timeout_seconds=PATIENCE_SECONDS)
@@ -120,3 +130,24 @@ def test_a_job_that_completes_is_offered_as_champion(cloud: Any, workbench: Work
     (champion,) = champions.crowned
     assert (champion.job, champion.final) == (job, 1.0)
     assert champion.curve[-1].step > 0
+
+
+def test_a_job_is_judged_by_evaluations_beside_the_checkpoints_that_it_says_it_writes(
+    cloud: Any, workbench: Workbench, jobs: TrainingJobs
+) -> None:
+    bucket = workbench.name("bucket")
+    job = train(cloud, workbench, [2.0], rest=600, bucket=bucket)
+    history = [{"step": step, "eval_loss": loss} for step, loss in ((10, 0.5), (20, 4.0))]
+    cloud.client("s3").put_object(
+        Bucket=bucket,
+        Key="checkpoints/checkpoint-20/trainer_state.json",
+        Body=json.dumps({"global_step": 20, "log_history": history}),
+    )
+    rules = [{"rule": "divergence", "patience": 1}]
+    watch = TrainingWatch.model_validate({"metric": "eval_loss", "better": "lower", "checkpoints": {}, "rules": rules})
+
+    seen = until(workbench, jobs, job, NoChampions(), "halt", watch)
+    jobs.stop(job.rpartition("/")[2])
+
+    assert seen.finding is not None
+    assert (seen.finding.rule, seen.finding.step, list(seen.curve)) == ("divergence", 20, [(10, 0.5), (20, 4.0)])

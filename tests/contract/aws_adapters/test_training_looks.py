@@ -10,6 +10,7 @@ import botocore.session
 import pytest
 from botocore.stub import ANY, Stubber
 
+from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_jobs import TrainingJobs, _period_seconds
 from hallmark.aws.training_looks import ChampionTable, Look, look
@@ -50,7 +51,7 @@ class Services:
             name: botocore.session.get_session().create_client(
                 name, region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
             )
-            for name in ("sagemaker", "cloudwatch", "logs")
+            for name in ("sagemaker", "cloudwatch", "logs", "s3")
         }
         self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
         self.champions = Memory()
@@ -130,7 +131,7 @@ class Services:
     def look(self, watching: TrainingWatch) -> Look:
         jobs = TrainingJobs(self.clients["sagemaker"], self.clients["cloudwatch"], self.clients["logs"])
         champions: ChampionTable = self.champions
-        return look(JOB, "loss", watching, jobs, champions, NOW)
+        return look(JOB, "loss", watching, jobs, CheckpointFiles(self.clients["s3"]), champions, NOW)
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
+from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_jobs import TrainingJobs
+from hallmark.errors import InvalidInputError
 from hallmark.gates.watch_settings import ChampionRule, DivergenceRule, TrainingWatch
 from hallmark.gates.watching import Curve, Finding, Seen, find_not_a_number, judge, make_curve, thin
 
@@ -35,7 +37,24 @@ class Look(NamedTuple):
     reason: str = ""
 
 
-def look(job: str, name: str, watch: TrainingWatch, jobs: TrainingJobs, table: ChampionTable, now: datetime) -> Look:
+class _Measured(NamedTuple):
+    """What is known of the metric."""
+
+    curve: Curve
+    not_a_number: str | None = None
+    newest_at: float | None = None
+    """Of its values, in seconds since the epoch."""
+
+
+def look(
+    job: str,
+    name: str,
+    watch: TrainingWatch,
+    jobs: TrainingJobs,
+    files: CheckpointFiles,
+    table: ChampionTable,
+    now: datetime,
+) -> Look:
     """Look at a job.
 
     Args:
@@ -43,36 +62,65 @@ def look(job: str, name: str, watch: TrainingWatch, jobs: TrainingJobs, table: C
         name: Of the watch.
         watch: What it says.
         jobs: Where jobs are looked at.
+        files: Where evaluations of checkpoints are read.
         table: Where champions are kept.
         now: The time.
 
     Raises:
         NotFoundError: The job does not exist (any more).
+        InvalidInputError: It writes no checkpoints, or they may not be read.
         UnavailableError: A service did not answer.
     """
     job_name = job.rpartition("/")[2]
     described = jobs.describe(job_name)
     status = str(described["TrainingJobStatus"])
     start: datetime = described.get("TrainingStartTime") or described["CreationTime"]
-    end: datetime = described.get("TrainingEndTime") or now
-    wanted = [watch.metric, *([watch.step_metric] if watch.step_metric else [])]
-    told = jobs.metrics(job_name, wanted, start - watch.period, end + watch.period, watch.period)
-    values = told[watch.metric]
-    curve = make_curve(values, told[watch.step_metric] if watch.step_metric else {}, start.timestamp())
+    if watch.checkpoints is None:
+        measured = _from_cloudwatch(job_name, watch, described, jobs, start, now)
+    else:
+        measured = _from_checkpoints(watch, described, files)
+    curve = measured.curve
     if status not in _RUNNING:
         if status == "Completed":
             _crown(job, name, watch, described, curve, table)
         return Look("ended", curve, None, f"the job is {status}")
     if status == "Stopping":
         return Look("running", curve)
-    seen = Seen(
-        curve,
-        _champion_curve(name, watch, table),
-        _odd_line(job_name, watch, described, jobs, start),
-        now.timestamp() - max(values) if values else None,
-    )
+    odd = measured.not_a_number
+    if watch.checkpoints is None:
+        odd = _odd_line(job_name, watch, described, jobs, start)
+    silent = now.timestamp() - measured.newest_at if measured.newest_at is not None else None
+    seen = Seen(curve, _champion_curve(name, watch, table), odd, silent)
     finding = judge(watch, seen)
     return Look("halt", curve, finding, finding.reason) if finding is not None else Look("running", curve)
+
+
+def _from_cloudwatch(
+    job_name: str,
+    watch: TrainingWatch,
+    described: Mapping[str, Any],
+    jobs: TrainingJobs,
+    start: datetime,
+    now: datetime,
+) -> _Measured:
+    end: datetime = described.get("TrainingEndTime") or now
+    wanted = [watch.metric, *([watch.step_metric] if watch.step_metric else [])]
+    told = jobs.metrics(job_name, wanted, start - watch.period, end + watch.period, watch.period)
+    values = told[watch.metric]
+    curve = make_curve(values, told[watch.step_metric] if watch.step_metric else {}, start.timestamp())
+    return _Measured(curve, newest_at=max(values) if values else None)
+
+
+def _from_checkpoints(watch: TrainingWatch, described: Mapping[str, Any], files: CheckpointFiles) -> _Measured:
+    assert watch.checkpoints is not None
+    place = described.get("CheckpointConfig", {}).get("S3Uri", "")
+    if not place:
+        raise InvalidInputError(
+            "CheckpointConfig", place, "let the job write checkpoints to S3, or watch a metric of CloudWatch"
+        )
+    found = files.read(place, watch.metric, watch.checkpoints)
+    newest = found.written_at.timestamp() if found.written_at is not None else None
+    return _Measured(found.curve, found.not_a_number, newest)
 
 
 def _champion_curve(name: str, watch: TrainingWatch, table: ChampionTable) -> Curve:
@@ -103,6 +151,7 @@ def _crown(
     table: ChampionTable,
 ) -> None:
     told = {entry["MetricName"]: entry["Value"] for entry in described.get("FinalMetricDataList", [])}
-    final = told.get(watch.metric, curve[-1].value if curve else None)
+    last = curve[-1].value if curve else None
+    final = told.get(watch.metric, last) if watch.checkpoints is None else last
     if final is not None and curve:
         table.crown(name, Champion(job, float(final), thin(curve)), watch.better)

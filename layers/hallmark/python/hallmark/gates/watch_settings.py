@@ -91,12 +91,23 @@ class DivergenceRule(_Section):
 Rule = Annotated[ThresholdRule | ChampionRule | PlateauRule | DivergenceRule, Field(discriminator="rule")]
 
 
+class CheckpointEvaluations(_Section):
+    """Evaluations that lie beside a job's checkpoints: JSON, below ``S3Uri`` of its ``CheckpointConfig``."""
+
+    files: tuple[str, ...] = Field(default=("*trainer_state.json", "*evaluation.json"), min_length=1)
+    """Patterns of their keys below that place; ``*`` stands for folders, too."""
+    step: str = Field(default="step", min_length=1, max_length=255)
+    """What the step is called in them."""
+
+
 class TrainingWatch(_Section):
     """What is looked at while a job trains, how often, and what stops it."""
 
     jobs: WatchedJobs = WatchedJobs()
     metric: str = Field(min_length=1, max_length=255)
-    """Name in the job's ``MetricDefinitions``, e.g. ``validation:loss``."""
+    """Name in the job's ``MetricDefinitions``, e.g. ``validation:loss``; of checkpoints, in their evaluations."""
+    checkpoints: CheckpointEvaluations | None = None
+    """Where the metric is that of evaluations of the job's checkpoints; else it is read from CloudWatch."""
     better: Better
     step_metric: str | None = Field(default=None, min_length=1, max_length=255)
     """Metric that tells the step or epoch. Without it, a step is a second since the training began."""
@@ -108,6 +119,12 @@ class TrainingWatch(_Section):
     period: Duration = timedelta(minutes=1)
     """Values within it count as one, their mean. SageMaker publishes once a minute."""
     owners: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_one_step(self) -> Self:
+        if self.checkpoints is not None and self.step_metric is not None:
+            raise ValueError("evaluations of checkpoints have their step: name it as checkpoints.step, no step_metric")
+        return self
 
     @model_validator(mode="after")
     def _has_a_period_of_cloudwatch(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from hallmark.gates.watching import Point
 
@@ -62,5 +62,5 @@ def _values(entries: list[Any], metric: str, step: str) -> Iterator[tuple[float,
             yield float(at), float(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

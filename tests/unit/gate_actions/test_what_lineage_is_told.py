@@ -12,6 +12,7 @@ from hallmark.events.gates import (
     ENDPOINT_ROLLED_BACK,
     GATE_OVERRIDDEN,
     MODEL_PROMOTED,
+    ROLLBACK_FAILED,
     TRAINING_HALTED,
 )
 from hallmark.events.records import RecordedEvent
@@ -22,6 +23,7 @@ from hallmark.gates.actions import (
     gate_overridden,
     model_moved,
     node_of,
+    rollback_failed,
     training_halted,
 )
 from hallmark.gates.approvals import Approval, Rules, decide
@@ -80,6 +82,7 @@ TOLD: dict[str, RecordedEvent] = {
         config_arns=(ENDPOINT.replace("endpoint/churn", "endpoint-config/bad"), "x:good"),
         at=NOON,
     ),
+    ROLLBACK_FAILED: rollback_failed(ROLLBACK, "bad", "there is no earlier configuration", NOON),
     TRAINING_HALTED: training_halted(
         JOB, "loss", "train:loss", Finding("divergence", "exploded", 9.0, 3.0, 7.0), CURVE, owners=["ml"], at=NOON
     ),

@@ -241,7 +241,7 @@ class EndpointRolledBack(RecordedEvent):
     owners: list[str] = []
 
 
-class RollbackFailed(Published):
+class RollbackFailed(RecordedEvent):
     """An endpoint could not be put back."""
 
     endpoint: str

@@ -51,6 +51,7 @@ HALLMARK_DETAIL_TYPES: Mapping[str, str] = {
     "ModelRejected": RECORD,
     "PromotionRefused": RECORD,
     "EndpointRolledBack": RECORD,
+    "RollbackFailed": RECORD,
     "TrainingHalted": RECORD,
     # Told by hallmark/events/attestations.py:
     "AttestationSigned": RECORD,

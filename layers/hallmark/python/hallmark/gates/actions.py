@@ -267,6 +267,13 @@ def rollback_failed(order: RollbackOrder, from_config: str, reason: str, at: dat
         reason=reason,
         failed_at=at,
         owners=list(order.owners),
+        lineage=LineageSection(
+            node=LineageNode(kind="action", id=own_id("action", order.id)),
+            at=at,
+            status="rollback failed",
+            attributes={"name": f"rollback of {order.endpoint_name} failed", "reason": reason},
+            flows=[_verdict(order.verdict), _subject(order.endpoint)],
+        ),
     )
 
 

@@ -120,7 +120,7 @@ def test_overriding_names_the_verdict_and_the_person() -> None:
 def test_a_decision_without_a_reason_is_not_sent() -> None:
     code, _, asked = run({}, "approve", "ap-1")
 
-    assert (code, asked) == (2, [])
+    assert (code, asked) == (3, [])
 
 
 def test_who_may_not_decide_is_told_why() -> None:

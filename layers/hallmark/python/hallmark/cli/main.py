@@ -28,6 +28,7 @@ from hallmark.cli.gates import gates
 from hallmark.cli.helping import WholeHelp
 from hallmark.cli.imports import imports
 from hallmark.cli.ledger import ledger
+from hallmark.cli.misuse import GateGroup
 from hallmark.cli.monitors import monitors
 from hallmark.cli.openlineage import foreign
 from hallmark.cli.pictures.mermaid import draw_mermaid
@@ -383,7 +384,7 @@ app.add_typer(forgetting)
 app.add_typer(alerts, name="alerts", cls=WholeHelp)
 gate_actions.add_typer(gates)
 app.add_typer(
-    gate_actions, name="gate", cls=WholeHelp, help="Quality gates: verdicts, and what people decide about models."
+    gate_actions, name="gate", cls=GateGroup, help="Quality gates: verdicts, and what people decide about models."
 )
 app.add_typer(reviews, name="review", cls=WholeHelp)
 app.add_typer(feedback, name="feedback")

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import eventbridge, iam
 from ministack.services.cloudformation import provisioners
@@ -38,7 +38,6 @@ def apply() -> None:
     eventbridge.bus_policy_for_arn = bus_policy_for_arn
     iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")
     replace_function(iam_evaluator, "_resolve_condition_key", ("key", "ctx"), _with_roles)
-    replace_function(iam_actions, "request_tag_context", ("service", "iam_action", "body", "params"), _with_entries)
 
 
 def bus_policy_for_arn(arn: str) -> tuple[Any, str] | None:
@@ -98,16 +97,10 @@ def _with_roles(original: Any) -> Any:
     return resolve
 
 
-def _with_entries(original: Any) -> Any:
-    def context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = original(service, iam_action, body, params)
-        return {**found, **_told(body)} if iam_action == _PUT else found
-
-    return context
-
-
-def _told(body: bytes) -> dict[str, list[str]]:
+def conditions(iam_action: str, body: bytes) -> dict[str, list[str]]:
     """Return the condition keys of a request's entries; what cannot be read is refused by the operation itself."""
+    if iam_action != _PUT:
+        return {}
     try:
         entries = json.loads(body or b"{}").get("Entries", [])
         return {

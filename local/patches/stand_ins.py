@@ -16,6 +16,7 @@ from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import get_account_id, get_region
 
 from local.cloud_trail import CloudTrail, ToldCall
+from local.patches import bus_policies
 from local.patches.replacement import EmulatorChangedError, replace_function
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -170,7 +171,8 @@ def _with_conditions(original: Any) -> Any:
     def request_tag_context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> Any:
         stand_in = _stand_ins.get(service)
         found = original(service, iam_action, body, params)
-        return found if stand_in is None else {**found, **stand_in.conditions(iam_action, body)}
+        told = bus_policies.conditions(iam_action, body) if stand_in is None else stand_in.conditions(iam_action, body)
+        return {**found, **told}
 
     return request_tag_context
 

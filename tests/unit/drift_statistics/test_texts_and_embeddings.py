@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from hallmark.drift.statistics.arrays import Floats
 from hallmark.drift.statistics.checks import Check, Statistic
@@ -117,6 +117,37 @@ def test_small_windows_alarm_rarely_far_out_too() -> None:
 
     for level in (0.01, 0.001):
         assert sum(p <= level for p in found) <= stats.binom.ppf(0.9999, 3000, level)
+
+
+@pytest.mark.parametrize(("shift", "columns"), [(0.0, 60), (0.5, 60), (0.5, 5)])
+def test_a_classifier_is_the_ridge_regression_of_all_columns_and_its_test_is_scipys(shift: float, columns: int) -> None:
+    """Fewer rows than columns are their own axes: nothing may come of that."""
+    one, other = _rows(8, 30, columns=columns), _rows(9, 21, shift, columns=columns)
+    random = np.random.default_rng(0)
+    rows, labels = np.concatenate([one, other]), np.repeat([0.0, 1.0], [30, 21])
+    halves = np.concatenate([random.permutation(30) % 2, random.permutation(21) % 2])
+    areas, chances = [], []
+    for half in (0, 1):
+        seen, told = rows[halves != half], labels[halves != half]
+        standard = (seen - seen.mean(axis=0)) / seen.std(axis=0)
+        importance = np.where(told == 1, 0.5 / told.mean(), 0.5 / (1 - told.mean()))
+
+        def loss(found: Floats, standard: Floats = standard, told: Floats = told, weigh: Floats = importance) -> float:
+            logits = standard @ found[:-1] + found[-1]
+            fit = weigh @ (np.logaddexp(0, logits) - told * logits)
+            return float(fit + (1 + columns) / 2 * found[:-1] @ found[:-1] + 5e-7 * found[-1] ** 2)
+
+        weights = optimize.minimize(loss, np.zeros(columns + 1), tol=1e-12).x[:-1]
+        scores = rows[halves == half] / seen.std(axis=0) @ weights
+        new, old = scores[labels[halves == half] == 1], scores[labels[halves == half] == 0]
+        tested = stats.mannwhitneyu(new, old, alternative="greater", method="asymptotic")
+        areas.append(tested.statistic / (len(new) * len(old)))
+        chances.append(tested.pvalue)
+
+    found = domain_classifier(one, other)
+
+    assert found.value == pytest.approx(np.mean(areas), abs=1e-9)
+    assert found.p_value == pytest.approx(min(1.0, 2 * min(chances)), rel=1e-6)
 
 
 def test_a_kernel_distance_is_the_unbiased_estimate_by_its_definition() -> None:

@@ -186,6 +186,21 @@ def test_members_that_are_called_by_a_persons_address_are_hidden(people: KnownPe
     assert told(fact)["means"] == {_of(people, "anna@example.com"): 0.5}
 
 
+def test_who_started_a_pipeline_is_hidden_and_what_is_known_of_a_caller_is_not(people: KnownPeople) -> None:
+    run = without_people(fact_of(NodeKind.RUN, "github:example/wine/runs/1", actor="octocat", author="octocat"), people)
+    act = without_people(fact_of(NodeKind.ACTION, "hallmark:action/cloudtrail-1", actor="root"), people)
+
+    assert told(run) == dict.fromkeys(("actor", "author"), _of(people, "octocat"))
+    assert told(act) == {"actor": "root"}
+
+
+def test_what_is_longer_than_any_name_is_a_text(people: KnownPeople) -> None:
+    text = "written by many, " * 20 + "and by anna@example.com"
+    fact = without_people(fact_of(NodeKind.RUN, "tool:run", author=text, reason=f"…:user/{'a' * 300}"), people)
+
+    assert told(fact)["author"] == text.replace("anna@example.com", _of(people, "anna@example.com"))
+
+
 def test_another_tools_user_is_hidden_by_name_alone(people: KnownPeople) -> None:
     node = NodeRef(kind=NodeKind.USER, id="mlflow:tracking.example.com/users/anna")
     run = NodeRef(kind=NodeKind.RUN, id="mlflow:tracking.example.com/runs/1")
@@ -251,3 +266,32 @@ def test_every_attribute_that_is_a_name_is_found_by_its_mark(word: str, people: 
         )
 
         assert told(fact)[spelling] == _of(people, "anna")
+
+
+WORDS = st.sampled_from([*sorted(hiding._NAMES), "actor", "principal", "PrincipalId", "source_ip", "reason", "by", "x"])
+LEAVES = st.sampled_from(
+    [
+        None,
+        3,
+        0.5,
+        "",
+        " ",
+        "anna-q7x9z",
+        "person",
+        "anna-q7x9z@example.com",
+        "arn:aws:iam::1:user/anna-q7x9z",
+        "192.0.2.1",
+    ]
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4))
+
+
+@given(attributes=st.dictionaries(WORDS, VALUES, max_size=6))
+def test_whatever_a_tool_sends_is_hidden_once_and_addresses_are_never_left(attributes: dict[str, Any]) -> None:
+    people = KnownPeople()
+    fact = without_people(fact_of(NodeKind.RUN, "tool:run", **attributes), people)
+    again = without_people(fact, people)
+
+    assert written(again) == written(fact)
+    assert "@example.com" not in written(fact)
+    assert "user/anna" not in written(fact)

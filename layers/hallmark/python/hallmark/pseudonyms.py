@@ -22,6 +22,8 @@ FORGOTTEN = "forgotten person"
 _VALUES = re.compile(r'"(person-[0-9a-f]{32})"')
 _SHORT_DIGITS = 8
 
+LONGEST_NAME = 256
+"""Letters: users and sessions have 64 at most (IAM user guide, quotas), e-mail addresses 254 (RFC 5321)."""
 _NAME = r"[\w+=,.@-]*[\w+=@-]"
 """Names of users and sessions (IAM user guide, quotas); a full stop or comma at the end belongs to the sentence."""
 _ARNS = re.compile(
@@ -94,7 +96,8 @@ def in_text(text: str, replace: Replace, machines: tuple[str, ...] = ()) -> str:
 def _put(replace: Replace, machines: tuple[str, ...], match: re.Match[str]) -> str:
     before, name = match.groupdict().get("before") or "", match["name"]
     if (
-        TOKEN.fullmatch(name)
+        len(name) > LONGEST_NAME
+        or TOKEN.fullmatch(name)
         or (before and (_MACHINE_SESSIONS.fullmatch(name) or _SERVICE_ROLES in before))
         or is_machine(match[0], name, machines)
     ):

@@ -15,7 +15,18 @@ from typing import Any
 from hallmark.lineage.model import Attributes, Edge, Fact, NodeKind, NodeRef, NodeState
 from hallmark.lineage.ports import Pseudonyms
 from hallmark.people import HUMAN_ACTORS, Actor
-from hallmark.pseudonyms import TOKEN, Replace, Trait, in_text, is_machine, is_user_id, named, people_in, plain_name
+from hallmark.pseudonyms import (
+    LONGEST_NAME,
+    TOKEN,
+    Replace,
+    Trait,
+    in_text,
+    is_machine,
+    is_user_id,
+    named,
+    people_in,
+    plain_name,
+)
 
 _NAMES = frozenset(
     {
@@ -47,6 +58,7 @@ _EXACT = frozenset(
 _USER_ID_MEMBERS = frozenset({"principal", "PrincipalId", "principalId", "principal_id"})
 _CALLED = re.compile(r"\s*(?P<name>[^<>@]*[^<>@\s])\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*")
 """``Anna Example <anna@example.com>``: both are one person's."""
+_KINDS_OF_ACTORS = frozenset(Actor)
 _OF_SESSIONS = frozenset({"session", "principal"})
 _AWS = ".amazonaws.com"
 _SHORTEST = 3
@@ -61,7 +73,7 @@ _OF_CONTENTS = frozenset(
 # for one by one they take a fiftieth of the time that one expression for all of them takes.
 _MARKS = (
     *(b"user", b"assumed-role/", b":identitystore:", b"aroa", b"aida", b"owner", b"contact", b"maintainer", b"author"),
-    *(b'by"', b'by_name"', b'"session"', b"source_identity", b"reviewer", b"approver"),
+    *(b'by"', b'by_name"', b'"actor"', b'"session"', b"source_identity", b"reviewer", b"approver"),
 )
 _AT, _DIGEST = b"@", b"@sha256:"
 
@@ -169,16 +181,17 @@ class _Hiding:
     def _attributes(self, attributes: Attributes) -> dict[str, Any]:
         told = dict(attributes)
         self._maker = told.get("created_by")
+        is_human = isinstance(told.get("actor"), str) and told["actor"] in HUMAN_ACTORS
         if told.get("actor") == Actor.MACHINE:
             # Its sessions are many, and named by nobody.
             others = {name: value for name, value in told.items() if name not in _OF_SESSIONS}
             return {**told, **self._members(others)}
-        if told.get("actor") in HUMAN_ACTORS and isinstance(told.get("by"), str):
+        if is_human and isinstance(told.get("by"), str):
             told["by"] = self._user(told["by"])
         owner = str(told.get("by_name") or told.get("session") or "")
         address = told.get("source_ip")
         if (
-            told.get("actor") in HUMAN_ACTORS
+            is_human
             and isinstance(address, str)
             and _is_address(address)
             and owner
@@ -196,7 +209,9 @@ class _Hiding:
             return value
         if name in _USER_ID_MEMBERS and isinstance(value, str):
             return self._user_id(value, section) if is_user_id(value) else self._user(value)
-        if word in _NAMES:
+        # Of a call ``actor`` says what is known of the caller; of a CI pipeline, who started it.
+        is_kind = isinstance(value, str) and value in _KINDS_OF_ACTORS
+        if word in _NAMES or (word == "actor" and not is_kind):
             return self._named(value)
         return self._value(value, is_text=word in self._texts)
 
@@ -216,11 +231,13 @@ class _Hiding:
 
     def _name(self, text: str) -> str:
         """Replace a value that is a name; one that has a name within, or is the address of a thing, likewise."""
-        called = _CALLED.fullmatch(text)
+        # Not of what is longer: the expression takes its square of time.
+        called = _CALLED.fullmatch(text) if len(text) <= 2 * LONGEST_NAME else None
         if called is not None:
             owner = plain_name(called["address"])
             return f"{self._put(Trait(owner, called['name']))} <{self._text(called['address'])}>"
-        if not text.strip() or text.startswith("arn:") or "://" in text or people_in(text):
+        is_name = text.strip() and len(text) <= LONGEST_NAME
+        if not is_name or text.startswith("arn:") or "://" in text or people_in(text):
             return self._text(text)
         return text if self._is_machine(text, text) else self._put(named(text))
 

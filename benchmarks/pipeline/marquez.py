@@ -8,6 +8,7 @@ that share a dataset, whichever way the data flowed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +92,7 @@ class Marquez:
 
     def __init__(self, uri: str) -> None:
         self._base = psycopg.connect(uri, autocommit=True)
+        self.servers: Sequence[int] = (self._base.info.backend_pid,)
         self._base.execute("drop schema if exists public cascade")
         self._base.execute("create schema public")
         self._base.execute(_TABLES)

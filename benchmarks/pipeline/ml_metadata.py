@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ class MLMetadata:
     """See ``Tracker``."""
 
     name = "ML Metadata"
+    servers: Sequence[int] = ()
 
     def __init__(self, folder: Path) -> None:
         config = _protos.ConnectionConfig()

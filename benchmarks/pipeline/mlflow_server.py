@@ -7,11 +7,13 @@ the run, which is how people do it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import urllib3
 
+from benchmarks.pipeline.cpu import children_of
 from benchmarks.pipeline.runs import HOPS, Asked, Pipeline
 from hallmark.lineage.questions import Direction
 
@@ -26,6 +28,7 @@ class MLflow:
 
     def __init__(self, url: str) -> None:
         self._pool = urllib3.connection_from_url(url, maxsize=1)
+        self.servers: Sequence[int] = children_of(os.getpid())
         self._runs: dict[int, str] = {}
         self._experiment = ""
 

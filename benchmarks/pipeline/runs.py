@@ -62,6 +62,8 @@ class Tracker(Protocol):
     """Something that keeps runs and is asked about them."""
 
     name: str
+    servers: Sequence[int]
+    """Ids of the processes that work for it, beside this one."""
 
     def record(self, pipeline: Pipeline) -> None:
         """Keep the runs, one after the other."""

@@ -228,3 +228,15 @@ def test_a_question_that_cannot_be_understood_names_its_fault(raw: object, field
 
 def test_upwards_is_the_default() -> None:
     assert TraceQuestion(node="x").direction is Direction.UP
+
+
+def test_an_answer_that_was_made_without_checks_is_one_that_checks_would_have_made() -> None:
+    asked, _, _ = answerer(12)
+    answer = asked.answer(TraceQuestion(node=HUB.key, direction=Direction.DOWN))
+    assert isinstance(answer, TraceAnswer)
+
+    again = TraceAnswer.model_validate_json(answer.model_dump_json())
+
+    assert again == answer
+    assert again.model_dump_json() == answer.model_dump_json()
+    assert answer.nodes[0].model_copy(update={"label": "x"}).label == "x"

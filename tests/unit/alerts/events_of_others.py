@@ -102,14 +102,23 @@ def drifted(bad: bool = True, *, at: Any = NOON, monitor: str = "traffic") -> di
     return event(drift.DRIFT_DETECTED if bad else drift.DRIFT_CLEARED, told)
 
 
+LOSS = published.MeasuredDifference(value=-0.2, low=-0.29, high=-0.11, confidence=0.95, margin=0.02, cases=88)
+
+
 def run(
     coverage: float = 1.0, finding: str = "worse", *, at: Any = NOON, changed_judges: list[str] | None = None
 ) -> dict[str, Any]:
     models = [
         published.EvaluatedModel(
-            name=name, model_id=name, answered=90, planned=100, metrics={"f1": value}, verdict=said
+            name=name,
+            model_id=name,
+            answered=90,
+            planned=100,
+            metrics={"f1": value},
+            verdict=said,
+            difference=difference,
         )
-        for name, value, said in (("old", 0.8, None), ("new", 0.6, finding))
+        for name, value, said, difference in (("old", 0.8, None, None), ("new", 0.6, finding, LOSS))
     ]
     told = published.EvaluationCompleted(
         execution="arn:e",

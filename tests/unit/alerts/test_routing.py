@@ -10,8 +10,9 @@ import yaml
 from hallmark.alerts.calendars import Digest, WeeklyHours
 from hallmark.alerts.inhibition import is_inhibited
 from hallmark.alerts.matching import covers, fits
-from hallmark.alerts.routing import Routes
-from hallmark.alerts.settings import InhibitionRule
+from hallmark.alerts.notifications import SEVERITIES
+from hallmark.alerts.routing import Routes, is_quiet
+from hallmark.alerts.settings import InhibitionRule, Route, resolve_route
 from hallmark.alerts.silences import make_silence, silencing
 from hallmark.errors import InvalidInputError
 from hallmark.policy.document import PolicyError, read_policy
@@ -79,6 +80,42 @@ def test_hours_over_midnight_belong_to_the_day_on_which_they_begin() -> None:
     assert night.has(datetime(2026, 11, 7, 5, 59, tzinfo=UTC))
     assert not night.has(datetime(2026, 11, 7, 23, tzinfo=UTC))
     assert not night.has(datetime(2026, 11, 6, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("at", "works"),
+    [
+        (datetime(2026, 7, 1, 6, 59, tzinfo=UTC), False),
+        (datetime(2026, 7, 1, 7, 0, tzinfo=UTC), True),  # 09:00 in summer
+        (datetime(2026, 7, 1, 14, 59, tzinfo=UTC), True),
+        (datetime(2026, 7, 1, 15, 0, tzinfo=UTC), False),
+        (datetime(2026, 12, 2, 7, 0, tzinfo=UTC), False),
+        (datetime(2026, 12, 2, 8, 0, tzinfo=UTC), True),  # 09:00 in winter
+        (datetime(2026, 12, 3, 12, 0, tzinfo=UTC), False),  # a Thursday
+    ],
+)
+def test_business_hours_are_those_of_their_time_zone_all_the_year(at: datetime, works: bool) -> None:
+    assert policy_of().time_intervals["office"].has(at) is works
+    assert is_quiet(resolve_route(Route(receiver="mail", active_times=("office",))), policy_of(), at) is not works
+
+
+def test_the_shipped_policy_has_a_tier_for_each_severity() -> None:
+    policy = read_policy(Path(__file__).parents[3] / "hallmark.yaml").alerts
+    routes = Routes(policy)
+    tiers = {}
+    for severity in SEVERITIES:
+        (key,) = routes.groups_of({"severity": severity})
+        route = routes.find(key.route, key.receiver)
+        assert route is not None
+        steps = [policy.receivers[step.receiver].channel for step in route.escalate]
+        tiers[severity] = (policy.receivers[key.receiver].channel, route.digest is not None, steps)
+
+    assert tiers == {
+        "info": ("email", True, []),
+        "warning": ("email", False, ["slack"]),
+        "error": ("slack", False, ["pagerduty"]),
+        "critical": ("pagerduty", False, ["email"]),
+    }
 
 
 def test_a_digest_keeps_its_hour_when_the_clocks_change() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hallmark.alerts import observing
+from hallmark.alerts.channels.composing import describe_reading
 from hallmark.alerts.conditions import Observation
 from hallmark.alerts.rules import KINDS, LABELS, TABLE, observe_event, tuning_of
 from hallmark.alerts.settings import AlarmChoice, AlertsPolicy, RulePolicy
@@ -159,6 +160,15 @@ def test_a_verdict_tells_the_number_that_failed_first_with_its_interval_and_chan
 
     assert (first.metric, first.low, first.high, first.cases) == ("accuracy", 0.68, 0.76, 500)
     assert first.change_fraction == pytest.approx(-0.1)
+
+
+def test_a_model_that_is_worse_tells_by_how_much_and_how_sure_that_is() -> None:
+    value, difference = one(others.run(), name="ModelWorse").readings
+
+    assert describe_reading(value) == "0.6, was 0.8, change -25.0%, 90 cases"
+    assert describe_reading(difference) == (
+        "-0.2 (95% interval -0.29 to -0.11), must be not worse by more than 0.02, 88 cases"
+    )
 
 
 def test_an_alarm_tells_its_last_datapoint_and_its_threshold() -> None:

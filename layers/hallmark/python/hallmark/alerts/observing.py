@@ -489,15 +489,31 @@ def of_run(event: published.EvaluationCompleted, around: Around) -> Iterable[Obs
                     metric=event.primary,
                     value=value,
                     baseline=before,
-                    comparison="not_worse_by",
                     change_fraction=_change(value, before),
                     cases=model.answered,
                 ),
+                *_difference(event.primary, model.difference),
             ),
             owners=owners,
             links=links,
             suite=event.suite,
         )
+
+
+def _difference(metric: str, measured: published.MeasuredDifference | None) -> Iterable[Reading]:
+    if measured is None:
+        return
+    yield Reading(
+        metric=metric,
+        statistic="difference_from_the_champion",
+        value=measured.value,
+        threshold=measured.margin,
+        comparison="not_worse_by" if measured.margin is not None else "",
+        low=measured.low,
+        high=measured.high,
+        confidence=measured.confidence,
+        cases=measured.cases,
+    )
 
 
 _DOWN = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})

@@ -267,7 +267,7 @@ def estimates_of(report: Report) -> dict[str, dict[str, float | None]]:
 def completed_event(plan: Plan, report: Report, execution: str, uri: str) -> published.EvaluationCompleted:
     """Return what the hallmark bus is told."""
     estimates, coverage = estimates_of(report), {each.model: each for each in report.coverage}
-    findings = {each.candidate: each.finding.value for each in _primary(report)} if report.champion else {}
+    compared = {each.candidate: each for each in _primary(report)} if report.champion else {}
     return published.EvaluationCompleted(
         execution=execution,
         run=report.run,
@@ -285,7 +285,8 @@ def completed_event(plan: Plan, report: Report, execution: str, uri: str) -> pub
                 answered=coverage[model.name].answered,
                 planned=coverage[model.name].planned,
                 metrics=estimates[model.name],
-                verdict=findings.get(model.name),
+                verdict=compared[model.name].finding.value if model.name in compared else None,
+                difference=_difference_of(compared.get(model.name)),
             )
             for model in report.models
         ],
@@ -301,6 +302,19 @@ def completed_event(plan: Plan, report: Report, execution: str, uri: str) -> pub
         changed_judges=[each.metric for each in report.judges if each.has_drifted]
         if any(each.compared for each in report.judges)
         else None,
+    )
+
+
+def _difference_of(compared: Comparison | None) -> published.MeasuredDifference | None:
+    if compared is None or compared.difference is None or compared.span is None:
+        return None
+    return published.MeasuredDifference(
+        value=compared.difference,
+        low=compared.span.low,
+        high=compared.span.high,
+        confidence=compared.span.confidence,
+        margin=compared.margin,
+        cases=compared.cases,
     )
 
 

@@ -68,6 +68,20 @@ class ReconciliationCompleted(Published):
     failed: dict[str, int]
 
 
+class MeasuredDifference(Published):
+    """A model against the champion, by the primary metric, on the cases that both have a score for."""
+
+    value: float
+    """Model minus champion, in the unit of the metric."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the interval around it; None where the cases do not bound it."""
+    confidence: float
+    margin: float | None = None
+    """What was held to be of no matter; None where nothing was."""
+    cases: int
+
+
 class EvaluatedModel(Published):
     """What a run found of one model."""
 
@@ -79,6 +93,8 @@ class EvaluatedModel(Published):
     """Estimate of each metric; None where no case could be judged."""
     verdict: str | None = None
     """Against the champion, by the primary metric; none for the champion itself."""
+    difference: MeasuredDifference | None = None
+    """What the verdict rests on; None for the champion, and where the two cannot be compared."""
 
 
 class EvaluatedDataset(Published):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hallmark.alerts.grouping import GroupState
 from hallmark.aws.alert_table import DynamoAlerts
 from hallmark.events import drift, gates
 from hallmark.events.records import LineageNode, LineageSection
+from tests.unit.alerts.events_of_others import alarm
 
 pytestmark = pytest.mark.e2e
 
@@ -150,6 +151,21 @@ def test_who_acknowledges_is_named_and_a_silence_holds_back(alerts: Alerts, depl
     # What fires is looked at every two seconds: not for the rest of all tests.
     alerts.publish(verdict(model, "passed", f"{model}-2"))
     deployed.eventually(lambda: alerts.open(model) == [])
+
+
+def test_an_alarm_of_cloudwatch_is_an_alert_and_ends_with_it(alerts: Alerts, deployed: Any) -> None:
+    name = f"HallmarkE2e-{uuid.uuid4().hex[:8]}"
+    at = datetime.now(UTC)
+    told = [alarm("ALARM", name=name), alarm("OK", name=name), alarm("ALARM", name="AnotherTeams")]
+    for place, event in enumerate(told):
+        event["detail"]["state"]["timestamp"] = (at + timedelta(milliseconds=place)).isoformat()
+    deployed.cloud.emit([told[0], told[2]])
+
+    (alert,) = deployed.eventually(lambda: alerts.open(name))
+    assert (alert["name"], alert["severity"], alert["readings"][0]["threshold"]) == ("CloudWatchAlarm", "error", 50.0)
+    deployed.cloud.emit([told[1]])
+    deployed.eventually(lambda: alerts.open(name) == [])
+    assert alerts.open("AnotherTeams") == []
 
 
 def test_a_violation_that_cannot_be_read_is_a_dead_letter_with_the_reason(alerts: Alerts, deployed: Any) -> None:

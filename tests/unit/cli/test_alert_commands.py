@@ -125,3 +125,13 @@ def test_a_silence_that_is_over_lets_alerts_be_told(service: Service) -> None:
     assert service.world.tick(NOON + MINUTE) == []
     service.now += timedelta(hours=3)
     assert "silenced" not in say(service)
+
+
+def test_what_people_wrote_is_shown_as_they_wrote_it(service: Service) -> None:
+    odd = "[/] [bold] of [link=x]people[/link]"
+    service.see(verdict("failed", summary=odd))
+    say(service, "silence", "--match", "stage=[a]", "--for", "2h", "--reason", odd)
+    say(service, "ack", fingerprint(service), "--reason", odd)
+
+    for shown in (say(service), say(service, "show", fingerprint(service)), say(service, "silences")):
+        assert odd in " ".join(shown.split())

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hallmark.alerts.questions import (
@@ -143,7 +144,8 @@ def silences(
         table.add_column(title, overflow="fold")
     for each in answer["silences"]:
         match = ", ".join(f"{label}={'|'.join(values)}" for label, values in each["match"].items())
-        table.add_row(each["id"], match, _moment(each["ends_at"]), _name(each["author"]), each["reason"])
+        said = (each["id"], match, _moment(each["ends_at"]), _name(each["author"]), each["reason"])
+        table.add_row(*map(escape, said))
     context.obj.screen.print(table)
 
 
@@ -180,8 +182,8 @@ def _alerts_table(found: list[dict[str, Any]]) -> Table:
             each["fingerprint"],
             f"[{_COLOURS[each['severity']]}]{each['severity']}[/]",
             _moment(each["starts_at"]),
-            f"{each['name']}: {each['summary']}",
-            _state(each),
+            escape(f"{each['name']}: {each['summary']}"),
+            escape(_state(each)),
         )
     return table
 
@@ -203,7 +205,7 @@ def _show(screen: Console, each: dict[str, Any]) -> None:
     rows = {
         "alert": each["id"],
         "what": f"{each['name']}: {each['summary']}",
-        "severity": f"[{_COLOURS[each['severity']]}]{each['severity']}[/]",
+        "severity": each["severity"],
         "status": each["status"] if not _state(each) else f"{each['status']}, {_state(each)}",
         "since": f"{_moment(each['starts_at'])} UTC",
         "until": f"{_moment(each['ends_at'])} UTC" if each["ends_at"] else "",
@@ -211,19 +213,16 @@ def _show(screen: Console, each: dict[str, Any]) -> None:
         "owners": ", ".join(each["owners"]),
         "told": ", ".join(f"{group['receiver']} (group {group['group']})" for group in each["groups"]),
     }
-    for name, value in rows.items():
-        if value:
-            table.add_row(name, value)
-    for reading in each["readings"]:
-        table.add_row("number", _reading(reading))
-    for node in each["affected"]:
-        table.add_row("affected", f"{node['kind']} {node['label']}")
-    for change in each["changes"]:
-        table.add_row("changed", change["what"])
-    for line in each["remediation"]:
-        table.add_row("do", line)
-    for link in each["links"]:
-        table.add_row(link["title"], link["command"] or link["url"])
+    told = [(name, value) for name, value in rows.items() if value]
+    told += [("number", _reading(reading)) for reading in each["readings"]]
+    told += [("affected", f"{node['kind']} {node['label']}") for node in each["affected"]]
+    told += [("changed", change["what"]) for change in each["changes"]]
+    told += [("do", line) for line in each["remediation"]]
+    told += [(link["title"], link["command"] or link["url"]) for link in each["links"]]
+    for name, value in told:
+        # What people wrote is no markup.
+        shown = f"[{_COLOURS[value]}]{value}[/]" if name == "severity" else escape(value)
+        table.add_row(escape(name), shown)
     screen.print(table)
 
 

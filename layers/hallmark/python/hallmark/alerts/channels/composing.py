@@ -72,7 +72,8 @@ def _item(alert: Alert) -> Item:
         facts=tuple(facts),
         affected=tuple(affected),
         upstream=tuple(f"{change.what}{f' ({time_of(change.at)})' if change.at else ''}" for change in alert.changes),
-        remedies=alert.remediation,
+        # What is over asks for nothing.
+        remedies=alert.remediation if alert.status == "firing" else (),
         commands=tuple(Fact(name=link.title, value=link.command) for link in alert.links if link.command),
         links=tuple(Link(text=link.title, url=link.url) for link in alert.links if link.url),
     )

@@ -23,7 +23,7 @@ from hallmark.drift.statistics.looks import HOURS_OF_A_YEAR, LookState
 from hallmark.drift.statistics.profiles import Kind, Profile
 from hallmark.drift.statistics.samples import KEPT_TEXTS
 from hallmark.sentence_encoder import encoder
-from hallmark.statistics.intervals import clopper_pearson
+from hallmark.statistics.rates import clopper_pearson
 from local.bedrock.published_corpora import rated_texts
 
 SIZES = {100: (100, 20), 1_000: (60, 12), 10_000: (60, 8), 100_000: (20, 5)}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.dynamodb import DynamoLineageTable
-from hallmark.aws.graph_snapshots import GraphSnapshots
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from hallmark.aws.graph_snapshots import GraphSnapshots
 
 
 class CompactionSettings(Settings):
@@ -27,7 +29,9 @@ def table() -> DynamoLineageTable:
 
 @cache
 def snapshots() -> GraphSnapshots:
-    """Build the snapshots once per execution environment."""
+    """Build the snapshots once per execution environment; with them comes numpy, which a start need not wait for."""
+    from hallmark.aws.graph_snapshots import GraphSnapshots  # noqa: PLC0415
+
     return GraphSnapshots(CompactionSettings.from_environment().lineage_bucket_name, client("s3"))
 
 

@@ -13,20 +13,8 @@ from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.aws.managed_jobs import remove_deployments
 from hallmark.evaluation.case_table import write_case_table
-from hallmark.evaluation.completing import (
-    anchors_of,
-    complete,
-    completed_event,
-    coverage_of,
-    estimates_of,
-    output_tokens_of,
-    spreads_of,
-    status_of,
-    verdict_of,
-)
 from hallmark.evaluation.judging import ANCHORS
 from hallmark.evaluation.plans import Plan
-from hallmark.evaluation.reports.renderings import render_all
 from hallmark.evaluation.results import CaseResult
 from hallmark.events.published import EVALUATION_COMPLETED
 from hallmark.runtime.observability import MetricUnit, logger, metrics
@@ -63,6 +51,19 @@ def anchors_before(plan: Plan, run: str | None) -> tuple[CaseResult, ...]:
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Complete a run; a repeat writes the same again."""
+    from hallmark.evaluation.completing import (  # noqa: PLC0415 - numpy comes with it, after the start
+        anchors_of,
+        complete,
+        completed_event,
+        coverage_of,
+        estimates_of,
+        output_tokens_of,
+        spreads_of,
+        status_of,
+        verdict_of,
+    )
+    from hallmark.evaluation.reports.renderings import render_all  # noqa: PLC0415
+
     now = datetime.now(UTC)
     runs = DynamoRuns(settings().evaluation_table_name, client("dynamodb"))
     files = RunFiles(settings().evaluation_bucket_name, client("s3"), event["suite"], event["run"])

@@ -8,7 +8,6 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_files import RunFiles
-from hallmark.evaluation.completing import is_spent, look
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.policy_files import policy_folder
 from hallmark.runtime.settings import Settings
@@ -35,6 +34,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     done = int(event["round"]) + 1
     if done >= len(plan.rounds):
         return {"goesOn": False, "reason": "all was asked"}
+    from hallmark.evaluation.completing import is_spent, look  # noqa: PLC0415 - numpy, for whom there is more to ask
+
     results = tuple(files.all_results(plan.asked, range(sum(plan.rounds[:done]))))
     if is_spent(results):
         return {"goesOn": False, "reason": "the budget is spent"}

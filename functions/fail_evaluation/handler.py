@@ -11,8 +11,7 @@ from hallmark.aws.evaluation_runs import DynamoRuns
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.aws.managed_jobs import remove_deployments
 from hallmark.evaluation.failing import RunFailure, reason_of
-from hallmark.evaluation.plans import Trigger
-from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.runs import RunStatus, Trigger
 from hallmark.events.published import EVALUATION_FAILED, EvaluationFailed
 from hallmark.runtime.observability import logger, metrics
 from hallmark.runtime.settings import Settings

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.drift_files import DriftFiles
 from hallmark.aws.drift_memory import DynamoMemory
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.drift.failing import BrokenLook, plan_of
-from hallmark.drift.looking import Told, Watcher
 from hallmark.drift.planning import WindowPlan, find_monitor
 from hallmark.drift.settings import DriftPolicy
 from hallmark.errors import NotFoundError
@@ -20,6 +19,9 @@ from hallmark.events.drift import DRIFT_DETECTED
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from hallmark.drift.looking import Told
 
 
 class JudgingSettings(Settings):
@@ -66,6 +68,8 @@ def read_plan(files: DriftFiles, event: dict[str, Any]) -> WindowPlan:
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Judge a window; a repeat answers with the report that there is."""
+    from hallmark.drift.looking import Watcher  # noqa: PLC0415 - numpy comes with it, after the start
+
     files = DriftFiles(settings().drift_bucket_name, client("s3"))
     plan = read_plan(files, event)
     monitor = find_monitor(policy(), plan.monitor)

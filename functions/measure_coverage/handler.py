@@ -9,13 +9,10 @@ from typing import Any
 from hallmark.aws.clients import client
 from hallmark.aws.coverage_reports import CoverageReports
 from hallmark.aws.dynamodb import DynamoLineageTable
-from hallmark.aws.graph_snapshots import GraphSnapshots
 from hallmark.aws.resource_listing import AwsResources
 from hallmark.lineage.coverage.asking import CoverageQuestion, read_coverage_question
 from hallmark.lineage.coverage.measuring import Record, measure
 from hallmark.lineage.coverage.report import CoverageReport
-from hallmark.lineage.coverage.unmatched import find_unmatched, runs_of
-from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.reconciliation import Allowance
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
@@ -57,7 +54,11 @@ def reports() -> CoverageReports:
 
 
 def measured(question: CoverageQuestion, context: Any) -> CoverageReport:
-    """Measure anew."""
+    """Measure anew; the graph, and numpy with it, is loaded for that alone: most who ask want the newest report."""
+    from hallmark.aws.graph_snapshots import GraphSnapshots  # noqa: PLC0415
+    from hallmark.lineage.coverage.unmatched import find_unmatched, runs_of  # noqa: PLC0415
+    from hallmark.lineage.graph import LineageGraph  # noqa: PLC0415
+
     now = datetime.now(UTC)
     since = question.since or now - timedelta(seconds=settings().coverage_window_seconds)
     required = tuple(settings().coverage_required.split(","))

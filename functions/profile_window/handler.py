@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.drift_files import DriftFiles, TeamFiles
 from hallmark.aws.drift_memory import DynamoScores
 from hallmark.aws.drift_sources import CloudWatchSource, EvaluationHistories
 from hallmark.drift.planning import WindowPlan, find_monitor
-from hallmark.drift.reading import Readers, profile_part
 from hallmark.drift.settings import DriftPolicy
 from hallmark.errors import NotFoundError
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings
 from hallmark.sentence_encoder import encoder
+
+if TYPE_CHECKING:
+    from hallmark.drift.reading import Readers
 
 
 class ProfilingSettings(Settings):
@@ -45,6 +47,8 @@ def policy() -> DriftPolicy:
 @cache
 def readers() -> Readers:
     """Build what reads sources once per execution environment."""
+    from hallmark.drift.reading import Readers  # noqa: PLC0415
+
     return Readers(
         files=TeamFiles(client("s3")),
         metrics=CloudWatchSource(client("cloudwatch")),
@@ -58,6 +62,8 @@ def readers() -> Readers:
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Profile a part; a repeat writes the same again."""
+    from hallmark.drift.reading import profile_part  # noqa: PLC0415 - numpy comes with it, after the start
+
     files = DriftFiles(settings().drift_bucket_name, client("s3"))
     content = files.find(event["plan"])
     if content is None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.dynamodb import DynamoLineageTable
-from hallmark.aws.graph_snapshots import GraphSnapshots
-from hallmark.aws.kept_manifests import KeptManifests
 from hallmark.aws.person_table import PersonSettings, PersonTable
-from hallmark.lineage.answering import Answerer
 from hallmark.lineage.questions import Answer, Question
-from hallmark.lineage.refreshing import refresh
 from hallmark.lineage.revealing import answer_asked, revealed_text, with_known_tokens
-from hallmark.lineage.rows import GraphRows
 from hallmark.people import HumanRules
 from hallmark.runtime.observability import MetricUnit, logger, metrics
+
+if TYPE_CHECKING:
+    from hallmark.aws.graph_in_memory import GraphInMemory
 
 
 class QuerySettings(PersonSettings):
@@ -42,40 +39,20 @@ class QuerySettings(PersonSettings):
 
 
 @cache
-def table() -> DynamoLineageTable:
-    """Build the table once per execution environment."""
-    return DynamoLineageTable(QuerySettings.from_environment().lineage_table_name, client("dynamodb"))
-
-
-@cache
-def snapshots() -> GraphSnapshots:
-    """Build the snapshots once per execution environment."""
-    return GraphSnapshots(QuerySettings.from_environment().lineage_bucket_name, client("s3"))
-
-
-@cache
-def rows() -> GraphRows:
-    """Load the compact graph once per execution environment; each question adds what was recorded since."""
-    return snapshots().load()
-
-
-@cache
 def persons() -> PersonTable:
     """Build the table of people once per execution environment."""
     return QuerySettings.from_environment().person_table()
 
 
 @cache
-def answerer() -> Answerer:
-    """Build the answerer once per execution environment."""
+def graph() -> GraphInMemory:
+    """Load the graph once per execution environment, with the first question; each adds what was recorded since."""
+    # numpy comes with it. A start would wait for it no less: at this memory both have a whole processor.
+    from hallmark.aws.graph_in_memory import GraphInMemory  # noqa: PLC0415
+
     settings = QuerySettings.from_environment()
-    return Answerer(
-        rows(),
-        table(),
-        clock=lambda: datetime.now(UTC),
-        people=settings.people(persons()),
-        manifests=KeptManifests(settings.lineage_bucket_name, client("s3")),
-    )
+    table = DynamoLineageTable(settings.lineage_table_name, client("dynamodb"))
+    return GraphInMemory(table, settings.lineage_bucket_name, client("s3"), settings.people(persons()))
 
 
 @logger.inject_lambda_context
@@ -84,10 +61,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one question; a question that cannot be understood raises an error with field, value and remedy."""
 
     def answer(question: Question) -> Answer:
-        new = refresh(rows(), table(), snapshots())
+        new = graph().refresh()
         metrics.add_metric(name="FactsLearned", unit=MetricUnit.Count, value=new)
-        return answerer().answer(question)
+        return graph().answer(question)
 
     told = answer_asked(event, answer, persons())
-    logger.info("question answered", ask=event["ask"], answer=told["answer"], nodes=len(rows()))
+    logger.info("question answered", ask=event["ask"], answer=told["answer"], nodes=len(graph()))
     return told

@@ -28,7 +28,7 @@ class RebuildingSettings(Settings):
 class Stretch(BaseModel):
     """Entries ``[start, start + count)``; ``check`` only compares, ``write`` adds what is missing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     mode: Literal["check", "write"]
     start: int = Field(ge=0)

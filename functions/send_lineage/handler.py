@@ -33,7 +33,7 @@ class SendingSettings(Settings):
 class Message(BaseModel):
     """What is to be sent, and to whom."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     target: str
     node: str

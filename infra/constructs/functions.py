@@ -96,6 +96,8 @@ class PythonFunction(Construct):
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": "Hallmark",
+                # The layers have no plugin of pydantic's; looking for one reads what every package says of itself.
+                "PYDANTIC_DISABLE_PLUGINS": "__all__",
                 **environment,
             },
             timeout=timeout,

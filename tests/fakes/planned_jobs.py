@@ -9,7 +9,8 @@ from typing import Any
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.jobs.planning import plan_jobs
 from hallmark.evaluation.jobs.preparing import JobSurroundings
-from hallmark.evaluation.plans import Batch, Forecast, Plan, Trigger
+from hallmark.evaluation.plans import Batch, Forecast, Plan
+from hallmark.evaluation.runs import Trigger
 from hallmark.evaluation.suites import ModelVariant, Suite
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ Resources = Mapping[str, Mapping[str, Any]]
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "handler.py").exists())
 GIVEN_BY_LAMBDA = {"AWS_REGION"}
-COMMON_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+COMMON_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 
 # Statements that a function has only where the policy gives them resources.
 OF_THE_POLICY = {"PromoteModels", "RejectModels"}

@@ -24,7 +24,28 @@ LAYERS = {
 NOWHERE = {"boto3_stubs", "cryptography", "rich", "typer", "moto", "ministack", "reportlab", "psycopg", "mlflow"}
 WATCHED = sorted(set().union(*LAYERS.values()) | NOWHERE)
 # What a function imports once it is asked for.
-LATER = {"query_lineage": ["hallmark.lineage.reasoning", "hallmark.lineage.difference", "hallmark.lineage.numbering"]}
+LATER = {
+    "query_lineage": [
+        "hallmark.aws.graph_in_memory",
+        "hallmark.lineage.reasoning",
+        "hallmark.lineage.difference",
+        "hallmark.lineage.numbering",
+    ],
+    "complete_evaluation": ["hallmark.evaluation.completing", "hallmark.evaluation.reports.renderings"],
+    "decide_continuation": ["hallmark.evaluation.completing"],
+    "judge_drift": ["hallmark.drift.looking"],
+    "profile_window": ["hallmark.drift.reading"],
+    "query_evaluations": ["hallmark.statistics.changes", "hallmark.evaluation.scorers.registry"],
+    "collect_job": ["hallmark.evaluation.scorers.registry"],
+    "apply_quality_gate": ["hallmark.evaluation.comparison.report"],
+    "request_quality_gate": ["hallmark.evaluation.comparison.report"],
+    "attest_run": ["hallmark.evaluation.comparison.report"],
+    "query_reviews": ["hallmark.reviews.outcome"],
+    "complete_reviews": ["hallmark.reviews.outcome"],
+    "request_reviews": ["hallmark.reviews.outcome"],
+    "compact_lineage": ["hallmark.aws.graph_snapshots"],
+    "measure_coverage": ["hallmark.aws.graph_snapshots", "hallmark.lineage.coverage.unmatched"],
+}
 # Each handler is imported by a process of its own, a fork of one that has what all of them have, and what handlers
 # before it have imported that found nothing to watch.
 IMPORT_ALL = """

@@ -10,7 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from hallmark.alerts.notifications import CHANNEL_KINDS
-from hallmark.aws.alerting import AskedLineage, ChannelQueues, QueueClock
+from hallmark.aws.alert_context import AskedLineage
+from hallmark.aws.alerting import ChannelQueues, QueueClock
 from hallmark.errors import UnavailableError
 from hallmark.lineage.model import NodeKind, RecordedFact
 from hallmark.lineage.questions import (

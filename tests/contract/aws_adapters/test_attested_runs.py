@@ -17,8 +17,7 @@ from hallmark.aws.attested_runs import measured_run, shown_node, trained_model
 from hallmark.aws.gate_lineage import LineageService
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.comparison.report import write_report
-from hallmark.evaluation.plans import Trigger
-from hallmark.evaluation.runs import Run, RunStatus
+from hallmark.evaluation.runs import Run, RunStatus, Trigger
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import Answer, Question
 from tests.contract.aws_adapters.test_gate_reports import AT, report

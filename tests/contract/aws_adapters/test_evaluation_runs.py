@@ -11,13 +11,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse, DynamoRuns, LastRun
+from hallmark.aws.evaluation_calls import DynamoAnswerBook, DynamoPace, DynamoPurse
+from hallmark.aws.evaluation_runs import DynamoRuns, LastRun
 from hallmark.aws.money_leases import Lease
 from hallmark.errors import NotFoundError
-from hallmark.evaluation.plans import Forecast, Plan, Trigger
+from hallmark.evaluation.plans import Forecast, Plan
 from hallmark.evaluation.ports import AnswerKey, Outcome, Progress
 from hallmark.evaluation.results import Answer, Failure, FailureKind
-from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.runs import RunStatus, Trigger
 from hallmark.evaluation.suites import ModelVariant, Suite
 from tests.contract.aws_adapters.evaluation_table import TABLE, create_table
 

@@ -30,8 +30,7 @@ from hallmark.evaluation.comparison.report import (
     write_report,
 )
 from hallmark.evaluation.metrics import Metric, MetricKind
-from hallmark.evaluation.plans import Trigger
-from hallmark.evaluation.runs import Run, RunStatus
+from hallmark.evaluation.runs import Run, RunStatus, Trigger
 from hallmark.evaluation.suites import ComparisonSettings, Template
 from hallmark.gates.ports import Subject
 from hallmark.gates.uncertainty import Counts, Reported

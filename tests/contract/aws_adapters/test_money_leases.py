@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPurse
+from hallmark.aws.evaluation_calls import DynamoAnswerBook, DynamoPurse
 from hallmark.aws.money_leases import Lease
 from hallmark.errors import UnavailableError
 from hallmark.evaluation.asking import LANES, Asker, priced

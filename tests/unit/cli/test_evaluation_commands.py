@@ -16,7 +16,6 @@ from hallmark.cli.session import Context
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.datasets.reading import DataReport, read_dataset
 from hallmark.evaluation.foreseeing import foresee
-from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.questions import (
     ForecastQuestion,
     HistoryQuestion,
@@ -26,7 +25,7 @@ from hallmark.evaluation.questions import (
     StartQuestion,
     TryQuestion,
 )
-from hallmark.evaluation.runs import Run, RunStatus
+from hallmark.evaluation.runs import Run, RunStatus, Trigger
 from hallmark.evaluation.suites import DatasetSource, Suite
 from tests.fakes.evaluated_cases import QUALITY, evidence_of, scores_of
 from tests.fakes.lineage_service import CannedService

@@ -12,7 +12,8 @@ from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.report import Estimate, Report
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import CaseResult, Score
-from hallmark.statistics.intervals import estimate_quantile, estimate_stratified_mean, wilson
+from hallmark.statistics.intervals import estimate_quantile, estimate_stratified_mean
+from hallmark.statistics.rates import wilson
 from hallmark.statistics.resampling import mean_of_sums
 from tests.fakes.evaluated_cases import DELAY, QUALITY, RATIO, RIGHT, answer, evidence_of, failed, scored, scores_of
 

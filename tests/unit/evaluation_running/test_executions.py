@@ -10,8 +10,7 @@ import pytest
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.executions import change_of
-from hallmark.evaluation.plans import Trigger
-from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.runs import RunStatus, Trigger
 
 EXECUTION = "arn:aws:states:us-east-2:123456789012:execution:state-machine-name:execution-name"
 DETAIL: dict[str, Any] = {

@@ -10,8 +10,9 @@ from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.completing import anchors_of
 from hallmark.evaluation.judging import judge_anchors, judge_batch, read_rubric, single_prompt
-from hallmark.evaluation.plans import Batch, Forecast, Plan, Trigger
+from hallmark.evaluation.plans import Batch, Forecast, Plan
 from hallmark.evaluation.results import Answer, CaseResult, Failure, FailureKind, Score
+from hallmark.evaluation.runs import Trigger
 from hallmark.evaluation.suites import ModelVariant, Suite
 from tests.fakes.evaluation_run import NOW, VARIANT, RunSurroundings
 

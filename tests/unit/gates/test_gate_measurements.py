@@ -11,7 +11,8 @@ from hallmark.aws.gate_measurements import measured_of, source_of_quality_report
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.comparison.report import Estimate, Span
 from hallmark.gates.uncertainty import Counts, Reported, Spread
-from hallmark.statistics.intervals import estimate_mean, wilson
+from hallmark.statistics.intervals import estimate_mean
+from hallmark.statistics.rates import wilson
 
 AT = datetime(2026, 5, 4, tzinfo=UTC)
 

@@ -11,7 +11,6 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.intervals import wilson
 from hallmark.statistics.paired import mcnemar
 from hallmark.statistics.pairs import PairedCounts
 from hallmark.statistics.power import (
@@ -23,6 +22,7 @@ from hallmark.statistics.power import (
     detectable_difference_of_rates,
     detectable_mean_difference,
 )
+from hallmark.statistics.rates import wilson
 
 
 @pytest.mark.parametrize("effect", [0.05, 0.1, 0.3, 0.5, 0.8])

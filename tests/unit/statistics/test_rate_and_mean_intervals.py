@@ -15,7 +15,6 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.intervals import (
-    clopper_pearson,
     difference_of_rates,
     estimate_mean,
     estimate_quantile,
@@ -23,10 +22,10 @@ from hallmark.statistics.intervals import (
     estimate_stratified_mean,
     paired_difference_of_rates,
     paired_score,
-    wilson,
 )
 from hallmark.statistics.outcomes import Interval
 from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.rates import clopper_pearson, wilson
 
 COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.intervals import estimate_mean, wilson
+from hallmark.statistics.intervals import estimate_mean
 from hallmark.statistics.passing import (
     case_means,
     estimate_pass_at_k,
@@ -20,6 +20,7 @@ from hallmark.statistics.passing import (
     pass_at_k,
     pass_hat_k,
 )
+from hallmark.statistics.rates import wilson
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.integers(1, 8))

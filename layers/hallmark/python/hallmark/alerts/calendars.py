@@ -37,7 +37,7 @@ TimeOfDay = Annotated[time, BeforeValidator(_to_time)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class WeeklyHours(_Frozen):

@@ -17,7 +17,7 @@ from hallmark.events.alerts import Severity
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -214,26 +214,6 @@ class InhibitionRule(_Section):
     """Only where both have the same values of these labels; one that both lack counts as the same."""
 
 
-DEFAULT_INHIBITION = (
-    # An endpoint that is down answers nothing: what is measured of its answers is no news.
-    InhibitionRule(
-        source={"name": ("EndpointDown",)},
-        target={"name": ("DriftDetected", "MonitorFailed", "ReviewScoreLow")},
-        equal=("subject",),
-    ),
-    # A suite that does not run says nothing of models.
-    InhibitionRule(
-        source={"name": ("EvaluationFailed",)}, target={"name": ("ModelWorse", "CoverageLow")}, equal=("suite",)
-    ),
-    # Who has to put an endpoint back by hand need not be told why it was to be put back.
-    InhibitionRule(
-        source={"name": ("RollbackFailed",)},
-        target={"name": ("QualityGateNotPassed", "DriftDetected")},
-        equal=("subject",),
-    ),
-)
-
-
 class Frequency(_Section):
     """So many of the last so many observations."""
 
@@ -299,23 +279,56 @@ class AlarmChoice(_Section):
 DEFAULT_RECEIVER = "operations"
 
 
-class AlertsPolicy(_Section):
-    """What the team says of alerts."""
+def _default_receivers() -> dict[str, Receiver]:
+    return {DEFAULT_RECEIVER: Receiver(email=EmailChannel())}
 
-    receivers: dict[Name, Receiver] = {DEFAULT_RECEIVER: Receiver(email=EmailChannel())}
-    route: Route = Route(
+
+def _default_route() -> Route:
+    return Route(
         receiver=DEFAULT_RECEIVER,
         routes=(Route(name="info", match={"severity": ("info",)}, group_by=(), digest=Digest()),),
     )
+
+
+def _default_inhibition() -> tuple[InhibitionRule, ...]:
+    return (
+        # An endpoint that is down answers nothing: what is measured of its answers is no news.
+        InhibitionRule(
+            source={"name": ("EndpointDown",)},
+            target={"name": ("DriftDetected", "MonitorFailed", "ReviewScoreLow")},
+            equal=("subject",),
+        ),
+        # A suite that does not run says nothing of models.
+        InhibitionRule(
+            source={"name": ("EvaluationFailed",)}, target={"name": ("ModelWorse", "CoverageLow")}, equal=("suite",)
+        ),
+        # Who has to put an endpoint back by hand need not be told why it was to be put back.
+        InhibitionRule(
+            source={"name": ("RollbackFailed",)},
+            target={"name": ("QualityGateNotPassed", "DriftDetected")},
+            equal=("subject",),
+        ),
+    )
+
+
+def _default_alarms() -> tuple[AlarmChoice, ...]:
+    return (AlarmChoice(name="Hallmark*", severity="error"),)
+
+
+class AlertsPolicy(_Section):
+    """What the team says of alerts."""
+
+    receivers: dict[Name, Receiver] = Field(default_factory=_default_receivers)
+    route: Route = Field(default_factory=_default_route)
     time_intervals: dict[Name, TimeInterval] = {}
-    inhibition: tuple[InhibitionRule, ...] = DEFAULT_INHIBITION
+    inhibition: tuple[InhibitionRule, ...] = Field(default_factory=_default_inhibition)
     rules: dict[str, RulePolicy] = {}
     """By the alert's name."""
     remediation: dict[str, Advice] = {}
     """By the alert's name, or the metric's."""
     owners: dict[str, str] = {}
     """Owner, as events and tags name them -> receiver, which is told besides."""
-    alarms: tuple[AlarmChoice, ...] = (AlarmChoice(name="Hallmark*", severity="error"),)
-    flapping: Flapping = Flapping()
+    alarms: tuple[AlarmChoice, ...] = Field(default_factory=_default_alarms)
+    flapping: Flapping = Field(default_factory=Flapping)
     least_coverage: float = Field(default=0.9, ge=0, le=1)
     """A suite that got fewer of its answers alerts."""

@@ -17,7 +17,7 @@ LONGEST = timedelta(days=90)
 class Silence(BaseModel):
     """It mutes; it deletes nothing: what still fires at its end is told then."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     match: Matchers

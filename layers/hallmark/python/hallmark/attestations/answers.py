@@ -19,7 +19,7 @@ MAXIMUM_STATEMENT_BYTES = 4_000_000
 class AskedToSign(BaseModel):
     """A question whose answer is to be signed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     source: str = Field(min_length=1, max_length=64)
     """Who answers: ``lineage``, ``coverage`` …"""

@@ -16,7 +16,7 @@ _SAID = (VERIFICATION_SUMMARY, TEST_RESULT, PROVENANCE, OVERRIDE)
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class KeyQuestion(_Frozen):
@@ -33,7 +33,7 @@ class ShowQuestion(_Frozen):
 
 
 AttestationQuestion = Annotated[KeyQuestion | ShowQuestion, Field(discriminator="ask")]
-_QUESTION: TypeAdapter[AttestationQuestion] = TypeAdapter(AttestationQuestion)
+_QUESTION: TypeAdapter[AttestationQuestion] = TypeAdapter(AttestationQuestion, config=ConfigDict(defer_build=True))
 
 
 def read_attestation_question(event: object) -> AttestationQuestion:

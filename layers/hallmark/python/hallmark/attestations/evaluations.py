@@ -14,7 +14,7 @@ EVALUATION = "urn:hallmark:evaluation"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class MeasuredModel(_Frozen):

@@ -18,7 +18,7 @@ _REASON = range(10, 1_001)
 class Revocation(BaseModel):
     """What a person asks."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     attestation: str = Field(min_length=1, max_length=2000)
     reason: str

@@ -17,7 +17,7 @@ BUILD_TYPE = "urn:hallmark:sagemaker-training-job:v1"
 class TrainedModel(BaseModel):
     """A training job that has ended well, as lineage knows it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     arn: str
     region: str

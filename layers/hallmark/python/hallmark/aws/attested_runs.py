@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -15,7 +15,6 @@ from hallmark.attestations.training import TrainedModel
 from hallmark.aws.failures import calling, describe_error
 from hallmark.aws.gate_lineage import LineageService
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.evaluation.comparison.report import Report, read_report
 from hallmark.evaluation.runs import Run, RunStatus
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
@@ -27,6 +26,9 @@ from hallmark.lineage.questions import (
     TracedEdge,
     TraceQuestion,
 )
+
+if TYPE_CHECKING:
+    from hallmark.evaluation.comparison.report import Report
 
 _REQUESTED = (
     "hyperparameters",
@@ -70,6 +72,8 @@ def measured_run(run: Run, s3: Any) -> MeasuredRun:
             content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         raise UnavailableError(f"reading {uri}: {describe_error(error)}") from error
+    from hallmark.evaluation.comparison.report import read_report  # noqa: PLC0415 - most that is attested is no run
+
     return _measured(read_report(content), run, uri, sha256(content).hexdigest())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hallmark.aws.bedrock import BedrockModels, bedrock_runtime
 from hallmark.aws.clients import client
-from hallmark.aws.evaluation_runs import DynamoAnswerBook, DynamoPace, DynamoPurse
+from hallmark.aws.evaluation_calls import DynamoAnswerBook, DynamoPace, DynamoPurse
 from hallmark.aws.invocation_clock import InvocationClock
 from hallmark.aws.money_leases import Lease
 from hallmark.evaluation.asking import Asker

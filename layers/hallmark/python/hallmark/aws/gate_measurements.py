@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hallmark.errors import InvalidInputError
-from hallmark.evaluation.comparison.report import Estimate, Report, Span
 from hallmark.evaluation.metrics import Direction, MetricKind
 from hallmark.gates.evidence import ChampionEvidence, CoverageEvidence, MetricEvidence, Source
 from hallmark.gates.uncertainty import Counts, Measured, Reported, Spread
 from hallmark.statistics.distributions import t_quantile
+
+if TYPE_CHECKING:
+    from hallmark.evaluation.comparison.report import Estimate, Report, Span
 
 _LEAST = 2
 # A standard deviation of Model Monitor is that of five draws of 80 % of the cases, and is given from 200 cases on

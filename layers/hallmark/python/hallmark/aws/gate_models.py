@@ -15,7 +15,7 @@ from hallmark.aws.gate_lineage import LineageService
 from hallmark.aws.gate_measurements import source_of_quality_report
 from hallmark.aws.model_registry import package_digest
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.evaluation.triggering import MODEL_ID_PROPERTY
+from hallmark.evaluation.runs import MODEL_ID_PROPERTY
 from hallmark.gates.evidence import ChampionEvidence, MetricEvidence, Source
 from hallmark.gates.ports import Subject
 from hallmark.gates.uncertainty import Measured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -12,10 +12,12 @@ from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.aws.gate_measurements import source_of_report
 from hallmark.aws.gate_models import SageMakerModels
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.evaluation.comparison.report import Report, read_report
 from hallmark.evaluation.runs import Run, RunStatus
 from hallmark.gates.evidence import Source
 from hallmark.gates.ports import RunFound, Subject
+
+if TYPE_CHECKING:
+    from hallmark.evaluation.comparison.report import Report
 
 _RUNS = 100
 _REPORTS = 10
@@ -78,6 +80,8 @@ class EvaluationReports:
             if error_code(error) in {"NoSuchKey", "404"}:
                 return None
             raise UnavailableError(f"reading {uri}: {describe_error(error)}") from error
+        from hallmark.evaluation.comparison.report import read_report  # noqa: PLC0415 - loaded with the first report
+
         try:
             return _Read(read_report(content), uri, sha256(content).hexdigest())
         except InvalidInputError:

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hallmark.aws.evaluation_runs import KEPT, add_progress
+from hallmark.aws.evaluation_calls import add_progress
+from hallmark.aws.evaluation_runs import KEPT
 from hallmark.aws.failures import calling, error_code
 from hallmark.evaluation.ports import Progress
 

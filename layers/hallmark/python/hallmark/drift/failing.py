@@ -17,7 +17,7 @@ _REASON_LENGTH = 800
 class BrokenLook(BaseModel):
     """What Step Functions says of a step that failed for good."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     monitor: str
     at: datetime

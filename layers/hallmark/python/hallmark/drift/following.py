@@ -30,7 +30,7 @@ class MonitorStatus(StrEnum):
 class ToldFinding(BaseModel):
     """A finding as it was told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     feature: str
     statistic: str
@@ -40,7 +40,7 @@ class ToldFinding(BaseModel):
 class MonitorState(BaseModel):
     """What a monitor remembers of its looks. A look at an earlier window than the last one changes nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     status: MonitorStatus = MonitorStatus.WAITING
     since: datetime | None = None
@@ -71,7 +71,7 @@ class MonitorState(BaseModel):
 class Following(BaseModel):
     """What a look changes, and what is told of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     state: MonitorState
     tells: tuple[Tells, ...] = ()

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from hallmark.drift import telling
 from hallmark.drift.following import Following, MonitorState, follow_failure, follow_report
+from hallmark.drift.making import make_report
 from hallmark.drift.planning import PlannedBaseline, PlannedSlice, WindowPlan
 from hallmark.drift.ports import Look, Memory, OwnFiles
 from hallmark.drift.profiling import PartProfile, merge_parts
-from hallmark.drift.reports import DriftReport, digest_of, make_report
+from hallmark.drift.reports import DriftReport, digest_of
 from hallmark.drift.settings import DataCapture, DeploymentBaseline, Monitor
 from hallmark.drift.showing import as_html, as_markdown
 from hallmark.drift.statistics.looks import LookState

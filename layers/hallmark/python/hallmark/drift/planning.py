@@ -35,7 +35,7 @@ INLINE_PARTS = 20
 class LookRequest(BaseModel):
     """A look that somebody or a schedule asks for."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     monitor: str
     at: datetime
@@ -44,7 +44,7 @@ class LookRequest(BaseModel):
 class Part(BaseModel):
     """What one function reads and profiles."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: Literal["files", "dataset", "query"]
     start: datetime
@@ -57,7 +57,7 @@ class Part(BaseModel):
 class PlannedSlice(BaseModel):
     """A slice of time: the key of its whole profile, and the profiles that it is made of where it is new."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     key: str
     parts: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class PlannedSlice(BaseModel):
 class PlannedBaseline(BaseModel):
     """What the window is compared with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     key: str
     """What it is of: it is captured anew where this changes."""
@@ -86,7 +86,7 @@ class PlannedBaseline(BaseModel):
 class WindowPlan(BaseModel):
     """A look, planned."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     monitor: str
     at: datetime

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Protocol
 
 from hallmark.drift.following import MonitorState, Tells
 from hallmark.drift.settings import CloudWatchMetrics
-from hallmark.drift.statistics.looks import LookState
 
 
 class SourceFile(NamedTuple):
@@ -132,10 +131,3 @@ class Histories(Protocol):
     def history(self, suite: str, metric: str) -> Mapping[str, Any]:
         """Return the history of a metric."""
         ...
-
-
-class Remembered(NamedTuple):
-    """What the look before left for the next one."""
-
-    looks: LookState | None
-    baseline: str | None

@@ -20,7 +20,7 @@ from hallmark.drift.statistics.texts import text_features
 class PartProfile(BaseModel):
     """What a part of a window, a whole one or a baseline is like. Parts merge in any order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     records: int = 0
     first: datetime | None = None

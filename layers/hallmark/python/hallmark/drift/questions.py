@@ -11,7 +11,7 @@ from hallmark.errors import InvalidInputError
 
 
 class _Question(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class MonitorsQuestion(_Question):
@@ -54,7 +54,7 @@ class ReportQuestion(_Question):
 Question = Annotated[
     MonitorsQuestion | MonitorQuestion | LookQuestion | LookStateQuestion | ReportQuestion, Field(discriminator="ask")
 ]
-_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question, config=ConfigDict(defer_build=True))
 
 
 def read_question(raw: object) -> Question:

@@ -20,7 +20,7 @@ _WEEK = timedelta(days=7)
 class Started(BaseModel):
     """A start of a pipeline, as it is remembered."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     report: str
     at: datetime
@@ -31,7 +31,7 @@ class Started(BaseModel):
 class Ledger(BaseModel):
     """The starts of a pipeline in the last week."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     starts: tuple[Started, ...] = ()
 

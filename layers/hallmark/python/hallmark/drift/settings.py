@@ -18,7 +18,7 @@ Location = Annotated[str, StringConstraints(pattern=r"^s3://[^/]+(/.*)?$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -317,9 +317,9 @@ class Monitor(_Section):
     """How long a window stays open for what is delivered late."""
     least_values: int = Field(default=20, ge=1)
     """Records without which a window counts as empty."""
-    baseline: Baseline = DeploymentBaseline()
-    checks: tuple[Annotated[CheckSetting, BeforeValidator(_to_check)], ...] = (
-        CheckSetting(statistic="jensen_shannon"),
+    baseline: Baseline = Field(default_factory=DeploymentBaseline)
+    checks: tuple[Annotated[CheckSetting, BeforeValidator(_to_check)], ...] = Field(
+        default_factory=lambda: (CheckSetting(statistic="jensen_shannon"),)
     )
     false_alarms: float = Field(default=0.01, gt=0, lt=1)
     """Chance of any alarm in ``looks`` looks at a subject that does not drift."""
@@ -327,7 +327,9 @@ class Monitor(_Section):
     """Looks over which that chance is spread; a year of them where it is None, 1 for each look by itself."""
     clear_after: int = Field(default=2, ge=1, le=100)
     """Looks without drift after which it counts as over."""
-    actions: tuple[Annotated[Action, BeforeValidator(_to_action)], ...] = (AlertAction(),)
+    actions: tuple[Annotated[Action, BeforeValidator(_to_action)], ...] = Field(
+        default_factory=lambda: (AlertAction(),)
+    )
     owners: tuple[str, ...] = ()
 
     @property

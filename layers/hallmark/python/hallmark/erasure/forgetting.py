@@ -22,7 +22,7 @@ _REASON = range(10, 1_001)
 class Request(BaseModel):
     """Whom to forget, by every name, address or ARN of theirs that may be recorded, and why."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     persons: tuple[str, ...] = Field(min_length=1, max_length=20)
     reason: str

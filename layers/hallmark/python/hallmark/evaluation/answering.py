@@ -7,16 +7,14 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.asking import LANES, priced
 from hallmark.evaluation.batches import result_of
 from hallmark.evaluation.comparison.report import read_report
-from hallmark.evaluation.foreseeing import Foresight, foresee
 from hallmark.evaluation.metrics import Metric
 from hallmark.evaluation.planning import find_suite
-from hallmark.evaluation.plans import Trigger
 from hallmark.evaluation.ports import (
     AnswerKey,
     Asked,
@@ -43,9 +41,11 @@ from hallmark.evaluation.questions import (
 )
 from hallmark.evaluation.reports.history import MetricHistory, history_of
 from hallmark.evaluation.results import Failure, FailureKind
-from hallmark.evaluation.runs import Run, RunStatus
-from hallmark.evaluation.scorers.registry import make_scorer, measured_by
+from hallmark.evaluation.runs import Run, RunStatus, Trigger
 from hallmark.evaluation.suites import EvaluationPolicy, Suite
+
+if TYPE_CHECKING:
+    from hallmark.evaluation.foreseeing import Foresight
 
 _READERS = 16
 _RUNS_LOOKED_AT = 50
@@ -156,6 +156,9 @@ class EvaluationDesk:
             return history_of(list(readers.map(read, reversed(runs))), question.metric)
 
     def _forecast(self, question: ForecastQuestion) -> Foresight:
+        from hallmark.evaluation.foreseeing import foresee  # noqa: PLC0415 - few questions look ahead
+        from hallmark.evaluation.scorers.registry import measured_by  # noqa: PLC0415
+
         suite = find_suite(self._policy, question.suite)
         measured = {
             metric.name: metric for choice in suite.scorers for metric in measured_by(choice, suite, self._policy)
@@ -173,6 +176,8 @@ class EvaluationDesk:
         return tuple(dict.fromkeys(label for name in suite.datasets for label in self._policy.datasets[name].labels))
 
     def _try(self, question: TryQuestion) -> list[dict[str, Any]]:
+        from hallmark.evaluation.scorers.registry import make_scorer  # noqa: PLC0415 - few questions need scorers
+
         suite = find_suite(self._policy, question.suite)
         _check_models(question.models, suite.model_variants)
         labels = self._labels(suite)

@@ -121,7 +121,7 @@ def score(case: Case, answer: Answer, scorers: Sequence[Scorer]) -> tuple[Score,
 class BatchOrder(BaseModel):
     """One batch to ask of one model, as the workflow gives it to an invocation."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     suite: str
     run: str

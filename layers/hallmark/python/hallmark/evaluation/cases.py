@@ -12,7 +12,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 class Message(BaseModel):
     """One turn of a conversation, as Converse takes it (Bedrock API reference, Message)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     role: Literal["user", "assistant"]
     text: Text
@@ -21,7 +21,7 @@ class Message(BaseModel):
 class Case(BaseModel):
     """One question to a model: either a ``prompt`` or ``messages`` that end with the user's turn."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Unique in its dataset."""

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import InvalidInputError
-from hallmark.evaluation.plans import Trigger
-from hallmark.evaluation.runs import RunStatus
+from hallmark.evaluation.runs import RunStatus, Trigger
 
 _NOBODY_SAID = "nobody said why (CloudTrail's event StopExecution says who)"
 
@@ -33,7 +32,7 @@ class ExecutionStatus(StrEnum):
 class _Detail(BaseModel):
     """Detail of ``Step Functions Execution Status Change``; times in milliseconds since 1970."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     execution: str = Field(alias="executionArn", min_length=1)
     name: str = Field(min_length=1)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class RunFailure(BaseModel):
     """What the workflow caught."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     run: str
     suite: str

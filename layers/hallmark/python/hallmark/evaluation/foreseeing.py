@@ -28,7 +28,7 @@ _LEAST_CASES = 2
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Prospect(_Value):

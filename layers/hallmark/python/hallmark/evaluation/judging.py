@@ -34,7 +34,7 @@ _OBJECT = re.compile(r"\{[^{}]*\}")
 class Rubric(BaseModel):
     """What a judge is told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     title: str
     instructions: str

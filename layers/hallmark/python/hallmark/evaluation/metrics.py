@@ -30,7 +30,7 @@ class MetricKind(StrEnum):
 class Metric(BaseModel):
     """A metric as reports and gates know it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     title: str

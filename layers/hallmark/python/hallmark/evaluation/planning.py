@@ -25,13 +25,13 @@ from hallmark.evaluation.plans import (
     Forecast,
     Plan,
     SampledStrata,
-    Trigger,
     affordable_batches,
     batch_size,
     forecast,
     make_batches,
     make_rounds,
 )
+from hallmark.evaluation.runs import Trigger
 from hallmark.evaluation.scorers.perturbations import perturb_cases
 from hallmark.evaluation.suites import Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
 from hallmark.statistics.allocation import Allocation
@@ -54,7 +54,7 @@ class Planned(NamedTuple):
 class PlanRequest(BaseModel):
     """What someone or something wants to be evaluated, as the workflow gets it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     run: str
     suite: str

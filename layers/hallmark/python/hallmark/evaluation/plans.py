@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.prices import cost_usd
+from hallmark.evaluation.runs import Trigger
 from hallmark.evaluation.suites import ModelVariant, Suite
 
 CASES_PER_BATCH = 50
@@ -27,15 +28,7 @@ JOB_PREFIX = "hm-"
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Trigger(_Value):
-    """Why a run was started."""
-
-    kind: Literal["schedule", "manual", "model_package", "custom_model", "dataset_changed", "prompt_changed", "gate"]
-    source: str = ""
-    """ARN of what changed, or of who asked."""
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class DatasetVersion(_Value):

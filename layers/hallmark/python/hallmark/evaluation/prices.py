@@ -18,7 +18,7 @@ _PRICED_RESOURCES = frozenset({"foundation-model", "inference-profile"})
 class TokenPrice(BaseModel):
     """US dollars of a million tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     input: float = Field(ge=0, allow_inf_nan=False)
     output: float = Field(ge=0, allow_inf_nan=False)
@@ -27,7 +27,7 @@ class TokenPrice(BaseModel):
 class PriceTable(BaseModel):
     """Prices, when they held, and who says so."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     as_of: str
     region: str

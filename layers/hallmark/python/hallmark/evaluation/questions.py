@@ -17,7 +17,7 @@ CASES_AT_ONCE = 10
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class StartQuestion(_Value):
@@ -100,7 +100,7 @@ Question = Annotated[
     | TryQuestion,
     Field(discriminator="ask"),
 ]
-_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question, config=ConfigDict(defer_build=True))
 
 
 class SuiteSummary(_Value):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hallmark.evaluation.plans import Trigger
+MODEL_ID_PROPERTY = "hallmark:model-id"
+"""Property (CustomerMetadataProperties) of a model package that names what Converse takes for it."""
 
 
 class RunStatus(StrEnum):
@@ -20,10 +22,20 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"
 
 
+class Trigger(BaseModel):
+    """Why a run was started."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    kind: Literal["schedule", "manual", "model_package", "custom_model", "dataset_changed", "prompt_changed", "gate"]
+    source: str = ""
+    """ARN of what changed, or of who asked."""
+
+
 class Run(BaseModel):
     """A run as ``hallmark runs`` shows it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     run: str
     suite: str

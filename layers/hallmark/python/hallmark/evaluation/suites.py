@@ -19,7 +19,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ class ModelVariant(_Section):
 
     model_id: str = Field(min_length=1, max_length=2048)
     """Identifier, ARN or inference profile that Bedrock's Converse takes as ``modelId``."""
-    inference: Inference = Inference()
+    inference: Inference = Field(default_factory=Inference)
     system: str | None = Field(default=None, min_length=1)
     """System prompt, where the case has none."""
     requests_per_minute: int | None = Field(default=None, ge=1)
@@ -69,7 +69,7 @@ class ModelVariant(_Section):
     """Nothing is asked: the dataset brings the answers, under ``model_id``."""
     knowledge_base: str | None = Field(default=None, pattern=r"^[0-9a-zA-Z]{1,10}$")
     """Identifier of a Bedrock knowledge base from which the model answers; with the managed engine only."""
-    facts: Facts = Facts()
+    facts: Facts = Field(default_factory=Facts)
 
     @model_validator(mode="after")
     def _answers_in_one_way(self) -> Self:
@@ -363,7 +363,7 @@ class Suite(_Section):
     description: str = ""
     template: Template = Template.CHAMPION_CHALLENGER
     engine: Engine = Engine.DIRECT
-    managed: ManagedEngine = ManagedEngine()
+    managed: ManagedEngine = Field(default_factory=ManagedEngine)
     processing: Processing | None = None
     model_variants: tuple[Name, ...] = Field(min_length=1)
     champion: Name | None = None
@@ -376,13 +376,13 @@ class Suite(_Section):
     robustness: Robustness | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     """How often each case is asked (epochs); pass@k needs k or more."""
-    comparison: ComparisonSettings = ComparisonSettings()
+    comparison: ComparisonSettings = Field(default_factory=ComparisonSettings)
     frequency: Frequency | None = None
     time_zone: TimeZone = "UTC"
     parallel_executions: int = Field(default=8, ge=1, le=1000)
     """Batches that are asked at the same time, over all models."""
-    budget: Budget = Budget()
-    triggers: Triggers = Triggers()
+    budget: Budget = Field(default_factory=Budget)
+    triggers: Triggers = Field(default_factory=Triggers)
     owners: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -8,11 +8,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from hallmark.errors import InvalidInputError
-from hallmark.evaluation.plans import Trigger
+from hallmark.evaluation.runs import MODEL_ID_PROPERTY, Trigger
 from hallmark.evaluation.suites import EvaluationPolicy, ModelVariant, Suite
-
-MODEL_ID_PROPERTY = "hallmark:model-id"
-"""Property (CustomerMetadataProperties) of a model package that names what Converse takes for it."""
 
 DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 """Status of a stack that has been deployed (CloudFormation user guide, stack status codes)."""

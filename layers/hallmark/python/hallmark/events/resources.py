@@ -290,7 +290,7 @@ class FeatureGroup(Resource):
 
 
 class _CamelCase(Resource):
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True)
 
 
 class PipelineExecution(_CamelCase):

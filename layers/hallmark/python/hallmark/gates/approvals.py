@@ -21,7 +21,7 @@ MAXIMUM_REASON_CHARACTERS = 600
 class Rules(BaseModel):
     """Who may decide on a model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     approvers: tuple[str, ...] = ()
     author_may_not_approve: bool = True
@@ -31,7 +31,7 @@ class Rules(BaseModel):
 class Approval(BaseModel):
     """A question to a person."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     gate: str

@@ -16,7 +16,7 @@ Threshold = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Criterion(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class _Measured(_Criterion):

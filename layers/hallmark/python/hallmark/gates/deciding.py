@@ -11,7 +11,7 @@ from hallmark.gates.approvals import Decision
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class DecideRequest(_Request):
@@ -39,7 +39,7 @@ class ListRequest(_Request):
 
 
 Request = Annotated[DecideRequest | OverrideRequest | ListRequest, Field(discriminator="ask")]
-_REQUESTS: TypeAdapter[Request] = TypeAdapter(Request)
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Request, config=ConfigDict(defer_build=True))
 
 
 def read_request(raw: object) -> Request:

@@ -11,7 +11,7 @@ from hallmark.gates.uncertainty import Measured
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class MetricEvidence(_Frozen):

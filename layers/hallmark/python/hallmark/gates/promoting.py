@@ -27,7 +27,7 @@ _CRITERION_CHARACTERS = 240
 class Order(BaseModel):
     """What a verdict, or an override of it, asks to be done with a model. Input of the workflow."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     """The same for every repeat of the event."""
@@ -69,7 +69,7 @@ class Order(BaseModel):
 class PackageState(BaseModel):
     """A model package as the registry has it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     status: str
     approval: str = ""

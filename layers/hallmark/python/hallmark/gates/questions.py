@@ -14,7 +14,7 @@ from hallmark.gates.settings import GatesPolicy
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class GatesQuestion(_Frozen):
@@ -62,7 +62,7 @@ class VerdictQuestion(_Frozen):
 GateQuestion = Annotated[
     GatesQuestion | CheckQuestion | RequestQuestion | VerdictsQuestion | VerdictQuestion, Field(discriminator="ask")
 ]
-_QUESTIONS: TypeAdapter[GateQuestion] = TypeAdapter(GateQuestion)
+_QUESTIONS: TypeAdapter[GateQuestion] = TypeAdapter(GateQuestion, config=ConfigDict(defer_build=True))
 
 
 def read_question(raw: object) -> GateQuestion:

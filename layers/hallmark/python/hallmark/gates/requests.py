@@ -22,7 +22,7 @@ MODEL_LENGTH = 2000
 class GateRequest(BaseModel):
     """Somebody or something asks for a verdict; the same request gives one verdict, however often it comes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     gate: str = Field(min_length=1, max_length=63)
     model: str = Field(min_length=1, max_length=MODEL_LENGTH)

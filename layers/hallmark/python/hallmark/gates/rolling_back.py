@@ -17,7 +17,7 @@ from hallmark.gates.settings import GatesPolicy
 class RollbackOrder(BaseModel):
     """What a verdict asks to be done with an endpoint. Input of the workflow."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     verdict: str
@@ -33,7 +33,7 @@ class RollbackOrder(BaseModel):
 class Service(BaseModel):
     """A time in which an endpoint served a configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     config: str
     """ARN, as lineage has it."""

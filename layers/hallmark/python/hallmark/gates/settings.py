@@ -31,7 +31,7 @@ _LIFECYCLE = {"development": "Development", "staging": "Staging", "production": 
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class GatedModels(_Section):
@@ -115,12 +115,12 @@ class Gate(_Section):
     """How long to wait for evidence that was asked for."""
     on_failure: FailureAction | None = None
     """None: ``log`` in development, ``roll_back`` in production, else ``block``."""
-    approval: Approval = Approval()
+    approval: Approval = Field(default_factory=Approval)
     next_stage: StageName | None = None
     """Where a model that passes goes."""
     lifecycle_stage: StageName | None = None
     """The registry's word for the stage (ModelLifeCycle); None capitalises ours."""
-    triggers: GateTriggers = GateTriggers()
+    triggers: GateTriggers = Field(default_factory=GateTriggers)
     owners: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ _SUMMARY_LENGTH = 900
 class Verdict(BaseModel):
     """What a gate said of a model, once and for all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     """``hallmark:verdict/<digest>``."""
@@ -68,7 +68,7 @@ class Verdict(BaseModel):
 class RequestState(BaseModel):
     """How a request stands."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     request: str
     """Its digest."""

@@ -15,7 +15,7 @@ _LONG_PERIOD_SECONDS = 60
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class WatchedJobs(_Section):
@@ -103,7 +103,7 @@ class CheckpointEvaluations(_Section):
 class TrainingWatch(_Section):
     """What is looked at while a job trains, how often, and what stops it."""
 
-    jobs: WatchedJobs = WatchedJobs()
+    jobs: WatchedJobs = Field(default_factory=WatchedJobs)
     metric: str = Field(min_length=1, max_length=255)
     """Name in the job's ``MetricDefinitions``, e.g. ``validation:loss``; of checkpoints, in their evaluations."""
     checkpoints: CheckpointEvaluations | None = None

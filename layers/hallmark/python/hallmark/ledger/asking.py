@@ -17,7 +17,7 @@ from hallmark.ledger.tiles import HashReader
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class StatusQuestion(_Frozen):
@@ -43,7 +43,7 @@ class ConsistencyQuestion(_Frozen):
 
 
 LedgerQuestion = Annotated[StatusQuestion | ProofQuestion | ConsistencyQuestion, Field(discriminator="ask")]
-_QUESTION: TypeAdapter[LedgerQuestion] = TypeAdapter(LedgerQuestion)
+_QUESTION: TypeAdapter[LedgerQuestion] = TypeAdapter(LedgerQuestion, config=ConfigDict(defer_build=True))
 
 
 def read_ledger_question(event: object) -> LedgerQuestion:

@@ -19,7 +19,7 @@ MAXIMUM_INLINE_BYTES = 60_000
 class Entry(BaseModel):
     """One entry. Its body stands in it, or in the file that its digest names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: str = "fact"
     id: str = Field(min_length=1, max_length=512)

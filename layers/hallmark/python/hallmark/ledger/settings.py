@@ -13,7 +13,7 @@ from hallmark.durations import Duration
 class LedgerPolicy(BaseModel):
     """How the ledger is kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     object_lock: Literal["governance", "compliance"] = "governance"
     """Whether somebody with ``s3:BypassGovernanceRetention`` may remove its files before their time. ``compliance``:

@@ -55,7 +55,7 @@ KeyArn = Annotated[
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SnapshotPolicy(_Section):
@@ -96,7 +96,7 @@ class MirrorPolicy(_Section):
 class LineagePolicy(ForeignLineagePolicy, ConnectorsPolicy):
     """What lineage may read, and how much of it; which other tools it is exchanged with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     data_buckets: tuple[BucketPattern, ...] = ("sagemaker-{region}-{account}",)
     """Buckets whose listings are read for content snapshots."""

@@ -36,7 +36,7 @@ class FeedbackStatus(StrEnum):
 class GivenFeedback(BaseModel):
     """What a caller sends."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     request_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
     """Bedrock's ``requestId``, or ``inferenceId`` or ``eventId`` of an endpoint's data capture."""
@@ -67,7 +67,7 @@ class GivenFeedback(BaseModel):
 class FoundAnswer(BaseModel):
     """The answer that feedback is about."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     subject: str
     """ARN of the model or endpoint."""
@@ -82,7 +82,7 @@ class FoundAnswer(BaseModel):
 class Feedback(BaseModel):
     """Feedback as it is kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     """From its content: the same again is the same feedback."""

@@ -16,8 +16,9 @@ from hallmark.errors import InvalidInputError
 from hallmark.reviews.settings import ReviewProgram, ScaleKind
 from hallmark.reviews.tasks import Agreement, ReviewOutcome, Score, Task, latest_scores, person_key
 from hallmark.statistics.agreement import Scale, krippendorffs_alpha
-from hallmark.statistics.intervals import clopper_pearson, estimate_mean, estimate_rate, wilson
+from hallmark.statistics.intervals import estimate_mean, estimate_rate
 from hallmark.statistics.outcomes import Estimate, Interval
+from hallmark.statistics.rates import clopper_pearson, wilson
 
 _SCALES = {ScaleKind.FRACTION: Scale.INTERVAL, ScaleKind.LIKERT: Scale.ORDINAL, ScaleKind.THUMBS: Scale.NOMINAL}
 _LEAST_UNITS = 2

@@ -25,7 +25,7 @@ _CUT = " … (cut)"
 class Output(BaseModel):
     """One answer of a model, with what was asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     """Unique in its source: the request's id, or dataset and case."""

@@ -18,7 +18,7 @@ from hallmark.reviews.tasks import Review, ReviewOutcome, ReviewStatus, Score, T
 class KeptReview(BaseModel):
     """A review and how it stands."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     review: Review
     status: ReviewStatus = ReviewStatus.OPEN

@@ -21,7 +21,7 @@ Person = Annotated[str, Field(max_length=2048)]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ListQuestion(_Value):
@@ -119,7 +119,7 @@ ReviewQuestion = Annotated[
     | FeedbackStatusQuestion,
     Field(discriminator="ask"),
 ]
-_QUESTIONS: TypeAdapter[ReviewQuestion] = TypeAdapter(ReviewQuestion)
+_QUESTIONS: TypeAdapter[ReviewQuestion] = TypeAdapter(ReviewQuestion, config=ConfigDict(defer_build=True))
 
 
 _PERSONAL = frozenset({"next", "score", "close", "start", "note"})

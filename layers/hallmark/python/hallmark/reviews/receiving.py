@@ -19,7 +19,7 @@ Receive = Callable[[Any, str], dict[str, Any]]
 class ExportWish(BaseModel):
     """What to export; everything that is due, if nothing is said."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     model: str | None = Field(default=None, min_length=1, max_length=2048)
     min_cases: int | None = Field(default=None, ge=1, le=5_000)

@@ -19,7 +19,6 @@ from hallmark.events.reviews import (
     ReviewRequested,
     ReviewScoreLow,
 )
-from hallmark.reviews.outcome import judge_review
 from hallmark.reviews.outputs import Output, draw
 from hallmark.reviews.ports import KeptReview, OutputReader, Publisher, ReviewStore, ScoreFiles
 from hallmark.reviews.settings import EndpointCapture, EvaluationOutputs, ReviewProgram, ReviewsPolicy
@@ -270,6 +269,8 @@ class Reviewing:
         return None
 
     def _end(self, kept: KeptReview, status: ReviewStatus, at: datetime) -> KeptReview:
+        from hallmark.reviews.outcome import judge_review  # noqa: PLC0415 - numpy comes with it, and few events end one
+
         name = kept.review.name
         outcome = judge_review(self.store.tasks(kept.review), self.store.scores(name), kept.review.settings)
         self.store.end(name, status, at, outcome)

@@ -21,7 +21,7 @@ EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- what is rated ----------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class ReviewProgram(_Section):
 
     description: str = ""
     source: ReviewedSource
-    sample: ReviewSample = ReviewSample()
+    sample: ReviewSample = Field(default_factory=ReviewSample)
     frequency: Frequency | None = None
     """None: only when drift, or someone, asks for it."""
     time_zone: TimeZone = "UTC"
@@ -168,7 +168,7 @@ class FeedbackPolicy(_Section):
     """How long before it was given an answer is looked for, where feedback does not say when it was asked."""
     keep: Duration = timedelta(days=400)
     """Comments and corrections are removed after that."""
-    export: FeedbackExport = FeedbackExport()
+    export: FeedbackExport = Field(default_factory=FeedbackExport)
 
     @model_validator(mode="after")
     def _can_be_scheduled(self) -> Self:
@@ -185,7 +185,7 @@ class ReviewsPolicy(_Section):
     """How often reviews are looked at that have expired."""
     data_keys: tuple[str, ...] = ()
     """KMS keys of the buckets that hold logs and captures, where they have one."""
-    feedback: FeedbackPolicy = FeedbackPolicy()
+    feedback: FeedbackPolicy = Field(default_factory=FeedbackPolicy)
 
     @model_validator(mode="after")
     def _can_be_scheduled(self) -> Self:

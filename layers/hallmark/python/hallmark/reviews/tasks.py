@@ -21,7 +21,7 @@ _THUMBS = {"up": 1.0, "down": 0.0}
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ReviewStatus(StrEnum):

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.bootstrap import BootstrapInterval, bootstrap_metric
 from hallmark.statistics.distributions import t_quantile, two_sided_z
-from hallmark.statistics.inputs import Floats, Labels, Values, finite, fraction, same_length
+from hallmark.statistics.inputs import Floats, Labels, Values, finite
 from hallmark.statistics.intervals import estimate_mean
 from hallmark.statistics.outcomes import Estimate, Interval
+from hallmark.statistics.ranges import fraction, same_length
 from hallmark.statistics.resampling import MetricOfSums
 
 _MOST_RANKS = 50

@@ -23,13 +23,11 @@ from hallmark.statistics.inputs import (
     Values,
     coded,
     finite_rows,
-    fraction,
     paired_differences,
-    same_length,
-    whole,
 )
 from hallmark.statistics.intervals import Units, gather_units
 from hallmark.statistics.outcomes import Estimate, Interval, Significance
+from hallmark.statistics.ranges import fraction, same_length, whole
 from hallmark.statistics.resampling import (
     MetricOfSums,
     apply_metric,

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hallmark.statistics.inputs import Floats, Values, finite, level, whole
+from hallmark.statistics.inputs import Floats, Values, finite
+from hallmark.statistics.ranges import level, whole
 from hallmark.statistics.resampling import chunk_lengths, generator
 
 _LEAST_PERMUTATIONS = 100

@@ -14,7 +14,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.inputs import fraction, positive, whole
+from hallmark.statistics.ranges import fraction, positive, whole
 
 _TINY = 1e-300
 _PRECISION = 1e-16

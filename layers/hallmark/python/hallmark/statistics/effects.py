@@ -8,9 +8,10 @@ import numpy as np
 
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.inputs import Values, finite, paired_differences
-from hallmark.statistics.intervals import clopper_pearson, paired_difference_of_rates
+from hallmark.statistics.intervals import paired_difference_of_rates
 from hallmark.statistics.outcomes import Estimate, Interval
 from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.rates import clopper_pearson
 
 _LEAST = 2
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hallmark.statistics.distributions import normal_cdf, t_tail
-from hallmark.statistics.inputs import Labels, Values, level, paired_differences, positive
+from hallmark.statistics.inputs import Labels, Values, paired_differences
 from hallmark.statistics.intervals import (
     gather_units,
     paired_difference_of_rates,
@@ -20,6 +20,7 @@ from hallmark.statistics.intervals import (
 )
 from hallmark.statistics.outcomes import Interval
 from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.ranges import level, positive
 
 
 @dataclass(frozen=True, slots=True)

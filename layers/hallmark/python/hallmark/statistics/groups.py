@@ -17,9 +17,11 @@ from itertools import combinations
 
 import numpy as np
 
-from hallmark.statistics.inputs import Floats, Labels, Values, coded, finite, fraction, whole
-from hallmark.statistics.intervals import difference_of_rates, estimate_mean, wilson
+from hallmark.statistics.inputs import Floats, Labels, Values, coded, finite
+from hallmark.statistics.intervals import difference_of_rates, estimate_mean
 from hallmark.statistics.outcomes import Interval
+from hallmark.statistics.ranges import fraction, whole
+from hallmark.statistics.rates import wilson
 from hallmark.statistics.resampling import generator, resampled_sums
 
 _LEAST_CASES = 2

@@ -17,7 +17,7 @@ from hallmark.statistics.distributions import (
     t_tail,
     t_two_sided,
 )
-from hallmark.statistics.inputs import Floats, Labels, Values, paired_differences, whole
+from hallmark.statistics.inputs import Floats, Labels, Values, paired_differences
 from hallmark.statistics.intervals import (
     gather_units,
     paired_difference_of_rates,
@@ -26,6 +26,7 @@ from hallmark.statistics.intervals import (
 )
 from hallmark.statistics.outcomes import Alternative, Significance
 from hallmark.statistics.pairs import PairedCounts
+from hallmark.statistics.ranges import whole
 from hallmark.statistics.resampling import (
     MetricOfSums,
     apply_metric,

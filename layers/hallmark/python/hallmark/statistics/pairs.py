@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hallmark.statistics.inputs import Values, same_length, whole, zero_or_one
+from hallmark.statistics.inputs import Values, zero_or_one
+from hallmark.statistics.ranges import same_length, whole
 
 
 @dataclass(frozen=True, slots=True)

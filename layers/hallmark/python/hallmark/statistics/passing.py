@@ -7,9 +7,18 @@ import math
 import numpy as np
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.inputs import Floats, Labels, Values, coded, finite, whole, zero_or_one
-from hallmark.statistics.intervals import estimate_mean, wilson
+from hallmark.statistics.inputs import (
+    Floats,
+    Labels,
+    Values,
+    coded,
+    finite,
+    zero_or_one,
+)
+from hallmark.statistics.intervals import estimate_mean
 from hallmark.statistics.outcomes import Estimate, Interval
+from hallmark.statistics.ranges import whole
+from hallmark.statistics.rates import wilson
 
 
 def pass_at_k(passed: int, attempts: int, k: int) -> float:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.distributions import normal_quantile, t_quantile
-from hallmark.statistics.inputs import fraction, level, positive, whole
-from hallmark.statistics.intervals import wilson
+from hallmark.statistics.ranges import fraction, level, positive, whole
+from hallmark.statistics.rates import wilson
 
 MOST_CASES = 10**12
 """Beyond this the answer is that no number of cases will do."""

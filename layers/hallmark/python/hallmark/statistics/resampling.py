@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.inputs import Floats, whole
+from hallmark.statistics.inputs import Floats
+from hallmark.statistics.ranges import whole
 
 MetricOfSums = Callable[[Floats], Floats]
 """Computes a metric from sums over cases: shape ``(m, k)`` to ``(m,)``, row by row."""

@@ -20,9 +20,10 @@ import math
 import numpy as np
 
 from hallmark.errors import InvalidInputError
-from hallmark.statistics.inputs import Floats, Values, finite, fraction, level, positive
+from hallmark.statistics.inputs import Floats, Values, finite
 from hallmark.statistics.outcomes import Alternative, Interval
 from hallmark.statistics.power import MOST_CASES
+from hallmark.statistics.ranges import fraction, level, positive
 from hallmark.statistics.verdicts import Answer, Verdict, judge
 
 _BETS = np.geomspace(0.005, 0.9, 12)

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.distributions import normal_cdf, two_sided_z
-from hallmark.statistics.inputs import level, positive, whole
 from hallmark.statistics.outcomes import Interval, Significance
 from hallmark.statistics.power import cases_to_decide
+from hallmark.statistics.ranges import level, positive, whole
 
 _STRICTEST = 1e-12
 

@@ -19,7 +19,7 @@ _MOST_PARTS = 10_000
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SubjectPart(_Frozen):

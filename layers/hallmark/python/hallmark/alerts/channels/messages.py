@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from hallmark.events.alerts import Severity
 
@@ -16,7 +16,7 @@ RESOLVED_SYMBOL = "🟢"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Fact(_Part):
@@ -94,7 +94,7 @@ class Message(_Part):
     said_at: datetime
     is_acknowledged: bool = False
     """It says that somebody has it, and nothing else."""
-    actions: Actions = Actions()
+    actions: Actions = Field(default_factory=Actions)
     owners: tuple[str, ...] = ()
 
     @property

@@ -36,7 +36,7 @@ class Mac(Protocol):
 class Grant(BaseModel):
     """What whoever holds the link may do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     purpose: Purpose
     group: str = Field(min_length=1)

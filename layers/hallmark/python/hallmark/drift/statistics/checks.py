@@ -107,7 +107,7 @@ ON_EMBEDDINGS = frozenset({Statistic.MMD, Statistic.DOMAIN_CLASSIFIER})
 class Check(BaseModel):
     """One statistic of one feature, and when it is an alarm."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     feature: str = Field(min_length=1)
     statistic: Statistic

@@ -27,7 +27,7 @@ from hallmark.drift.statistics.evidence import (
     larger_sum_p,
     smirnov_p,
 )
-from hallmark.statistics.intervals import wilson
+from hallmark.statistics.rates import wilson
 
 _Z95 = 1.959963984540054
 _TESTED_BINS = 10

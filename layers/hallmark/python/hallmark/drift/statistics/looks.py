@@ -31,7 +31,7 @@ class RecentWindows(BaseModel):
     They count as long as the baseline is the same.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     baseline: tuple[int, ...]
     windows: tuple[tuple[int, ...], ...]
@@ -45,7 +45,7 @@ class RecentWindows(BaseModel):
 class WindowMean(BaseModel):
     """Where the mean of a window lies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     score: float
     """Of the evidence that it is above the baseline's: standard normal while nothing has changed."""
@@ -58,7 +58,7 @@ class WindowMean(BaseModel):
 class MeanStream(BaseModel):
     """Means of the latest windows; they count as long as the baseline is the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     baseline_count: int
     baseline_mean: float
@@ -72,7 +72,7 @@ class LookState(BaseModel):
     A repeat of a look with the same state gives the same findings and the same next state.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     version: int = Field(default=1, ge=1, le=1)
     horizon: int = Field(default=1, ge=1, le=10_000_000)

@@ -113,7 +113,7 @@ class TextSample:
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     encoder: str
     texts: int = Field(ge=0)

@@ -36,10 +36,10 @@ from hallmark.statistics.intervals import (
     estimate_quantile,
     estimate_rate,
     estimate_stratified_mean,
-    wilson,
 )
 from hallmark.statistics.outcomes import Interval
 from hallmark.statistics.passing import estimate_pass_at_k, estimate_pass_hat_k
+from hallmark.statistics.rates import wilson
 from hallmark.statistics.resampling import MetricOfSums, apply_metric
 from hallmark.statistics.sequential import confidence_sequence
 

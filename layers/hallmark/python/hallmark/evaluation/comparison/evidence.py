@@ -17,7 +17,7 @@ Dimension = Literal["dataset", "group", "category", "difficulty"]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class MeasuredMetric(_Value):
@@ -71,7 +71,7 @@ class EvaluatedModel(_Value):
     model_id: str = ""
     prompts: str = ""
     """Digest of its system prompt; empty where it has none."""
-    facts: Facts = Facts()
+    facts: Facts = Field(default_factory=Facts)
     provenance: Provenance | None = None
     """None where the results are of this run."""
 
@@ -103,7 +103,7 @@ class EvaluationResults(_Value):
     suite: str
     run: str
     template: Template = Template.CHAMPION_CHALLENGER
-    settings: ComparisonSettings = ComparisonSettings()
+    settings: ComparisonSettings = Field(default_factory=ComparisonSettings)
     champion: str | None = None
     """None compares all with all."""
     models: tuple[EvaluatedModel, ...] = Field(min_length=1)

@@ -17,7 +17,7 @@ from hallmark.evaluation.comparison.report import Cell, Column, Coverage, Estima
 from hallmark.evaluation.comparison.spans import as_span
 from hallmark.evaluation.comparison.weighting import Weighting
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
-from hallmark.statistics.intervals import wilson
+from hallmark.statistics.rates import wilson
 from hallmark.statistics.resampling import mean_of_sums
 
 Part = Literal["technical", "business", "operational"]

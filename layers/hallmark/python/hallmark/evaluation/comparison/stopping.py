@@ -20,7 +20,7 @@ from hallmark.statistics.verdicts import Answer, Finding
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Look(_Value):

@@ -19,7 +19,7 @@ _WORD = re.compile(r"\w+")
 class CaseOverlap(BaseModel):
     """How much of a case stands in the training data."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     case: str
     share: float
@@ -29,7 +29,7 @@ class CaseOverlap(BaseModel):
 class ContaminationReport(BaseModel):
     """What was found."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     overlaps: tuple[CaseOverlap, ...]
     """Cases with any seen n-gram, the most contaminated first."""

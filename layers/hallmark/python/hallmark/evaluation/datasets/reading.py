@@ -39,7 +39,7 @@ csv.field_size_limit(_CELL_CHARACTERS)
 class Rejection(BaseModel):
     """A line that is no case."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     object: str
     line: int
@@ -54,7 +54,7 @@ class Rejection(BaseModel):
 class SchemaReport(BaseModel):
     """What a dataset looks like."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     objects: int
     lines: int
@@ -72,7 +72,7 @@ class SchemaReport(BaseModel):
 class DataReport(BaseModel):
     """A dataset as a run read it, for whoever wants to mend it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     report: SchemaReport
     rejections: tuple[Rejection, ...]

@@ -32,7 +32,7 @@ _PASSING_CODES = frozenset({408, 424, 429, 500, 503})
 class BatchJobOrder(BaseModel):
     """Everything that a batch inference job is told."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     job_name: str
     """Its token too: whoever creates it again gets the same job."""

@@ -19,7 +19,7 @@ _RETRIEVALS = 5
 class JobDataset(BaseModel):
     """A file of prompts."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     uri: str
@@ -28,7 +28,7 @@ class JobDataset(BaseModel):
 class EvaluationJobOrder(BaseModel):
     """Everything that an evaluation job is told."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     job_name: str
     """Its token too: whoever creates it again gets the same job."""

@@ -22,7 +22,7 @@ def _told(cause: object) -> object:
 class JobOrder(BaseModel):
     """A job of a run's plan."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     suite: str
     run: str

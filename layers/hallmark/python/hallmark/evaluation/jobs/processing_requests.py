@@ -18,7 +18,7 @@ PROGRAM = "score.sh"
 class ProcessingJobOrder(BaseModel):
     """Everything that the job is told."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     job_name: str
     role_arn: str

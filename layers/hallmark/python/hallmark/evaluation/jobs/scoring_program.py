@@ -17,7 +17,6 @@ from hallmark.evaluation.cases import Case
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult
 from hallmark.evaluation.scorers.contract import Scorer
-from hallmark.evaluation.scorers.registry import make_scorer
 
 INPUT = Path("/opt/ml/processing/input")
 OUTPUT = Path("/opt/ml/processing/output")
@@ -57,6 +56,8 @@ def _scored(result: CaseResult, case: Case, scorers: Sequence[Scorer]) -> CaseRe
 
 def heavy_scorers(plan: Plan) -> tuple[Scorer, ...]:
     """Return the scorers of a run that need a job of their own."""
+    from hallmark.evaluation.scorers.registry import make_scorer  # noqa: PLC0415 - few runs have such scorers
+
     heavy = plan.settings.processing.scorers if plan.settings.processing is not None else ()
     return tuple(make_scorer(choice, labels=plan.labels) for choice in plan.settings.scorers if choice.name in heavy)
 

@@ -14,11 +14,10 @@ from hallmark.errors import InvalidInputError
 from hallmark.evaluation.comparison.report import Report, Span, read_report_document
 from hallmark.evaluation.metrics import Direction, Metric
 from hallmark.evaluation.results import Finite
-from hallmark.statistics.changes import find_changes
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Point(_Value):
@@ -153,6 +152,8 @@ def _read_all(reports: Iterable[Report | Mapping[str, Any]]) -> tuple[list[Repor
 
 
 def _line(model: str, metric: Metric, reports: Sequence[Report]) -> Line:
+    from hallmark.statistics.changes import find_changes  # noqa: PLC0415 - numpy comes with it
+
     measured = [(report, point) for report in reports if (point := _point(report, model, metric.name)) is not None]
     points = [point for _, point in measured]
     breaks = []

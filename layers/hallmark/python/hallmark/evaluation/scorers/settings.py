@@ -21,7 +21,7 @@ MAX_CHARACTERS = 1_000_000
 class ScorerSettings(BaseModel, ABC):
     """Parameters of a scorer, as the policy gives them; they make the scorer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     @abstractmethod
     def scorer(self, labels: tuple[str, ...]) -> Scorer:

@@ -12,7 +12,7 @@ from hallmark.lineage.connectors.mlflow.syncing import MlflowPass, MlflowWebhook
 class SentWebhook(BaseModel):
     """A webhook that was let in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     server: str
     webhook: MlflowWebhook
@@ -21,7 +21,7 @@ class SentWebhook(BaseModel):
 class Wake(BaseModel):
     """One of these."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     mlflow: MlflowPass | None = None
     kubeflow: KubeflowPass | None = None

@@ -39,7 +39,7 @@ def _is_place(value: str) -> str:
 class ToolServer(BaseModel):
     """A server that is looked at."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: Annotated[str, AfterValidator(_is_name)]
     """Part of the ids of its things: another name later would make other nodes."""
@@ -67,7 +67,7 @@ class KubeflowServer(ToolServer):
 class ConnectorsPolicy(BaseModel):
     """The servers of the section ``lineage``; what else stands there is for others."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     mlflow: tuple[MlflowServer, ...] = ()
     kubeflow: tuple[KubeflowServer, ...] = ()

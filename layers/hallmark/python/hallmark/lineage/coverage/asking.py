@@ -14,7 +14,7 @@ from hallmark.lineage.reconciliation import SWEPT
 class CoverageQuestion(BaseModel):
     """``latest``: what was measured last, or a new measurement where there is none; ``measure``: a new one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     ask: Literal["latest", "measure"] = "latest"
     kinds: tuple[str, ...] = SWEPT

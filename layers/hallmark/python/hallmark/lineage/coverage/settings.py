@@ -15,7 +15,7 @@ Need = Literal["data", "image", "commit", "model", "package", "artifact", "confi
 class CoveragePolicy(BaseModel):
     """How complete lineage has to be, and how often that is measured."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     every: Duration = Field(default=timedelta(days=1), ge=timedelta(minutes=5))
     window: Duration = Field(default=timedelta(days=30), ge=timedelta(hours=1))

@@ -44,7 +44,7 @@ _TRAINING = (NodeKind.TRAINING_JOB, NodeKind.CUSTOMIZATION_JOB, NodeKind.AUTOML_
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class PointStatement(_Frozen):

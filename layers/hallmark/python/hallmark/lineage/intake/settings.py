@@ -30,7 +30,7 @@ Endpoint = Annotated[str, AfterValidator(_is_endpoint)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class IntakePolicy(_Settings):
@@ -61,11 +61,11 @@ class CatalogTarget(_Settings):
 class ForeignLineagePolicy(BaseModel):
     """The part of the section ``lineage`` that is about other tools; the rest of it is passed over."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     aliases: Mapping[Place, Place] = Field(default_factory=dict, max_length=500)
     """Other names of the same data: ``hdfs://warehouse/sales: s3://bucket/sales``; what lies below is meant, too."""
-    intake: IntakePolicy = IntakePolicy()
+    intake: IntakePolicy = Field(default_factory=IntakePolicy)
     openlineage: OpenLineageTarget | None = None
     catalog: CatalogTarget | None = None
 

@@ -108,7 +108,7 @@ class World(Protocol):
 class Rot(BaseModel):
     """Something is going to be lost: ``at`` is None where no day is known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     text: str
     at: datetime | None = None
@@ -117,7 +117,7 @@ class Rot(BaseModel):
 class Finding(BaseModel):
     """How one thing stands that a manifest names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     subject: str
     standing: Standing

@@ -13,7 +13,7 @@ Row = tuple[str, str, str, int]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class RunIdentity(_Frozen):

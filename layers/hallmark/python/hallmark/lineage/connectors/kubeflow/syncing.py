@@ -35,7 +35,7 @@ _TRANSLATION = 1
 class KubeflowPass(BaseModel):
     """How far a pass has come: the message that continues it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     server: str
     started_at: datetime | None = None

@@ -94,9 +94,9 @@ class Run(_Answer):
     """A run."""
 
     info: RunInfo
-    data: RunData = RunData()
-    inputs: RunInputs = RunInputs()
-    outputs: RunOutputs = RunOutputs()
+    data: RunData = Field(default_factory=RunData)
+    inputs: RunInputs = Field(default_factory=RunInputs)
+    outputs: RunOutputs = Field(default_factory=RunOutputs)
 
 
 class Experiment(_Answer):

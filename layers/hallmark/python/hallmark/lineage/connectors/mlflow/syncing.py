@@ -50,7 +50,7 @@ Stage = Literal["open", "runs", "models", "versions", "missing"]
 class MlflowPass(BaseModel):
     """How far a pass over a server has come: the message that continues it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     server: str
     started_at: datetime | None = None
@@ -338,7 +338,7 @@ class MlflowSync:
 class MlflowWebhook(BaseModel):
     """What a webhook of MLflow's registry says (``mlflow/webhooks/types.py``); who did it, it never says."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     entity: str
     action: str

@@ -1,7 +1,7 @@
 """What signed statements cost: building and sealing a gate's verdict, and checking it, beside securesystemslib.
 
-CPU time of one process where the key is in memory; wall-clock time of one client where it is in the KMS of a local
-cloud. There the emulator's own time is in both sides, and AWS's network and KMS in neither.
+CPU time of one process. With a key in KMS that is a local cloud's, in the same process: its own time is in both sides,
+and AWS's network and KMS in neither.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import statistics
 from collections.abc import Callable, Iterator
-from time import perf_counter, process_time
+from time import process_time
 from typing import Any
 from unittest.mock import patch
 
@@ -49,21 +49,21 @@ def run() -> Iterator[dict[str, Any]]:
     told = World().verdict()
     statement = verdict_statement(told, ATTESTOR)
     payload = statement.content
-    building = _seconds(lambda: verdict_statement(told, ATTESTOR).content, process_time, _TIMES)
+    building = _seconds(lambda: verdict_statement(told, ATTESTOR).content, _TIMES)
     yield _line(f"build the statement of a verdict, {len(payload):,} bytes", building, None, "key in memory")
-    reading = _seconds(lambda: read_statement(payload), process_time, _TIMES)
+    reading = _seconds(lambda: read_statement(payload), _TIMES)
     yield _line("read it", reading, None, "key in memory")
     key = _Key()
     foreign = SSlibKey.from_crypto(load_der_public_key(key.key.der), keyid=key.key.key_id)
     signer = CryptoSigner(key.private, foreign)
-    yield from _measured(payload, key, EnvelopeSignatures(), signer, foreign, "key in memory", process_time, _TIMES)
+    yield from _measured(payload, key, EnvelopeSignatures(), signer, foreign, "key in memory", _TIMES)
     with LocalCloud(CloudSettings()) as cloud, patch.dict(os.environ, cloud.environment()):
         kms = cloud.client("kms")
         made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
         ours = KmsStatementKey(made, kms)
         public = SSlibKey.from_crypto(load_der_public_key(ours.key.der), keyid=ours.key.key_id)
         theirs = AWSSigner(made, public)
-        yield from _measured(payload, ours, ours, theirs, public, "key in a local KMS", perf_counter, _TIMES_OF_KMS)
+        yield from _measured(payload, ours, ours, theirs, public, "key in a local KMS", _TIMES_OF_KMS)
 
 
 def _measured(
@@ -73,7 +73,6 @@ def _measured(
     signer: Any,
     foreign: SSlibKey,
     where: str,
-    clock: Callable[[], float],
     times: int,
 ) -> Iterator[dict[str, Any]]:
     """Seal and check by both, once each accepts what the other sealed."""
@@ -99,26 +98,26 @@ def _measured(
         raise RuntimeError("the two do not accept each other's envelopes")
     yield _line(
         f"seal it in an envelope of {len(mine):,} bytes",
-        _seconds(seal_ours, clock, times),
-        _seconds(seal_theirs, clock, times),
+        _seconds(seal_ours, times),
+        _seconds(seal_theirs, times),
         where,
     )
     yield _line(
         "check the envelope",
-        _seconds(lambda: check_ours(mine), clock, times),
-        _seconds(lambda: check_theirs(mine), clock, times),
+        _seconds(lambda: check_ours(mine), times),
+        _seconds(lambda: check_theirs(mine), times),
         where,
     )
 
 
-def _seconds(work: Callable[[], object], clock: Callable[[], float], times: int) -> float:
+def _seconds(work: Callable[[], object], times: int) -> float:
     """Return the median of five rounds, a call."""
     rounds = []
     for _ in range(5):
-        begun = clock()
+        begun = process_time()
         for _ in range(times // 5):
             work()
-        rounds.append((clock() - begun) / (times // 5))
+        rounds.append((process_time() - begun) / (times // 5))
     return statistics.median(rounds)
 
 

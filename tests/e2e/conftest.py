@@ -24,7 +24,7 @@ from local.deployment import LOCAL_CONTEXT, CloudAddress, deploy
 from local.evaluation_datasets import put_datasets
 from local.settings import CloudSettings
 from tests.e2e.evaluations import Evaluations
-from tests.e2e.permissions import Permissions
+from tests.e2e.permissions import Permissions, write_exercised
 from tests.fakes.openlineage_server import OpenLineageServer
 from tests.patience import PATIENCE_SECONDS
 
@@ -32,11 +32,8 @@ Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.1
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the test of what roles were let do come after all those that make them do it."""
-    items.sort(key=lambda item: Path(item.path).name == "test_least_privilege.py")
+EXERCISED = "EXERCISED_STATEMENTS"
+"""Variable: the file to write which statements of which roles the tests stood on."""
 
 
 class Deployed:
@@ -191,6 +188,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, endpoint: OpenLineageServ
         permissions = Permissions()
         with permissions.recorded():
             yield Deployed(cloud, outputs, permissions, endpoint.taken)
+        if os.environ.get(EXERCISED):
+            write_exercised(Path(os.environ[EXERCISED]), cloud, permissions)
 
 
 @pytest.fixture(scope="package")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -76,12 +79,26 @@ class Permissions:
                 noted.setdefault(Grant(role, sid), set()).add(context.action)
 
 
+def write_exercised(path: Path, cloud: LocalCloud, permissions: Permissions) -> None:
+    """Write which statements of which roles some request stood on alone, and for which actions."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for stack, logical, grant in grants_of(cloud):
+        if grant in permissions.needed:
+            found.setdefault(f"{stack}/{name_of(logical)}", {})[grant.sid] = sorted(permissions.needed[grant])
+    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def name_of(logical: str) -> str:
+    """Return the name that the code gives a role, without what CloudFormation needs of it."""
+    return re.sub(r"(Role)?[0-9A-F]{8}$", "", logical)
+
+
 def role_of(principal_arn: str) -> str:
     """Return the role of a session."""
     return principal_arn.split("/")[-2]
 
 
-def grants_of(cloud: LocalCloud) -> Iterator[tuple[str, str, Grant, dict[str, Any]]]:
+def grants_of(cloud: LocalCloud) -> Iterator[tuple[str, str, Grant]]:
     """Yield stack, logical name of the role and each statement of the roles of the deployed stacks."""
     iam, cloudformation = cloud.client("iam"), cloud.client("cloudformation")
     stacks = cloudformation.get_paginator("describe_stacks").paginate()
@@ -89,12 +106,12 @@ def grants_of(cloud: LocalCloud) -> Iterator[tuple[str, str, Grant, dict[str, An
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         for resource in [resource for page in pages for resource in page["StackResourceSummaries"]]:
             if name.startswith("Hallmark") and resource["ResourceType"] == "AWS::IAM::Role":
-                for grant, statement in _grants_of_role(iam, resource["PhysicalResourceId"]):
-                    yield name, resource["LogicalResourceId"], grant, statement
+                for grant in _grants_of_role(iam, resource["PhysicalResourceId"]):
+                    yield name, resource["LogicalResourceId"], grant
 
 
-def _grants_of_role(iam: Any, role: str) -> Iterator[tuple[Grant, dict[str, Any]]]:
+def _grants_of_role(iam: Any, role: str) -> Iterator[Grant]:
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         for statement in document["Statement"]:
-            yield Grant(role, statement.get("Sid", "")), statement
+            yield Grant(role, statement.get("Sid", ""))

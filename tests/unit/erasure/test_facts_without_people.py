@@ -268,7 +268,9 @@ def test_every_attribute_that_is_a_name_is_found_by_its_mark(word: str, people: 
         assert told(fact)[spelling] == _of(people, "anna")
 
 
-WORDS = st.sampled_from([*sorted(hiding._NAMES), "actor", "principal", "PrincipalId", "source_ip", "reason", "by", "x"])
+WORDS = st.sampled_from(
+    [*sorted(hiding._NAMES), "actor", "principal", "PrincipalId", "source_ip", "reason", "by", "x", "Arn"]
+)
 LEAVES = st.sampled_from(
     [
         None,
@@ -281,6 +283,11 @@ LEAVES = st.sampled_from(
         "anna-q7x9z@example.com",
         "arn:aws:iam::1:user/anna-q7x9z",
         "192.0.2.1",
+        "Anna <anna-q7x9z@example.com>",
+        "Anna <anna@localhost>",
+        "AIDAJ45Q7YFFAREXAMPLE",
+        "AROAIDPPEZS35WEXAMPLE:anna-q7x9z",
+        "session",
     ]
 )
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4))

@@ -32,17 +32,8 @@ _NAMES = frozenset(
     {
         *("by_name", "session", "source_identity", "acknowledged_by", "approved_by", "requested_by", "reported_by"),
         *("owner", "owners", "contact", "maintainer", "author", "authors", "user", "user_name", "username"),
-        *(
-            "createdby",
-            "created-by",
-            "created_by",
-            "mlflow.user",
-            "userprofilename",
-            "reviewer",
-            "reviewers",
-            "approver",
-            "approvers",
-        ),
+        *("createdby", "created-by", "created_by", "mlflow.user", "userprofilename", "sourceidentity"),
+        *("reviewer", "reviewers", "approver", "approvers"),
     }
 )
 """Attributes, tags and members (in lower case) whose whole value is somebody's name."""
@@ -73,7 +64,7 @@ _OF_CONTENTS = frozenset(
 # for one by one they take a fiftieth of the time that one expression for all of them takes.
 _MARKS = (
     *(b"user", b"assumed-role/", b":identitystore:", b"aroa", b"aida", b"owner", b"contact", b"maintainer", b"author"),
-    *(b'by"', b'by_name"', b'"actor"', b'"session"', b"source_identity", b"reviewer", b"approver"),
+    *(b'by"', b'by_name"', b'"actor"', b'"session"', b"source_identity", b"sourceidentity", b"reviewer", b"approver"),
 )
 _AT, _DIGEST = b"@", b"@sha256:"
 
@@ -179,26 +170,26 @@ class _Hiding:
         return place + mark + self._name(name)
 
     def _attributes(self, attributes: Attributes) -> dict[str, Any]:
-        told = dict(attributes)
-        self._maker = told.get("created_by")
-        is_human = isinstance(told.get("actor"), str) and told["actor"] in HUMAN_ACTORS
-        if told.get("actor") == Actor.MACHINE:
+        self._maker = attributes.get("created_by")
+        actor = attributes.get("actor")
+        if actor == Actor.MACHINE:
             # Its sessions are many, and named by nobody.
-            others = {name: value for name, value in told.items() if name not in _OF_SESSIONS}
-            return {**told, **self._members(others)}
-        if is_human and isinstance(told.get("by"), str):
-            told["by"] = self._user(told["by"])
+            others = {name: value for name, value in attributes.items() if name not in _OF_SESSIONS}
+            kept = {name: value for name, value in attributes.items() if name in _OF_SESSIONS}
+            return self._members(others) | kept
+        is_human = isinstance(actor, str) and actor in HUMAN_ACTORS
+        return self._members(attributes) | (self._caller(attributes) if is_human else {})
+
+    def _caller(self, told: Attributes) -> dict[str, Any]:
+        """Return what of a person who called stands neither in an ARN nor as a name of theirs alone."""
+        found = {}
+        by, address = told.get("by"), told.get("source_ip")
         owner = str(told.get("by_name") or told.get("session") or "")
-        address = told.get("source_ip")
-        if (
-            is_human
-            and isinstance(address, str)
-            and _is_address(address)
-            and owner
-            and not self._is_machine(owner, str(told.get("by", "")))
-        ):
-            told["source_ip"] = self._put(Trait(plain_name(owner), address))
-        return self._members(told)
+        if isinstance(by, str):
+            found["by"] = self._user(by)
+        if isinstance(address, str) and _is_address(address) and owner and not self._is_machine(owner, str(by or "")):
+            found["source_ip"] = self._put(Trait(plain_name(owner), address))
+        return found
 
     def _members(self, section: Mapping[str, Any]) -> dict[str, Any]:
         return {self._text(name): self._member(name, value, section) for name, value in section.items()}
@@ -234,10 +225,10 @@ class _Hiding:
         # Not of what is longer: the expression takes its square of time.
         called = _CALLED.fullmatch(text) if len(text) <= 2 * LONGEST_NAME else None
         if called is not None:
-            owner = plain_name(called["address"])
-            return f"{self._put(Trait(owner, called['name']))} <{self._text(called['address'])}>"
+            address = named(called["address"])
+            return f"{self._put(Trait(address.person, called['name']))} <{self._put(address)}>"
         is_name = text.strip() and len(text) <= LONGEST_NAME
-        if not is_name or text.startswith("arn:") or "://" in text or people_in(text):
+        if not is_name or text.startswith("arn:") or "://" in text or TOKEN.search(text) or people_in(text):
             return self._text(text)
         return text if self._is_machine(text, text) else self._put(named(text))
 

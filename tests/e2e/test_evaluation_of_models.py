@@ -267,9 +267,10 @@ def test_letters_that_only_look_alike_take_most_of_a_word_lists_wits_away(evalua
 def test_a_model_judges_each_answer_in_the_name_of_a_role_of_its_own(evaluations: Evaluations) -> None:
     run = evaluations.completed(evaluations.start("judged-directly"))
 
-    whole = [each for each in evaluations.report(run["run"])["estimates"] if each["part"] is None]
-    assert {(each["model"], each["cases"]) for each in whole} == {("lium", 6), ("xmu", 6)}
-    assert all(0 <= each["value"] <= 1 for each in whole)
+    estimates = evaluations.report(run["run"])["estimates"]
+    judged = [each for each in estimates if each["metric"] == "judge_correctness" and each["part"] is None]
+    assert {(each["model"], each["cases"]) for each in judged} == {("lium", 6), ("xmu", 6)}
+    assert all(0 <= each["value"] <= 1 for each in judged)
     assert evaluations.faults.calls(JUDGE).repeated == 0
 
 

@@ -290,3 +290,14 @@ def test_of_a_metric_of_which_less_is_better_the_worst_is_the_most() -> None:
 
     assert found.worst_case == pytest.approx(0.19)
     assert found.best_case == pytest.approx(0.09)
+
+
+def test_a_score_too_large_to_compute_with_is_a_failure_of_its_scorer() -> None:
+    results = [scored("old", case, 1e300 if case < 2 else 5.0 + case, DELAY) for case in range(20)]
+
+    report = make_report(evidence_of(results, DELAY, models=["old"]))
+
+    estimate = report.estimate_of("old", "delay")
+    assert estimate is not None
+    assert estimate.cases == 18
+    assert "the scorer failed on 2 answers" in " ".join(report.notes)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.evaluation.cases import Case
 from hallmark.evaluation.planning import Planned, PlanRequest, plan_run, round_lines
-from hallmark.evaluation.plans import make_batches, make_rounds
+from hallmark.evaluation.plans import input_tokens_of, make_batches, make_rounds
 from hallmark.evaluation.suites import EvaluationPolicy
 
 STARTED = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -68,6 +68,15 @@ def test_the_forecast_counts_calls_and_never_expects_more_than_the_worst() -> No
     assert forecast.calls == 2 * 2 * len(CASES)
     assert 0 < forecast.expected_usd < forecast.at_most_usd
     assert forecast.unpriced == ()
+
+
+def test_money_is_put_aside_for_as_many_tokens_as_other_scripts_need() -> None:
+    """Tokenizers of today's models make one to one and a half tokens of a Japanese letter, a third of a Latin one."""
+    latin, japanese = (input_tokens_of(Case(id="1", prompt=letter * 300), None) for letter in "aあ")
+
+    assert latin == 100 + 8
+    assert japanese == 450 + 8
+    assert input_tokens_of(Case(id="1", prompt="aaa" + "あ" * 2), None) == 1 + 3 + 8
 
 
 SEEN = "".join(json.dumps({"id": f"c{n}", "prompt": f"which town is number {n} of the list"}) + "\n" for n in range(5))

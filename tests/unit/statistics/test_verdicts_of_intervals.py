@@ -123,3 +123,10 @@ def test_what_cannot_be_judged_is_refused_by_name(call: Callable[[], object], fi
     with pytest.raises(InvalidInputError) as refused:
         call()
     assert refused.value.field == field
+
+
+def test_from_a_handful_of_cases_nothing_is_foretold() -> None:
+    interval = Interval(-0.2, 0.6, 0.95, "t")
+
+    assert judge(0.2, interval, 9).more_cases is None
+    assert judge(0.2, interval, 10).more_cases is not None

@@ -20,7 +20,9 @@ from hallmark.evaluation.suites import ModelVariant, Suite
 CASES_PER_BATCH = 50
 """One batch is asked by one invocation: at two seconds an answer and eight lanes, 15 s of Lambda's 15 minutes."""
 CHARACTERS_PER_TOKEN = 3
-"""Fewer than the usual four of English text, so that a forecast errs upwards for other languages too."""
+"""Of ASCII text: fewer than the usual four of English, so that a forecast errs upwards."""
+BYTES_PER_TOKEN = 2
+"""Of all other text in UTF-8: a letter with an accent is a token, and two of Japanese or Chinese are three."""
 
 
 JOB_PREFIX = "hm-"
@@ -215,17 +217,17 @@ def batch_size(suite: Suite, models: int) -> int:
 
 def input_tokens_of(case: Case, system: str | None) -> int:
     """Return how many tokens a case's input has at most, by its length; what the model counts comes with its answer."""
-    text = sum(len(turn.text) for turn in case.conversation) + len(case.system or system or "")
-    return _tokens_of(text) + 8 * len(case.conversation)
+    texts = (*(turn.text for turn in case.conversation), case.system or system or "")
+    return sum(output_tokens_of(text) for text in texts) + 8 * len(case.conversation)
 
 
 def output_tokens_of(text: str) -> int:
     """Return how many tokens an answer has at most, by its length."""
-    return _tokens_of(len(text))
-
-
-def _tokens_of(characters: int) -> int:
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
+    if text.isascii():
+        return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+    plain = sum(letter < "\x80" for letter in text)
+    rest = len(text.encode("utf-8", "surrogatepass")) - plain
+    return math.ceil(plain / CHARACTERS_PER_TOKEN + rest / BYTES_PER_TOKEN)
 
 
 def call_cost_usd(model: ModelVariant, input_tokens: int, output_tokens: int) -> float | None:

@@ -88,6 +88,9 @@ class Verdict:
         return f"{found}; about {self.more_cases:,} more would probably decide"
 
 
+_LEAST_TO_FORETELL = 10
+"""From fewer cases nobody can say how many more would decide."""
+
 _WORDS = {
     Finding.BETTER: "better",
     Finding.WORSE: "worse",
@@ -200,7 +203,7 @@ def _find(shown: Interval, margin: float | None, *, significant: bool) -> Findin
 
 def _more_cases(effect: float, shown: Interval, n: int, margin: float | None, p_value: float | None) -> int | None:
     """Fewest cases, beyond those that there are, after which the interval excludes a value that decides."""
-    if not math.isfinite(shown.width) or shown.width == 0:
+    if n < _LEAST_TO_FORETELL or not math.isfinite(shown.width) or shown.width == 0:
         return None
     alpha = 1 - shown.confidence
     error = shown.width / (2 * two_sided_z(shown.confidence))

@@ -178,6 +178,10 @@ def _precedence(result: CaseResult) -> tuple[bool, str]:
     return result.answer is None, result.model_dump_json()
 
 
+_LARGEST = 1e100
+"""Squares and sums of larger scores would be no numbers."""
+
+
 class _Shelf:
     """Collects the scores of one metric."""
 
@@ -206,6 +210,9 @@ class _Shelf:
 
     def _fault(self, score: Score) -> str | None:
         metric, value = self.metric, score.value
+        large = next((each for each in (*score.statistics, value or 0.0) if abs(each) > _LARGEST), None)
+        if large is not None:
+            return f"the score is {large:g}, too large to compute with"
         if metric.kind is MetricKind.CORPUS:
             return None if score.statistics else "the score has no statistics to sum over the corpus"
         if value is None or not math.isfinite(value):

@@ -86,6 +86,8 @@ def _say_things_about_it(found: Lineage) -> None:
             evidence=("hallmark:action/cloudtrail-1",),
         )
     )
+    other = found.summary(PACKAGE).model_copy(update={"key": f"{PACKAGE}-next", "label": "wine v3"})
+    found.approved.append(Approved(package=other, group="wine", finding="person", accepted=True, at=NOON, by=ANA))
     found.flow(PACKAGE, evaluation, "wine")
     found.flow(evaluation, verdict, "evidence")
     found.flow(PACKAGE, verdict, "judged")

@@ -171,7 +171,8 @@ class Lineage:
     def answer(self, question: Question) -> Answer:
         """Answer a trace of one page, what is known of a node, or who approved it; an unknown one has no candidates."""
         if isinstance(question, ApprovalsQuestion):
-            found = tuple(each for each in self.approved if each.package.key == question.group)
+            # Of a package's whole group, as the query function does.
+            found = tuple(self.approved) if question.everything else tuple(self.approved[-1:])
             return ApprovalsAnswer(approved=found, groups=1, without=int(not found))
         assert isinstance(question, TraceQuestion | ShowQuestion)
         if question.node not in self.nodes:

@@ -69,6 +69,7 @@ def test_a_passport_shows_whose_word_approved_its_model_and_whether_that_was_its
     assert "| the author |" in line
     assert line.count("user/ana") == 2
     assert "hallmark:action/cloudtrail-1" in line
+    assert "as policy asks" not in file.read_text().replace("not as policy asks", "")
 
 
 def test_a_passport_without_a_ledger_says_that_it_was_not_asked(tmp_path: Path) -> None:

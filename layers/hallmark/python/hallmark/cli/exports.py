@@ -180,10 +180,12 @@ def _approved(context: typer.Context, material: Material) -> tuple[Approved, ...
     """Return whose word approved the registered models of a material, the nearest first."""
     found: list[Approved] = []
     for package in material.of_kind(NodeKind.MODEL_PACKAGE)[:_PACKAGES_ASKED]:
-        question = ApprovalsQuestion(group=package.key, as_of=material.as_of, known_at=material.known_at)
+        question = ApprovalsQuestion(
+            group=package.key, everything=True, as_of=material.as_of, known_at=material.known_at
+        )
         answer = guard(context, partial(_ask, question))
         if isinstance(answer, ApprovalsAnswer):
-            found += answer.approved
+            found += [each for each in answer.approved if each.package.key == package.key]
     return tuple(found)
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from hallmark.cli.main import app
 from hallmark.cli.times import read_time
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -41,3 +44,18 @@ def test_a_time_may_be_told_as_iso_8601_in_utc_unless_it_says_otherwise(text: st
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="write 2026-11-20"):
         read_time(text, NOW)
+
+
+READS = [
+    *("trace", "show", "path", "impact", "diff", "list", "graph", "why", "live", "bisect", "export", "reproduce"),
+    *("who", "approvals", "reasons", "blast delete", "blast reject", "blast roll", "subjects find"),
+]
+
+
+@pytest.mark.parametrize("words", READS)
+def test_every_question_about_lineage_may_be_asked_of_two_times(words: str) -> None:
+    command: Any = get_command(app)
+    for word in words.split():
+        command = command.commands[word]
+
+    assert {"as_of", "known_at"} <= {each.name for each in command.params}

@@ -88,6 +88,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         completed_at=now,
         rubrics=policy_folder() / "rubrics",
         anchors=anchors,
+        spent_usd=runs.find(plan.run).spent_usd,
     )
     files.write_table(write_case_table(results))
     for name, (content, content_type) in render_all(report).items():

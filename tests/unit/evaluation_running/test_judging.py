@@ -8,7 +8,7 @@ import pytest
 
 from hallmark.errors import InvalidInputError
 from hallmark.evaluation.cases import Case
-from hallmark.evaluation.completing import anchors_of
+from hallmark.evaluation.completing import anchors_of, complete
 from hallmark.evaluation.judging import judge_anchors, judge_batch, read_rubric, single_prompt
 from hallmark.evaluation.plans import Batch, Forecast, Plan
 from hallmark.evaluation.results import Answer, CaseResult, Failure, FailureKind, Score
@@ -209,6 +209,15 @@ def test_judges_score_what_people_have_scored_without_seeing_their_score() -> No
         (1.0, 1.0, None),
     ]
     assert found.previous_run == "r0"
+
+
+def test_the_report_counts_what_judges_cost() -> None:
+    plan = plan_with(["judge"])
+    results = (*results_of("nova"), *results_of("titan"))
+
+    report = complete(plan, results, (), asked_batches=1, completed_at=NOW, spent_usd=0.5)
+
+    assert report.cost_usd == 0.5
 
 
 def test_anchors_that_name_a_variant_are_its_answers() -> None:

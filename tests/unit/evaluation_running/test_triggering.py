@@ -16,7 +16,10 @@ PAYLOADS = Path(__file__).parents[2] / "payloads" / "aws"
 POLICY = EvaluationPolicy.model_validate(
     {
         "models": {"nova": {"model_id": "amazon.nova-lite-v1:0", "inference": {"max_tokens": 9}}},
-        "datasets": {"one": {"location": "s3://data/one.jsonl"}, "many": {"location": "s3://data/many/"}},
+        "datasets": {
+            "one": {"location": "s3://data/one.jsonl"},
+            "many": {"location": "s3://data/many/", "shots": 1, "examples": "s3://data/solved.jsonl"},
+        },
         "suites": {
             "packages": {
                 "model_variants": ["nova"],
@@ -95,7 +98,9 @@ def test_a_customization_that_failed_starts_nothing() -> None:
     assert starts_of(payload("bedrock-model-customization-job-state-change"), POLICY) == ()
 
 
-@pytest.mark.parametrize(("key", "started"), [("one.jsonl", 1), ("many/part-7.jsonl", 1), ("one.jsonl.bak", 0)])
+@pytest.mark.parametrize(
+    ("key", "started"), [("one.jsonl", 1), ("many/part-7.jsonl", 1), ("solved.jsonl", 1), ("one.jsonl.bak", 0)]
+)
 def test_a_new_object_at_a_dataset_starts_its_suites(key: str, started: int) -> None:
     assert len(starts_of(uploaded(key, etag="e"), POLICY)) == started
 

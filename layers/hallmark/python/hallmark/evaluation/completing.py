@@ -43,6 +43,7 @@ def complete(
     completed_at: datetime,
     rubrics: Path | None = None,
     anchors: JudgeAnchors | None = None,
+    spent_usd: float = 0.0,
 ) -> Report:
     """Make the report of a run.
 
@@ -54,6 +55,7 @@ def complete(
         completed_at: Now.
         rubrics: Folder of the team's rubrics.
         anchors: What the judges said of answers that people have scored.
+        spent_usd: What the run's purse has paid, judges included; answers alone may come to less.
     """
     scorers = scorers_of(plan)
     stopped = _stopped(plan, results, asked_batches)
@@ -63,6 +65,7 @@ def complete(
         cases.setdefault(batch.dataset, {}).update({case.id: case for case in batch.cases})
     judges = (anchors,) if anchors is not None and anchors.anchors else ()
     update = {
+        "cost_usd": max(evidence.cost_usd, spent_usd),
         "stopped": stopped,
         "judges": judges,
         "cases": {name: tuple(found.values()) for name, found in cases.items()},

@@ -90,7 +90,8 @@ def _of_object(detail: Mapping[str, Any], policy: EvaluationPolicy) -> Iterator[
     uri = f"s3://{bucket.get('name')}/{found.get('key')}"
     version = found.get("version-id") or found.get("etag") or found.get("sequencer")
     for name, suite in policy.suites.items():
-        places = [policy.datasets[dataset].location for dataset in suite.datasets]
+        sources = [policy.datasets[dataset] for dataset in suite.datasets]
+        places = [place for source in sources for place in (source.location, source.examples) if place is not None]
         if suite.triggers.dataset_changes and any(_lies_in(uri, place) for place in places):
             yield _start(name, f"{uri}#{version}", Trigger(kind="dataset_changed", source=uri), {})
 

@@ -70,6 +70,15 @@ def test_the_forecast_counts_calls_and_never_expects_more_than_the_worst() -> No
     assert forecast.unpriced == ()
 
 
+def test_cases_that_share_a_passage_are_told() -> None:
+    rows = [case | {"context": [f"passage {number // 3}"]} for number, case in enumerate(CASES[:7])]
+
+    (version,) = plan(policy(), "".join(json.dumps(row) + "\n" for row in rows)).plan.datasets
+
+    assert "6 of 7 cases share their context with others" in " ".join(version.notes)
+    assert plan(policy()).plan.datasets[0].notes == ()
+
+
 def test_money_is_put_aside_for_as_many_tokens_as_other_scripts_need() -> None:
     """Tokenizers of today's models make one to one and a half tokens of a Japanese letter, a third of a Latin one."""
     latin, japanese = (input_tokens_of(Case(id="1", prompt=letter * 300), None) for letter in "aあ")

@@ -245,6 +245,13 @@ def _draw(
         sample = draw_sample(cases, suite.sampling, spreads)
         notes.extend(sample.report.warnings)
         cases, population = sample.cases, sample.report.population
+    contexts = Counter(case.context for case in cases if case.context)
+    sharing = sum(count for count in contexts.values() if count > 1)
+    if sharing:
+        notes.append(
+            f"{sharing:,} of {len(cases):,} cases share their context with others: they are not independent of one "
+            "another, and intervals are somewhat too narrow"
+        )
     version = DatasetVersion(
         name=name,
         location=location,

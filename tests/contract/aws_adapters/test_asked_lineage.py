@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from hallmark.alerts.notifications import CHANNEL_KINDS
+from hallmark.alerts.notifications import CHANNEL_KINDS, read_notification
 from hallmark.aws.alert_context import AskedLineage
 from hallmark.aws.alerting import ChannelQueues, QueueClock
 from hallmark.errors import UnavailableError
@@ -190,6 +190,21 @@ def test_a_look_is_woken_to_the_second_unless_the_sweep_comes_before() -> None:
         (0, {"group": "g"}),
         (60, {"group": "g"}),
     ]
+
+
+def test_a_notification_fits_into_one_message_whatever_its_alerts_say() -> None:
+    long = NOTIFICATION.alerts[0].model_copy(update={"remediation": ("Ä" * 20_000,)})
+    for count in (1, 20):
+        sqs = Sqs()
+        told = NOTIFICATION.model_copy(update={"alerts": (long,) * count, "firing": 500, "truncated": 500 - count})
+        ChannelQueues({kind: kind for kind in CHANNEL_KINDS}, sqs).send(told)
+        body = sqs.sent[0]["MessageBody"]
+        arrived = read_notification(body)
+
+        assert len(body.encode()) <= 256 * 1024
+        assert (arrived.id, arrived.firing) == (told.id, 500)
+        assert len(arrived.alerts) + arrived.truncated == 500
+        assert len(arrived.alerts) == min(count, 5)
 
 
 def test_a_notification_goes_to_the_queue_of_its_kind() -> None:

@@ -171,6 +171,13 @@ def test_a_model_that_is_worse_tells_by_how_much_and_how_sure_that_is() -> None:
     )
 
 
+def test_an_alert_keeps_no_more_of_an_event_than_twenty_of_them_can_tell() -> None:
+    wordy = gates.JudgedCriterion(name="c", kind="absolute", outcome="failed", value=0.1, why="w" * 9000)
+    seen = one(others.verdict("failed", criteria=[wordy] * 30, owners=["o"] * 90, summary="s" * 9000))
+
+    assert (len(seen.readings), len(seen.readings[0].why), len(seen.owners), len(seen.summary)) == (10, 500, 20, 1000)
+
+
 def test_an_alarm_tells_its_last_datapoint_and_its_threshold() -> None:
     (reading,) = one(others.alarm()).readings
 

@@ -19,7 +19,9 @@ Detail = Mapping[str, Any]
 
 _READINGS = 10
 _SUMMARY = 1000
-"""Numbers and characters that an alert keeps: the worst come first, and twenty alerts share a notification."""
+_WHY = 500
+_OWNERS = 20
+"""Numbers, characters and owners that an alert keeps: the worst come first, and twenty alerts share a notification."""
 
 
 class Around(NamedTuple):
@@ -57,8 +59,8 @@ def _seen(  # noqa: PLR0913 - what an observation is made of
         subject=subject,
         subject_name=subject_name,
         cause=cause,
-        readings=readings[:_READINGS],
-        owners=tuple(owners),
+        readings=tuple(each.model_copy(update={"why": each.why[:_WHY]}) for each in readings[:_READINGS]),
+        owners=tuple(owners)[:_OWNERS],
         links=links,
     )
 

@@ -21,6 +21,8 @@ from hallmark.runtime.settings import Settings
 
 _LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message for so long at most (SQS API reference, SendMessage)."""
+_MESSAGE_BYTES = 250_000
+"""SQS takes 256 KiB at least (SQS API reference, SendMessage; queues of today take more)."""
 
 
 class AlertingSettings(Settings):
@@ -61,7 +63,7 @@ class QueueClock:
 
 
 class ChannelQueues:
-    """The queues of the channels."""
+    """The queues of the channels; of what is too long for a message, fewer alerts are told, and the rest is counted."""
 
     def __init__(self, urls: Mapping[ChannelKind, str], client: Any) -> None:
         self._urls = urls
@@ -70,9 +72,17 @@ class ChannelQueues:
     def send(self, notification: Notification) -> None:
         """Hand a notification to its channel."""
         with calling(f"handing a notification to {notification.channel}"):
-            self._client.send_message(
-                QueueUrl=self._urls[notification.channel], MessageBody=notification.model_dump_json()
-            )
+            self._client.send_message(QueueUrl=self._urls[notification.channel], MessageBody=_fitting(notification))
+
+
+def _fitting(notification: Notification) -> str:
+    """Return a notification as JSON in one message, with as many of its alerts as there is room for."""
+    told = notification
+    while len((body := told.model_dump_json()).encode()) > _MESSAGE_BYTES and len(told.alerts) > 1:
+        kept = told.alerts[: len(told.alerts) // 2]
+        left_out = len(told.alerts) - len(kept)
+        told = told.model_copy(update={"alerts": kept, "truncated": told.truncated + left_out})
+    return body
 
 
 def make_engine(settings: AlertingSettings, policy: AlertsPolicy) -> Engine:

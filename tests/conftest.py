@@ -23,6 +23,9 @@ settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
 settings.register_profile("explore", _UNHURRIED, max_examples=500)
 settings.load_profile("repeatable")
 
+# A search for garbage comes after 20,000 new objects, not 700: nearly all that tests make is gone without one.
+gc.set_threshold(20_000, 20, 50)
+
 # Each session of an SDK reads the descriptions of services for itself, three times as long as it takes to make a client
 # of them; thousands are made here.
 vars(botocore.session)["create_loader"] = cache(botocore.session.create_loader)

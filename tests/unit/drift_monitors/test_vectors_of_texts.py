@@ -44,7 +44,7 @@ def sample(texts: Sequence[str | None], encoder: Lengths | None = None) -> TextS
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 3), min_size=600, max_size=600), st.randoms(use_true_random=False))
+@given(st.lists(st.integers(0, 3), min_size=600, max_size=600), st.randoms(use_true_random=True))
 def test_any_parts_in_any_order_merge_to_the_sample_of_the_whole(places: list[int], draw: random.Random) -> None:
     texts, names = [f"text {place}" for place in range(600)], [f"id {place}" for place in range(600)]
     whole = TextSample.of(texts, names, Lengths())

@@ -32,7 +32,7 @@ def _parts(values: Sequence[object], places: Sequence[int]) -> list[Sequence[obj
     return [values[start:end] for start, end in pairwise(edges)]
 
 
-@given(NUMBERS, SPLITS, st.randoms(use_true_random=False))
+@given(NUMBERS, SPLITS, st.randoms(use_true_random=True))
 @settings(max_examples=150, deadline=None)
 def test_parts_of_numbers_merge_in_any_order_and_grouping(values, places, random) -> None:  # type: ignore[no-untyped-def]
     whole = Profile.of(values, Kind.NUMERIC)

@@ -301,7 +301,7 @@ VALUES = st.lists(st.sampled_from([0.0, 1.0]), min_size=0, max_size=12)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.fixed_dictionaries({"old": VALUES, "new": VALUES, "third": VALUES}), st.randoms(use_true_random=False))
+@given(st.fixed_dictionaries({"old": VALUES, "new": VALUES, "third": VALUES}), st.randoms(use_true_random=True))
 def test_the_order_of_results_changes_no_byte(values: dict[str, list[float]], order: random.Random) -> None:
     results = [
         scored(model, case, value, group="xy"[case % 2])

@@ -96,9 +96,10 @@ def test_looking_often_at_equal_models_rarely_stops_a_run() -> None:
     stopped = 0
     for _ in range(60):
         pair = source.integers(0, 2, size=(2, 200)).astype(float).tolist()
-        for seen in range(20, 201, 20):
-            values = {"old": pair[0][:seen], "new": pair[1][:seen]}
-            if not decide_continuation(evidence_of(scores_of(values), settings=LOOKING)).goes_on:
+        results = scores_of({"old": pair[0], "new": pair[1]})
+        for seen in range(40, 201, 40):
+            told = [*results[:seen], *results[200 : 200 + seen]]
+            if not decide_continuation(evidence_of(told, settings=LOOKING)).goes_on:
                 stopped += 1
                 break
 

@@ -45,7 +45,10 @@ def test_neymans_allocation_draws_more_where_the_scores_scatter() -> None:
 
 
 @given(
-    seed=st.integers(0, 10**6), wanted=st.integers(3, 120), allocation=st.sampled_from(Allocation), shuffle=st.randoms()
+    seed=st.integers(0, 10**6),
+    wanted=st.integers(3, 120),
+    allocation=st.sampled_from(Allocation),
+    shuffle=st.randoms(use_true_random=True),
 )
 def test_a_sample_has_its_size_no_case_twice_and_does_not_depend_on_the_order(
     seed: int, wanted: int, allocation: Allocation, shuffle: random.Random

@@ -90,7 +90,7 @@ def test_a_reader_by_the_other_name_of_a_table_finds_who_wrote_it() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.randoms(use_true_random=False))
+@given(st.randoms(use_true_random=True))
 def test_events_in_any_order_with_any_repeats_make_the_same_graph(chance: random.Random) -> None:
     events = events_of("spark")
     expected, told = ForeignLineage(), ForeignLineage()

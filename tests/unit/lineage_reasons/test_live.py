@@ -90,7 +90,7 @@ def test_what_was_live_is_what_a_naive_replay_of_the_facts_says(
 
 
 @settings(max_examples=50, deadline=None)
-@given(deployments(), st.randoms(use_true_random=False))
+@given(deployments(), st.randoms(use_true_random=True))
 def test_the_order_in_which_facts_arrive_does_not_matter(facts: list[RecordedFact], random: object) -> None:
     shuffled = list(facts)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

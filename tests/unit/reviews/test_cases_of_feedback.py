@@ -31,7 +31,7 @@ def joined(said: dict[str, object], minute: int) -> Feedback:
 
 
 @settings(max_examples=60, deadline=None)
-@given(said=st.lists(words, max_size=12), shuffle=st.randoms())
+@given(said=st.lists(words, max_size=12), shuffle=st.randoms(use_true_random=True))
 def test_cases_are_the_same_in_any_order_of_feedback_and_evaluations_can_read_them(
     said: list[dict[str, object]], shuffle: random.Random
 ) -> None:
@@ -71,7 +71,7 @@ scores = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(
     given_scores=st.lists(scores, max_size=10, unique_by=lambda one: (one.task, one.by[-7:], one.revision)),
-    shuffle=st.randoms(),
+    shuffle=st.randoms(use_true_random=True),
 )
 def test_one_score_of_each_person_counts_whatever_the_order(given_scores: list[Score], shuffle: random.Random) -> None:
     mixed = list(given_scores)

@@ -25,7 +25,7 @@ def outputs(**sizes: int) -> list[Output]:
 
 
 @settings(max_examples=30, deadline=None)
-@given(shuffle=st.randoms(), size=st.integers(3, 60), seed=st.integers(0, 1000))
+@given(shuffle=st.randoms(use_true_random=True), size=st.integers(3, 60), seed=st.integers(0, 1000))
 def test_a_sample_is_the_same_in_any_order_and_stands_for_the_population(
     shuffle: random.Random, size: int, seed: int
 ) -> None:

@@ -43,7 +43,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(item, (*path, key))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_value_anywhere_is_recorded_or_refused_by_name(data: st.DataObject) -> None:
     raw = copy.deepcopy(data.draw(st.sampled_from(EVENTS)))

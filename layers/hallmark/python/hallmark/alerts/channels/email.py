@@ -65,11 +65,11 @@ def _footer(message: Message) -> list[str]:
     actions, lines = message.actions, []
     if message.status == "firing":
         if actions.acknowledge:
-            lines.append(f"Acknowledge: {actions.acknowledge}")
+            lines.append(f"Acknowledge: {one_line(actions.acknowledge)}")
         if actions.silence:
-            lines.append(f"Silence {actions.silence_for}: {actions.silence}")
+            lines.append(f"Silence {one_line(actions.silence_for)}: {one_line(actions.silence)}")
     if actions.open:
-        lines.append(f"Open: {actions.open}")
+        lines.append(f"Open: {one_line(actions.open)}")
     if message.owners:
         lines.append(f"Owners: {', '.join(first([one_line(owner)[:200] for owner in message.owners], _ENTRIES))}")
     return ["", *lines] if lines else []

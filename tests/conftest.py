@@ -11,6 +11,8 @@ from typing import Any
 
 import botocore.session
 import pytest
+import typer.main
+import typer.testing
 from botocore.hooks import EventAliaser
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
@@ -32,6 +34,9 @@ vars(botocore.session)["create_loader"] = cache(botocore.session.create_loader)
 # Likewise each client works out what the SDK's events are called now, which is the same for all.
 _events: Any = EventAliaser
 _events._alias_event_name = staticmethod(_events(None)._alias_event_name)
+
+# And each call of a command in a test makes the whole command line anew, a tenth of a second long.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 # `make check` lets the CDK judge the templates once, which takes it longer than making them; no test does so again.
 os.environ["CDK_VALIDATION"] = "false"

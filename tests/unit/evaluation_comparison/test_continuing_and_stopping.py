@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hallmark.evaluation.cases import Case
 from hallmark.evaluation.comparison.making import make_report
 from hallmark.evaluation.comparison.stopping import decide_continuation
+from hallmark.evaluation.plans import make_rounds
+from hallmark.evaluation.results import CaseResult
 from hallmark.evaluation.suites import ComparisonSettings, Template
 from hallmark.statistics.verdicts import Finding
 from tests.fakes.evaluated_cases import DELAY, QUALITY, evidence_of, failed, scored, scores_of
@@ -137,3 +140,24 @@ def test_cases_that_do_not_count_alike_are_all_asked_and_compared_by_their_weigh
     assert "do not count alike" in found.reason
     assert answer.difference == pytest.approx((150 - 9 * 50) / (150 + 9 * 50))
     assert "any number of looks" not in answer.method
+
+
+def test_equal_models_of_which_each_suits_half_of_a_sorted_dataset_are_not_told_apart_by_looking() -> None:
+    """Asked in the dataset's order, the first half would decide for the new model nearly always."""
+    source, stopped = np.random.default_rng(5), 0
+    cases = [Case(id=f"{number:04}", prompt="?") for number in range(400)]
+    for seed in range(10):
+        batches, sizes = make_rounds({"questions": cases}, repeats=1, size=50, look_every=50, seed=seed)
+        seen: list[CaseResult] = []
+        for place in range(len(sizes)):
+            for case in (case for batch in batches[sum(sizes[:place]) :][: sizes[place]] for case in batch.cases):
+                chance = 0.9 if int(case.id) < 200 else 0.3
+                seen += [
+                    scored("old", case.id, float(source.random() < 0.6)),
+                    scored("new", case.id, float(source.random() < chance)),
+                ]
+            if not decide_continuation(evidence_of(seen, settings=LOOKING, planned=400)).goes_on:
+                stopped += 1
+                break
+
+    assert stopped <= 2

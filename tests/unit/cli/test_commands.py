@@ -212,6 +212,13 @@ def test_a_circle_is_shown_once() -> None:
     assert [line for line in lines if "shown above" in line] == ["  └─▥ one  feature group  ↑ shown above"]
 
 
+def test_a_trace_of_a_time_at_which_nothing_held_says_which_time() -> None:
+    answer = shipped_twice().trace(ENDPOINT)
+    then = answer.model_copy(update={"nodes": (), "edges": (), "as_of": datetime(2020, 1, 1, tzinfo=UTC)})
+
+    assert "nothing that is recorded as of 2020-01-01 00:00:00 UTC" in run(canned(then), "trace", "wine-live").out
+
+
 def test_options_of_a_trace_become_the_question() -> None:
     service = canned(shipped_twice().trace(ENDPOINT))
     run(

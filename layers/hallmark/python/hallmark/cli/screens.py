@@ -79,7 +79,8 @@ def trace_screen(answer: TraceAnswer, *, fold: bool = True) -> RenderableType:
         f"{_counted(steps, 'step')} away",
     )
     if others <= 0:
-        head = Text.assemble((name, "bold"), f" {what} nothing that is recorded")
+        held = f" as of {moment(answer.as_of)} UTC" if answer.as_of else ""
+        head = Text.assemble((name, "bold"), f" {what} nothing that is recorded{held}")
     return Group(PlainLine(head), TreeScreen(tree_lines(answer, fold=fold)))
 
 

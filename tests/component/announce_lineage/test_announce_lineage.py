@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,6 +29,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 BUS = "hallmark"
 TABLE = "lineage"
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:training-job"
+
+
+@pytest.fixture(autouse=True)
+def paths_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read each path once: moto makes its parser anew for each event, which takes it longer than the rest."""
+    monkeypatch.setattr("jsonpath_ng.ext.parse", _read_path)
+
+
+@cache
+def _read_path(path: str) -> Any:
+    return importlib.import_module("jsonpath_ng.ext.parser").parse(path)
 
 
 @pytest.fixture

@@ -41,8 +41,8 @@ vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 # `make check` lets the CDK judge the templates once, which takes it longer than making them; no test does so again.
 os.environ["CDK_VALIDATION"] = "false"
 
-SHARES = ("tests/e2e", "tests/component/local_cloud", "tests/infra")
-"""Folders whose tests share what takes seconds to make: a local cloud, of which a process holds one, or templates."""
+SHARES = ("tests/e2e", "tests/component/local_cloud", "tests/component/mlflow_server", "tests/infra")
+"""Folders whose tests share what takes seconds to make: a cloud (of which a process holds one), a server, templates."""
 
 
 class BySharing(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

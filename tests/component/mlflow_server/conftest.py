@@ -9,11 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import pandas
 import pytest
-from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities.webhook import WebhookEvent
 
 from hallmark.aws.tool_api import HttpToolApi
 from hallmark.events.reports import LineageReported
@@ -25,13 +21,13 @@ from tests.fakes.mlflow_server import Delivery, WebhookEar, mlflow_server
 
 SECRET = "the webhook's own secret"
 MODEL_ARN = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/wine/3"
-EVENTS: list[Any] = [
-    WebhookEvent.from_str("registered_model.created"),
-    WebhookEvent.from_str("model_version.created"),
-    WebhookEvent.from_str("model_version_tag.set"),
-    WebhookEvent.from_str("model_version_alias.created"),
-    WebhookEvent.from_str("model_version_alias.deleted"),
-]
+EVENTS: tuple[Any, ...] = (
+    "registered_model.created",
+    "model_version.created",
+    "model_version_tag.set",
+    "model_version_alias.created",
+    "model_version_alias.deleted",
+)
 
 
 @dataclass
@@ -63,9 +59,16 @@ class Lived:
 
 def live_through(lived: Lived, ear: WebhookEar) -> None:
     """Runs with data and code; a model with versions, tags and an alias that moves; deletions, a name used again."""
+    # It takes more than a second, in each process that collects tests.
+    import mlflow  # noqa: PLC0415
+    import pandas  # noqa: PLC0415
+    from mlflow.data.pandas_dataset import from_pandas  # noqa: PLC0415
+    from mlflow.entities.webhook import WebhookEvent  # noqa: PLC0415
+
+    events: list[Any] = [WebhookEvent.from_str(name) for name in EVENTS]
     mlflow.set_tracking_uri(lived.url)
     client = mlflow.MlflowClient(lived.url)
-    client.create_webhook("hallmark", ear.url, EVENTS, secret=SECRET)
+    client.create_webhook("hallmark", ear.url, events, secret=SECRET)
     experiment = client.create_experiment("wine")
     frame = pandas.DataFrame({"alcohol": [12.5, 13.1], "cultivar": [0, 1]})
     tags = {

@@ -32,6 +32,8 @@ Found = TypeVar("Found")
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.1
+# A look costs what is waited for its share of the machine: who has waited long looks less often.
+MOST_POLL_SECONDS = 0.5
 EXERCISED = "EXERCISED_STATEMENTS"
 """Variable: the file to write which statements of which roles the tests stood on."""
 
@@ -135,17 +137,18 @@ class Deployed:
 
     def eventually(self, look: Callable[[], Found | None], *, seconds: float = PATIENCE_SECONDS) -> Found:
         """Return what ``look`` finds as soon as it finds something."""
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while True:
             found = look()
             if found:
                 return found
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if waited > seconds:
                 waiting = {name: self.dead_letters(name) for name in self._queues()}
                 raise AssertionError(
                     f"not found within {seconds} s; dead letters: {json.dumps(waiting, default=str)[:3000]}"
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(min(max(POLL_SECONDS, waited / 10), MOST_POLL_SECONDS))
 
 
 def merge(policy: dict[str, Any], added: dict[str, Any]) -> None:

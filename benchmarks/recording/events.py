@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recording.cold_start import AS_DEPLOYED
 from benchmarks.recording.workload import ACCOUNT, REGION
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,11 @@ def costs_of_events() -> Iterator[dict[str, Any]]:
                 "LINEAGE_TABLE_NAME": "lineage",
                 "LINEAGE_BUCKET_NAME": "lineage",
                 "DEAD_LETTER_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/dead-letters",
+                "PERSON_TABLE_NAME": "people",
+                "PERSON_INDEX_KEY_ID": "index",
+                "PERSON_SEALING_KEY_ID": "sealing",
                 "POWERTOOLS_SERVICE_NAME": "record_lineage",
+                **AS_DEPLOYED,
             },
         )
         yield from json.loads(report.read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,9 +38,12 @@ def answers() -> Mapping[str, Answer]:
         ),
         "ecr.DescribeImages": json_answer({"imageDetails": [{"imageDigest": f"sha256:{'5' * 64}"}]}),
         "s3.ListObjectVersions": lambda request: _listing(str(request.url)),
+        "kms.GenerateMac": json_answer({"KeyId": "index", "Mac": _BLOB}),
+        "kms.Encrypt": json_answer({"KeyId": "sealing", "CiphertextBlob": _BLOB}),
     }
 
 
+_BLOB = b64encode(bytes(32)).decode()
 _TIMES = {"CreationTime": MILLIS / 1000, "LastModifiedTime": MILLIS / 1000}
 _NUMBERED = re.compile(rb"churn[-/](\d+)")
 

@@ -42,7 +42,7 @@ COMPARED = "wasserstein > 0.1"
 """Named before measuring: Evidently's default at these sizes, and NannyML has it as well."""
 PROMISED = 0.01
 MOST_TEXTS = 3_700
-VECTOR_WINDOWS = {8: 4_000, 20: 6_000, 100: 3_000, KEPT_TEXTS: 1_500}
+VECTOR_WINDOWS = {20: 6_000, 100: 2_000, KEPT_TEXTS: 1_000}
 """Windows without drift for each number of texts: of more texts than these a profile keeps no vectors."""
 _YEARS = 4
 _YEARLY_N = 100

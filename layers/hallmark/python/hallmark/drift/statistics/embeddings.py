@@ -20,6 +20,9 @@ MOST_ROWS = 2_000
 MOST_CLASSIFIED = 20_000
 _LEAST_ROWS = 8
 _NEWTON_STEPS = 25
+_SMALL_STEP = 1e-6
+_OF_THE_INTERCEPT = 1e-6
+"""Penalty of the intercept: none, but for sets that can be told apart wholly."""
 _PERMUTATIONS = 999
 _Z95 = 1.959963984540054
 
@@ -172,24 +175,54 @@ def _logistic(rows: Floats, labels: Floats) -> _Fitted:
     """Fit a ridge logistic regression by Newton's steps; classes weigh the same whatever their sizes."""
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    standard = (rows - centre) / scale
-    # The solution of a ridge regression is a combination of the rows: fewer rows than columns are their own axes,
-    # and each step solves for as many unknowns as there are rows.
-    axes = np.linalg.qr(standard.T)[0] if len(rows) < rows.shape[1] else np.eye(rows.shape[1])
-    table = np.column_stack([standard @ axes, np.ones(len(rows))])
+    table = (rows - centre) / scale
     importance = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
-    ridge = np.full(table.shape[1], 1.0 + rows.shape[1])
-    ridge[-1] = 1e-6
+    solve = _solve_by_rows if len(rows) < rows.shape[1] else _solve_by_columns
+    return _Fitted(centre, scale, solve(table, labels, importance, 1.0 + rows.shape[1]))
+
+
+def _solve_by_columns(table: Floats, labels: Floats, importance: Floats, penalty: float) -> Floats:
+    table = np.column_stack([table, np.ones(len(table))])
+    ridge = np.full(table.shape[1], penalty)
+    ridge[-1] = _OF_THE_INTERCEPT
     weights = np.zeros(table.shape[1])
     for _ in range(_NEWTON_STEPS):
-        chances = 1 / (1 + np.exp(-np.clip(table @ weights, -30, 30)))
+        chances = _chances(table @ weights)
         slope = table.T @ (importance * (chances - labels)) + ridge * weights
         curvature = (table * (importance * chances * (1 - chances))[:, None]).T @ table + np.diag(ridge)
         step = np.linalg.solve(curvature, slope)
         weights -= step
-        if float(np.abs(step).max()) < 1e-6:  # noqa: PLR2004 - in standard deviations of a column
+        if float(np.abs(step).max()) < _SMALL_STEP:
             break
-    return _Fitted(centre, scale, axes @ weights[:-1])
+    return np.asarray(weights[:-1])
+
+
+def _solve_by_rows(table: Floats, labels: Floats, importance: Floats, penalty: float) -> Floats:
+    """Solve for a share of each row: the weights are a combination of the rows, whatever the number of columns.
+
+    With ``weights = table.T @ shares`` the slope is 0 where ``importance * (chances - labels) + penalty * shares`` is.
+    """
+    products, last = table @ table.T, len(table)
+    shares = np.zeros(last + 1)  # and the intercept
+    system, diagonal = np.zeros((last + 1, last + 1)), np.arange(last)
+    for _ in range(_NEWTON_STEPS):
+        chances = _chances(products @ shares[:-1] + shares[-1])
+        wrong, bends = importance * (chances - labels), importance * chances * (1 - chances)
+        system[:last, :last] = bends[:, None] * products
+        system[diagonal, diagonal] += penalty
+        system[:last, last] = bends
+        system[last, :last] = bends @ products
+        system[last, last] = bends.sum() + _OF_THE_INTERCEPT
+        slope = np.append(wrong + penalty * shares[:-1], wrong.sum() + _OF_THE_INTERCEPT * shares[-1])
+        step = np.linalg.solve(system, slope)
+        shares -= step
+        if float(np.abs(products @ step[:-1] + step[-1]).max()) < _SMALL_STEP:
+            break
+    return np.asarray(table.T @ shares[:-1])
+
+
+def _chances(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
 
 
 def _rank_test(scores: Floats, labels: Floats) -> tuple[float, float, float]:

@@ -23,9 +23,11 @@ help: ## List the words
 .venv/.installed: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11, or set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt || { \
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.txt || { \
 		echo "the packages of requirements.txt could not be installed: connect to the network, or name a mirror of PyPI" \
 		"(PIP_INDEX_URL=https://...) or a folder of wheels (PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER), then make setup" >&2; exit 1; }
+	@# On all cores, which pip does not; some packages hold files that are no Python of today.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib >/dev/null || true
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

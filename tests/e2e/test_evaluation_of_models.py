@@ -271,7 +271,9 @@ def test_a_model_judges_each_answer_in_the_name_of_a_role_of_its_own(evaluations
     judged = [each for each in estimates if each["metric"] == "judge_correctness" and each["part"] is None]
     assert {(each["model"], each["cases"]) for each in judged} == {("lium", 6), ("xmu", 6)}
     assert all(0 <= each["value"] <= 1 for each in judged)
-    assert evaluations.faults.calls(JUDGE).repeated == 0
+    # Two systems may translate alike: then two requests are the same, and each is an answer's own.
+    calls = evaluations.faults.calls(JUDGE)
+    assert (calls.requests, calls.answered) == (12, 12)
 
 
 def test_throttling_changes_nothing_but_time(evaluations: Evaluations, sentiment: dict[str, Any]) -> None:

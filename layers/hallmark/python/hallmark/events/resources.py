@@ -387,6 +387,7 @@ class Evaluation(_CamelCase):
     stopped: str | None = None
     report: str | None = None
     owners: list[str] | None = None
+    changed_judges: list[str] | None = None
 
 
 MODELS: Mapping[str, type[Resource]] = {

@@ -28,6 +28,7 @@ def evaluation(draft: FactDraft, run: Evaluation, arn: str) -> None:
         report=run.report,
         models={name: _found(model) for name, model in models.items()},
         owners=run.owners,
+        changed_judges=run.changed_judges,
     )
     datasets: dict[str, Section] = {}
     for name, model in models.items():

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from hallmark.aws.clients import client
-from hallmark.aws.gating import fail_step, make_ports
+from hallmark.aws.gating import make_ports
+from hallmark.aws.pipeline_steps import fail_step
 from hallmark.gates.applying import apply_gate, give_up, looks_of
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy

@@ -14,7 +14,7 @@ from hallmark.aws.attesting import Attesting, AttestingSettings
 from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.evaluation_runs import DynamoRuns
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import read_event_text
 from hallmark.events.published import EVALUATION_COMPLETED, LINEAGE_RECORDED

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from hallmark.aws.clients import client
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.aws.mac_keys import MacKey
 from hallmark.aws.subject_tokens import SubjectDescent, SubjectFiles
 from hallmark.runtime.observability import logger

@@ -13,8 +13,9 @@ from hallmark.aws.training_jobs import TrainingJobs
 from hallmark.errors import NotFoundError
 from hallmark.events.gates import TRAINING_HALTED
 from hallmark.gates.actions import training_halted
+from hallmark.gates.curves import Point
 from hallmark.gates.settings import GatesPolicy
-from hallmark.gates.watching import Finding, Point
+from hallmark.gates.watching import Finding
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings

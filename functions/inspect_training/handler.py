@@ -12,8 +12,8 @@ from hallmark.aws.gate_actions import GateActionsTable
 from hallmark.aws.training_jobs import TrainingJobs
 from hallmark.aws.training_looks import look
 from hallmark.errors import NotFoundError
+from hallmark.gates.curves import thin
 from hallmark.gates.settings import GatesPolicy
-from hallmark.gates.watching import thin
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.policy_files import read_policy_section
 from hallmark.runtime.settings import Settings

@@ -7,8 +7,8 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.feedback import make_learning, read_reviews_policy, utc_now
+from hallmark.aws.production_files import ProductionFiles, S3Answers
 from hallmark.aws.review_files import ReviewFiles
-from hallmark.aws.reviewed_outputs import ProductionFiles, S3Answers
 from hallmark.reviews.learning import Learning
 from hallmark.reviews.subjects import Place
 from hallmark.runtime.observability import MetricUnit, logger, metrics

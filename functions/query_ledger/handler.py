@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from hallmark.aws.clients import client
-from hallmark.aws.ledger_files import KmsSigner, LeafIndex, S3LogFiles
+from hallmark.aws.ledger_files import LeafIndex, S3LogFiles
+from hallmark.aws.ledger_keys import KmsSigner
 from hallmark.ledger.asking import answer, read_ledger_question
 from hallmark.ledger.notes import VerifierKey
 from hallmark.runtime.observability import logger

@@ -7,7 +7,7 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
-from hallmark.aws.gating import fail_step
+from hallmark.aws.pipeline_steps import fail_step
 from hallmark.aws.workflows import Workflow
 from hallmark.errors import InvalidInputError
 from hallmark.events.envelope import read_event_text

@@ -8,7 +8,8 @@ from typing import Any
 from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.feedback import read_reviews_policy
-from hallmark.aws.reviewed_outputs import ProductionFiles, S3Outputs
+from hallmark.aws.production_files import ProductionFiles
+from hallmark.aws.reviewed_outputs import S3Outputs
 from hallmark.aws.reviews import make_reviewing
 from hallmark.events.envelope import read_event_text
 from hallmark.reviews.requests import grant, wishes_of

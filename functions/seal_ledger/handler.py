@@ -9,7 +9,8 @@ from typing import Any
 
 from hallmark.aws.clients import client
 from hallmark.aws.dynamodb import DynamoLineageTable, recorded_fact
-from hallmark.aws.ledger_files import KmsSigner, LeafIndex, S3LogFiles
+from hallmark.aws.ledger_files import LeafIndex, S3LogFiles
+from hallmark.aws.ledger_keys import KmsSigner
 from hallmark.ledger.sealing import Ledger, Recorded
 from hallmark.ledger.sequencing import Sequencer
 from hallmark.lineage.model import RecordedFact, canonical_fact

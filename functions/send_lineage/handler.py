@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hallmark.aws.clients import client
 from hallmark.aws.dead_letters import DeadLetters
-from hallmark.aws.gate_lineage import LineageService
 from hallmark.aws.http_posts import HttpPosts
+from hallmark.aws.lineage_service import LineageService
 from hallmark.aws.lineage_targets import CatalogDomain, OpenLineageEndpoint
 from hallmark.aws.secrets import Secrets
 from hallmark.errors import InvalidInputError

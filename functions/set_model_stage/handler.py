@@ -11,9 +11,10 @@ from hallmark.aws.attestation_keys import KmsStatementKey
 from hallmark.aws.clients import client
 from hallmark.aws.eventbridge import EventPublisher
 from hallmark.aws.gate_actions import GateActionsTable
-from hallmark.aws.gate_lineage import LineageOrigins, LineageService
+from hallmark.aws.gate_lineage import LineageOrigins
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.ledger_files import S3LogFiles
+from hallmark.aws.lineage_service import LineageService
 from hallmark.aws.model_registry import ModelRegistry
 from hallmark.aws.promotion_proof import PromotionProof
 from hallmark.errors import NotFoundError

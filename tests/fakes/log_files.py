@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hallmark.ledger.notes import ED25519, VerifierKey
-from hallmark.ledger.sequencing import Stored
+from hallmark.ledger.ports import Stored
 
 
 class LogFiles:

@@ -17,13 +17,15 @@ from hallmark.aws.attestation_keys import KmsStatementKey
 from hallmark.aws.promotion_proof import PromotionProof
 from hallmark.events.gates import GateOverridden, QualityGateDecided
 from hallmark.gates.actions import gate_overridden
-from hallmark.gates.evidence import Evidence, LineageEvidence, Snapshot, Source
+from hallmark.gates.applying import verdict_of
+from hallmark.gates.evidence import Evidence, Source
 from hallmark.gates.judging import Judgement
+from hallmark.gates.origins import LineageEvidence, Snapshot
 from hallmark.gates.ports import Subject
 from hallmark.gates.promoting import Order, PackageState, order_of
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy
-from hallmark.gates.verdicts import decided_event, verdict_of
+from hallmark.gates.verdicts import decided_event
 from hallmark.people import Person
 from tests.fakes.log_files import LogFiles
 from tests.fakes.statement_keys import FakeKms

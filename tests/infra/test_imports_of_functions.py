@@ -35,7 +35,11 @@ LATER = {
     "decide_continuation": ["hallmark.evaluation.completing"],
     "judge_drift": ["hallmark.drift.looking"],
     "profile_window": ["hallmark.drift.reading"],
-    "query_evaluations": ["hallmark.statistics.changes", "hallmark.evaluation.scorers.registry"],
+    "query_evaluations": [
+        "hallmark.statistics.changes",
+        "hallmark.evaluation.scorers.registry",
+        "hallmark.evaluation.reports.history",
+    ],
     "collect_job": ["hallmark.evaluation.scorers.registry"],
     "apply_quality_gate": ["hallmark.evaluation.comparison.report"],
     "request_quality_gate": ["hallmark.evaluation.comparison.report"],

@@ -21,13 +21,14 @@ from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.aws.model_registry import ModelRegistry
 from hallmark.errors import UnavailableError
 from hallmark.events.gates import QualityGateDecided
+from hallmark.gates.applying import verdict_of
 from hallmark.gates.approvals import Approval, Rules, approval_id
 from hallmark.gates.evidence import Evidence
 from hallmark.gates.judging import Judgement
 from hallmark.gates.promoting import order_of
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy
-from hallmark.gates.verdicts import decided_event, verdict_of
+from hallmark.gates.verdicts import decided_event
 from hallmark.policy.deployment import write_policy_package
 from hallmark.policy.models import Policy
 from tests.contract.aws_adapters.injection import SERVER_FAULT, Fault, Injection

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from hallmark.aws.production_files import ProductionFiles, S3Answers
 from hallmark.aws.review_files import ReviewFiles
-from hallmark.aws.reviewed_outputs import ProductionFiles, S3Answers, S3Outputs
+from hallmark.aws.reviewed_outputs import S3Outputs
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.cases import Case
 from hallmark.events.reviews import FEEDBACK_EXPORTED, FEEDBACK_RECEIVED

@@ -14,7 +14,7 @@ from hallmark.attestations.evaluations import evaluation_statement
 from hallmark.attestations.statements import Resource
 from hallmark.attestations.training import training_statement
 from hallmark.aws.attested_runs import measured_run, shown_node, trained_model
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.comparison.report import write_report
 from hallmark.evaluation.runs import Run, RunStatus, Trigger

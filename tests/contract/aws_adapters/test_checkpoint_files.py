@@ -14,8 +14,8 @@ from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_looks import Look, look
 from hallmark.errors import InvalidInputError, UnavailableError
+from hallmark.gates.curves import Point
 from hallmark.gates.watch_settings import CheckpointEvaluations, TrainingWatch
-from hallmark.gates.watching import Point
 from tests.contract.aws_adapters.injection import DENIED, FAULTS, Injection
 
 BUCKET = "sagemaker-us-east-1-123456789012"

@@ -15,11 +15,11 @@ from hallmark.aws.gate_table import DynamoVerdicts
 from hallmark.aws.gate_verdicts import GateVerdicts
 from hallmark.errors import NotFoundError
 from hallmark.gates.approvals import Approval, Rules, decide
+from hallmark.gates.curves import Point
 from hallmark.gates.promoting import order_of
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy
 from hallmark.gates.verdicts import Verdict, decided_event
-from hallmark.gates.watching import Point
 from hallmark.people import Person
 from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE
 

@@ -12,10 +12,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from hallmark.aws.gate_lineage import LineageOrigins, LineageService
+from hallmark.aws.gate_lineage import LineageOrigins
 from hallmark.aws.gate_models import SageMakerModels
 from hallmark.aws.gate_table import DynamoVerdicts
 from hallmark.aws.gating import GateAnnouncer
+from hallmark.aws.lineage_service import LineageService
 from hallmark.errors import NotFoundError, UnavailableError
 from hallmark.gates.ports import Subject
 from hallmark.gates.requests import GateRequest

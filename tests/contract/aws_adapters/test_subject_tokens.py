@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.aws.subject_tokens import SubjectDescent, SubjectFiles
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (

@@ -15,8 +15,8 @@ from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_jobs import TrainingJobs, _period_seconds
 from hallmark.aws.training_looks import ChampionTable, Look, look
 from hallmark.errors import NotFoundError, UnavailableError
+from hallmark.gates.curves import Point
 from hallmark.gates.watch_settings import TrainingWatch
-from hallmark.gates.watching import Point
 from tests.fakes.told_verdicts import NOON
 
 JOB = "arn:aws:sagemaker:eu-central-1:111122223333:training-job/churn-1"

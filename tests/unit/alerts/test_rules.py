@@ -9,7 +9,8 @@ import pytest
 from hallmark.alerts import observing
 from hallmark.alerts.channels.composing import describe_reading
 from hallmark.alerts.conditions import Observation
-from hallmark.alerts.rules import KINDS, LABELS, TABLE, observe_event, tuning_of
+from hallmark.alerts.kinds import KINDS, LABELS, tuning_of
+from hallmark.alerts.rules import TABLE, observe_event
 from hallmark.alerts.settings import AlarmChoice, AlertsPolicy, RulePolicy
 from hallmark.errors import InvalidInputError
 from hallmark.events import drift, gates, published

@@ -13,7 +13,7 @@ from hallmark.attestations.revoking import revocation_statement
 from hallmark.attestations.statements import VERIFICATION_SUMMARY
 from hallmark.attestations.verdicts import verdict_statement
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.gates.evidence import LineageEvidence
+from hallmark.gates.origins import LineageEvidence
 from tests.fakes.foreign_dsse import accepts
 from tests.fakes.proved_orders import ATTESTOR, KIM, LATER, REPORT, Change, World, policy, trained_on
 from tests.fakes.statement_keys import FakeKms, StatementKey

@@ -27,9 +27,10 @@ from hallmark.gates.actions import (
     training_halted,
 )
 from hallmark.gates.approvals import Approval, Rules, decide
+from hallmark.gates.curves import Point
 from hallmark.gates.promoting import Order
 from hallmark.gates.rolling_back import RollbackOrder
-from hallmark.gates.watching import Finding, Point
+from hallmark.gates.watching import Finding
 from hallmark.lineage.translation.records import draft_record
 from hallmark.people import Person
 from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE, verdict

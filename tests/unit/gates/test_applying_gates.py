@@ -10,7 +10,8 @@ from hallmark.cli.gate_reports import junit, markdown
 from hallmark.events.gates import QualityGateDecided
 from hallmark.gates.applying import Ports, apply_gate, looks_of
 from hallmark.gates.content import policy_digest
-from hallmark.gates.evidence import LineageEvidence, MonitorState, Snapshot, Source
+from hallmark.gates.evidence import Source
+from hallmark.gates.origins import LineageEvidence, MonitorState, Snapshot
 from hallmark.gates.ports import RunFound, Subject
 from hallmark.gates.requests import GateRequest
 from hallmark.gates.settings import GatesPolicy

@@ -13,15 +13,9 @@ from scipy.stats import beta, binom
 from scipy.stats import t as student
 
 from hallmark.gates.criteria import BiasCriterion
-from hallmark.gates.evidence import (
-    ChampionEvidence,
-    Evidence,
-    LineageEvidence,
-    MonitorState,
-    ObjectTags,
-    Snapshot,
-)
+from hallmark.gates.evidence import ChampionEvidence, Evidence
 from hallmark.gates.judging import _shown, level_missed
+from hallmark.gates.origins import LineageEvidence, MonitorState, ObjectTags, Snapshot
 from hallmark.gates.reading import Question, question_of
 from hallmark.gates.uncertainty import Counts, Difference, Reported, Spread
 from hallmark.statistics.corrections import Correction, adjust

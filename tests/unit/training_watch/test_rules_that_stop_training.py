@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hallmark.gates.curves import Point, thin
 from hallmark.gates.watch_settings import TrainingWatch
 from hallmark.gates.watching import (
-    Point,
     Seen,
     StartedJob,
     find_not_a_number,
@@ -20,7 +20,6 @@ from hallmark.gates.watching import (
     is_watched,
     judge,
     make_curve,
-    thin,
     value_at,
 )
 

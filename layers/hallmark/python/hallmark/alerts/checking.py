@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from hallmark.alerts.kinds import KINDS, LABELS
 from hallmark.alerts.matching import covers
 from hallmark.alerts.notifications import SEVERITIES
-from hallmark.alerts.rules import KINDS, LABELS
 from hallmark.alerts.settings import AlertsPolicy, Receiver, ResolvedRoute, Route, resolve_route
 from hallmark.errors import InvalidInputError
 

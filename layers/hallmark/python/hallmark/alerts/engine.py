@@ -29,11 +29,11 @@ from hallmark.alerts.conditions import (
 )
 from hallmark.alerts.grouping import GroupState, flush, open_group, pagers_of, reopen
 from hallmark.alerts.inhibition import can_inhibit, is_inhibited
+from hallmark.alerts.kinds import tuning_of
 from hallmark.alerts.notifications import SHOWN_ALERTS, Alert, Status
 from hallmark.alerts.ports import AlertStore, Announcer, Clock, Lineage, Outlet, RecordWrite, Versioned
 from hallmark.alerts.remediation import advised
 from hallmark.alerts.routing import GroupKey, Routes, folded
-from hallmark.alerts.rules import tuning_of
 from hallmark.alerts.settings import AlertsPolicy, Budget
 from hallmark.alerts.silences import silencing
 from hallmark.errors import HallmarkError, NotFoundError, UnavailableError

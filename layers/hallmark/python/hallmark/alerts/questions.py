@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hallmark.alerts.conditions import AlertRecord, alert_of, stand
 from hallmark.alerts.engine import Engine
 from hallmark.alerts.inhibition import is_inhibited
+from hallmark.alerts.kinds import tuning_of
 from hallmark.alerts.matching import Matchers, fits
 from hallmark.alerts.remediation import advised
 from hallmark.alerts.routing import Routes
-from hallmark.alerts.rules import tuning_of
 from hallmark.alerts.silences import make_silence, silencing
 from hallmark.durations import Duration
 from hallmark.errors import InvalidInputError, NotFoundError

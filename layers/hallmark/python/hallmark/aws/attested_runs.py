@@ -13,7 +13,7 @@ from hallmark.attestations.evaluations import MeasuredData, MeasuredModel, Measu
 from hallmark.attestations.statements import Resource, snapshot_resource
 from hallmark.attestations.training import TrainedModel
 from hallmark.aws.failures import calling, describe_error
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.runs import Run, RunStatus
 from hallmark.lineage.model import NodeKind

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError
 from hallmark.gates.checkpoints import EvaluatedCheckpoints, read_evaluations
+from hallmark.gates.curves import Point
 from hallmark.gates.watch_settings import CheckpointEvaluations
-from hallmark.gates.watching import Point
 
 _PAGES = 20
 """Of a thousand objects each: a checkpoint of a large model has hundreds of them."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.evaluation.cases import Case
-from hallmark.evaluation.datasets.reading import DataReport
 from hallmark.evaluation.plans import Batch, Plan
 from hallmark.evaluation.results import CaseResult
+
+if TYPE_CHECKING:
+    from hallmark.evaluation.datasets.reading import DataReport
 
 _READERS = 16
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import NotFoundError, UnavailableError
 from hallmark.gates.approvals import Approval
-from hallmark.gates.watching import Curve, Point
+from hallmark.gates.curves import Curve, Point
 
 LISTED_APPROVALS = "approvals"
 LISTING_INDEX = "listing"

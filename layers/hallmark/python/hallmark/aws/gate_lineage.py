@@ -1,27 +1,24 @@
-"""What gates ask of lineage, through the function that answers its questions."""
+"""What gates ask of lineage."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Literal
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error
+from hallmark.aws.lineage_service import LineageService
 from hallmark.errors import UnavailableError
-from hallmark.gates.evidence import LineageEvidence, MonitorState, ObjectTags, Snapshot
+from hallmark.gates.origins import LineageEvidence, MonitorState, ObjectTags, Snapshot
 from hallmark.gates.ports import Subject
 from hallmark.lineage.model import CODE_ROLES, NodeKind
 from hallmark.lineage.questions import (
-    Answer,
     Candidates,
     Direction,
-    Question,
     ShowAnswer,
     ShowQuestion,
     TraceAnswer,
     TraceQuestion,
-    read_answer,
 )
 
 _ANCESTORS = 5_000
@@ -31,44 +28,6 @@ _DATA = frozenset({NodeKind.DATASET, NodeKind.DATASET_VERSION, NodeKind.FEATURE_
 _TRAINING = frozenset({NodeKind.TRAINING_JOB, NodeKind.CUSTOMIZATION_JOB, NodeKind.AUTOML_JOB})
 _NO_TRAINING_DATA = CODE_ROLES | {"model-data", "model", "image"}
 _UNCOMMITTED = ("-dirty", "+dirty")
-
-
-class LineageService:
-    """Asks ``query_lineage``.
-
-    Args:
-        function: Its name.
-        client: Of Lambda.
-        people: Who keeps or sends on what is answered asks for tokens of people instead of their names.
-    """
-
-    def __init__(self, function: str, client: Any, people: Literal["names", "tokens"] = "names") -> None:
-        self._function, self._client, self._people = function, client, people
-
-    def ask(self, question: Question) -> Answer:
-        """Ask a question.
-
-        Raises:
-            UnavailableError: The function did not answer.
-        """
-        with calling("asking lineage"):
-            answer = self._client.invoke(FunctionName=self._function, Payload=self._payload(question))
-        document = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise UnavailableError(f"asking lineage: {document.get('errorType')}: {document.get('errorMessage')}")
-        return read_answer(document)
-
-    def _payload(self, question: Question) -> bytes:
-        if self._people == "names":
-            return question.model_dump_json().encode()
-        return json.dumps({**question.model_dump(mode="json"), "people": self._people}).encode()
-
-    def packages_behind(self, endpoint: str) -> tuple[str, ...]:
-        """Return the model packages that an endpoint serves now."""
-        answer = self.ask(TraceQuestion(node=endpoint, direction=Direction.UP, depth=3, node_budget=_ANCESTORS))
-        if not isinstance(answer, TraceAnswer):
-            return ()
-        return tuple(node.key for node in answer.nodes if node.kind is NodeKind.MODEL_PACKAGE)
 
 
 class LineageOrigins:

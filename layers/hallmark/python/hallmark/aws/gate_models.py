@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
-from hallmark.aws.gate_lineage import LineageService
 from hallmark.aws.gate_measurements import source_of_quality_report
-from hallmark.aws.model_registry import package_digest
+from hallmark.aws.lineage_service import LineageService
+from hallmark.aws.package_digests import package_digest
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.evaluation.runs import MODEL_ID_PROPERTY
 from hallmark.gates.evidence import ChampionEvidence, MetricEvidence, Source

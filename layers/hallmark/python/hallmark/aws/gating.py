@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from hallmark.aws.clients import client
 from hallmark.aws.evaluation_runs import DynamoRuns
 from hallmark.aws.eventbridge import EventPublisher
-from hallmark.aws.failures import calling, error_code
-from hallmark.aws.gate_lineage import LineageOrigins, LineageService
+from hallmark.aws.gate_lineage import LineageOrigins
 from hallmark.aws.gate_models import SageMakerModels
 from hallmark.aws.gate_reports import EvaluationReports
 from hallmark.aws.gate_table import DynamoVerdicts
+from hallmark.aws.lineage_service import LineageService
+from hallmark.aws.pipeline_steps import fail_step, succeed_step
 from hallmark.events.published import EVALUATION_REQUESTED, EvaluationRequested
 from hallmark.gates.applying import Ports
 from hallmark.gates.ports import Subject
 from hallmark.gates.verdicts import Verdict, decided_event
-
-_REASON_LENGTH = 256
-"""FailureReason (SageMaker API reference, SendPipelineExecutionStepFailure)."""
-_ANSWERED = frozenset({"ValidationException", "ResourceNotFound", "ConflictException"})
 
 
 class GateAnnouncer:
@@ -52,27 +47,9 @@ def answer_step(sagemaker: Any, verdict: Verdict) -> None:
     token = verdict.request.callback_token
     if verdict.outcome == "passed":
         parameters = {"verdict": verdict.id, "outcome": verdict.outcome, "summary": verdict.summary[:1024]}
-        _answer(
-            sagemaker.send_pipeline_execution_step_success,
-            CallbackToken=token,
-            OutputParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
-        )
+        succeed_step(sagemaker, token, parameters)
     else:
         fail_step(sagemaker, token, verdict.summary)
-
-
-def fail_step(sagemaker: Any, token: str, reason: str) -> None:
-    """Let a pipeline's callback step fail; one that was answered, or is over, stays as it is."""
-    _answer(sagemaker.send_pipeline_execution_step_failure, CallbackToken=token, FailureReason=reason[:_REASON_LENGTH])
-
-
-def _answer(send: Any, **request: Any) -> None:
-    try:
-        with calling("answering a pipeline's step"):
-            send(**request)
-    except ClientError as error:
-        if error_code(error) not in _ANSWERED:
-            raise
 
 
 def make_ports(*, gate_table: str, evaluation_table: str, query_lineage: str, bus: str) -> Ports:

@@ -1,17 +1,15 @@
-"""The ledger's files in S3, its keys in KMS, and where each entry stands, in DynamoDB."""
+"""The ledger's files in S3, and where each entry stands, in DynamoDB."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, error_code
-from hallmark.errors import HallmarkError, UnavailableError
-from hallmark.ledger.notes import ED25519, ML_DSA_44, VerifierKey
-from hallmark.ledger.sequencing import Stored
+from hallmark.errors import UnavailableError
+from hallmark.ledger.ports import Stored
 
 _MISSING = frozenset({"NoSuchKey", "404"})
 _EXISTS = "PreconditionFailed"
@@ -20,11 +18,6 @@ _RACE = "ConditionalRequestConflict"
 _READ_KEYS = 100
 _WRITE_ITEMS = 25
 _ATTEMPTS = 10
-# Key and signature types: KMS developer guide, key spec reference; a SubjectPublicKeyInfo ends with the key itself.
-_KINDS: Mapping[str, tuple[int, str, int]] = {
-    "ECC_NIST_EDWARDS25519": (ED25519, "ED25519_SHA_512", 32),
-    "ML_DSA_44": (ML_DSA_44, "ML_DSA_SHAKE_256", 1312),
-}
 
 
 class S3LogFiles:
@@ -85,48 +78,6 @@ class S3LogFiles:
                 raise UnavailableError(f"writing {path}: somebody else writes it at this moment") from error
             raise
         return True
-
-
-class KmsSigner:
-    """Signs with a key of KMS.
-
-    Args:
-        key_id: Its id or ARN.
-        name: Under which it signs.
-        client: Of KMS.
-    """
-
-    def __init__(self, key_id: str, name: str, client: Any) -> None:
-        self._key_id = key_id
-        self._name = name
-        self._client = client
-
-    @cached_property
-    def _public_key(self) -> tuple[VerifierKey, str]:
-        with calling("reading the public key of the ledger"):
-            answer = self._client.get_public_key(KeyId=self._key_id)
-        found = _KINDS.get(answer["KeySpec"])
-        if found is None:
-            raise HallmarkError(f"the key {self._key_id} is {answer['KeySpec']}: use one of {', '.join(_KINDS)}")
-        kind, algorithm, length = found
-        return VerifierKey(self._name, kind, answer["PublicKey"][-length:]), algorithm
-
-    @property
-    def key(self) -> VerifierKey:
-        """The key that verifies what it signs."""
-        return self._public_key[0]
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature of a message."""
-        with calling("signing the checkpoint"):
-            answer = self._client.sign(
-                KeyId=self._key_id,
-                Message=message,
-                MessageType="RAW",
-                SigningAlgorithm=self._public_key[1],
-            )
-        signature: bytes = answer["Signature"]
-        return signature
 
 
 class LeafIndex:

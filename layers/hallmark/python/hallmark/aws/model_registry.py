@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, describe_error, error_code
+from hallmark.aws.package_digests import package_digest
 from hallmark.errors import UnavailableError
 from hallmark.events.gates import REGISTRY_APPROVED, REGISTRY_REJECTED
 from hallmark.gates.promoting import DESCRIPTION_CHARACTERS, Order, PackageState
@@ -107,16 +106,6 @@ def _state_of(described: Mapping[str, Any]) -> PackageState:
         stage_status=life_cycle.get("StageStatus", ""),
         fingerprint=package_digest(described),
     )
-
-
-def package_digest(described: Mapping[str, Any]) -> str:
-    """Return the SHA-256, in hex, of what serves: a package whose containers are exchanged is another model.
-
-    Args:
-        described: What DescribeModelPackage answered.
-    """
-    parts = [described.get("InferenceSpecification"), described.get("AdditionalInferenceSpecifications")]
-    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _person_of(context: Mapping[str, Any] | None) -> Person | None:

@@ -16,7 +16,7 @@ from hallmark.attestations.statements import OVERRIDE, VERIFICATION_SUMMARY, Sta
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.gates.content import judged_data, policy_digest
-from hallmark.gates.evidence import LineageEvidence
+from hallmark.gates.origins import LineageEvidence
 from hallmark.gates.ports import Subject
 from hallmark.gates.promoting import Order, PackageState
 from hallmark.gates.settings import GatesPolicy

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hallmark.aws.failures import calling, error_code
-from hallmark.aws.gate_lineage import LineageService
+from hallmark.aws.lineage_service import LineageService
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import ImpactAnswer, ImpactQuestion, ListAnswer, ListQuestion
 from hallmark.subjects.finding import Affected

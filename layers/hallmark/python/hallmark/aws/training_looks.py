@@ -10,8 +10,9 @@ from hallmark.aws.checkpoint_files import CheckpointFiles
 from hallmark.aws.gate_actions import Champion
 from hallmark.aws.training_jobs import TrainingJobs
 from hallmark.errors import InvalidInputError
+from hallmark.gates.curves import Curve, thin
 from hallmark.gates.watch_settings import ChampionRule, DivergenceRule, TrainingWatch
-from hallmark.gates.watching import Curve, Finding, Seen, find_not_a_number, judge, make_curve, thin
+from hallmark.gates.watching import Finding, Seen, find_not_a_number, judge, make_curve
 
 _RUNNING = frozenset({"InProgress", "Stopping"})
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hallmark.errors import NotFoundError
 from hallmark.evaluation.asking import LANES, priced
 from hallmark.evaluation.batches import result_of
-from hallmark.evaluation.comparison.report import read_report
 from hallmark.evaluation.metrics import Metric
-from hallmark.evaluation.planning import find_suite
 from hallmark.evaluation.ports import (
     AnswerKey,
     Asked,
@@ -39,13 +37,13 @@ from hallmark.evaluation.questions import (
     SuiteSummary,
     TryQuestion,
 )
-from hallmark.evaluation.reports.history import MetricHistory, history_of
 from hallmark.evaluation.results import Failure, FailureKind
 from hallmark.evaluation.runs import Run, RunStatus, Trigger
-from hallmark.evaluation.suites import EvaluationPolicy, Suite
+from hallmark.evaluation.suites import EvaluationPolicy, Suite, find_suite
 
 if TYPE_CHECKING:
     from hallmark.evaluation.foreseeing import Foresight
+    from hallmark.evaluation.reports.history import MetricHistory
 
 _READERS = 16
 _RUNS_LOOKED_AT = 50
@@ -145,6 +143,8 @@ class EvaluationDesk:
         return {"run": run.run, "form": question.form, "report": content, "uri": run.report}
 
     def _history(self, question: HistoryQuestion) -> MetricHistory:
+        from hallmark.evaluation.reports.history import history_of  # noqa: PLC0415 - few questions look back
+
         find_suite(self._policy, question.suite)
         runs = [run for run in self._runs.latest(question.limit, question.suite) if run.status is RunStatus.COMPLETED]
 
@@ -156,7 +156,8 @@ class EvaluationDesk:
             return history_of(list(readers.map(read, reversed(runs))), question.metric)
 
     def _forecast(self, question: ForecastQuestion) -> Foresight:
-        from hallmark.evaluation.foreseeing import foresee  # noqa: PLC0415 - few questions look ahead
+        from hallmark.evaluation.comparison.report import read_report  # noqa: PLC0415 - few questions look ahead
+        from hallmark.evaluation.foreseeing import foresee  # noqa: PLC0415
         from hallmark.evaluation.scorers.registry import measured_by  # noqa: PLC0415
 
         suite = find_suite(self._policy, question.suite)

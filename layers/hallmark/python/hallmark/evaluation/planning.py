@@ -33,7 +33,7 @@ from hallmark.evaluation.plans import (
 )
 from hallmark.evaluation.runs import Trigger
 from hallmark.evaluation.scorers.perturbations import perturb_cases
-from hallmark.evaluation.suites import Engine, EvaluationPolicy, ModelVariant, Sampling, Suite
+from hallmark.evaluation.suites import Engine, EvaluationPolicy, ModelVariant, Sampling, Suite, find_suite
 from hallmark.statistics.allocation import Allocation
 
 Objects = Iterable[tuple[str, bytes]]
@@ -188,19 +188,6 @@ def _anchors(suite: Suite, policy: EvaluationPolicy, read: ReadLocation) -> tupl
             )
             raise InvalidInputError(f"datasets.{suite.judge.anchors}", case.id, remedy)
     return cases
-
-
-def find_suite(policy: EvaluationPolicy, name: str) -> Suite:
-    """Return a suite.
-
-    Raises:
-        InvalidInputError: The policy has none of that name.
-    """
-    suite = policy.suites.get(name)
-    if suite is None:
-        there = ", ".join(sorted(policy.suites)) or "none yet"
-        raise InvalidInputError("suite", name, f"name one of the suites of hallmark.yaml ({there})")
-    return suite
 
 
 def _variants(request: PlanRequest, suite: Suite, policy: EvaluationPolicy) -> dict[str, ModelVariant]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from hallmark.durations import Duration
+from hallmark.errors import InvalidInputError
 from hallmark.schedules import Frequency, TimeZone
 from hallmark.statistics.allocation import Allocation
 
@@ -460,3 +461,16 @@ class EvaluationPolicy(_Section):
                 if content.engine is not Engine.MANAGED and self.models[name].knowledge_base is not None:
                     raise ValueError(f"suite {suite!r}: {name!r} answers from a knowledge base: set engine to managed")
         return self
+
+
+def find_suite(policy: EvaluationPolicy, name: str) -> Suite:
+    """Return a suite.
+
+    Raises:
+        InvalidInputError: The policy has none of that name.
+    """
+    suite = policy.suites.get(name)
+    if suite is None:
+        there = ", ".join(sorted(policy.suites)) or "none yet"
+        raise InvalidInputError("suite", name, f"name one of the suites of hallmark.yaml ({there})")
+    return suite

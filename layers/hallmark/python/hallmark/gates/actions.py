@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from hallmark.events.gates import (
     ApprovalDecided,
@@ -19,10 +20,13 @@ from hallmark.events.gates import (
 )
 from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
 from hallmark.gates.approvals import Approval
+from hallmark.gates.curves import Curve, thin
 from hallmark.gates.promoting import Order, PackageState
-from hallmark.gates.rolling_back import RollbackOrder
-from hallmark.gates.watching import Curve, Finding, thin
 from hallmark.people import Person
+
+if TYPE_CHECKING:
+    from hallmark.gates.rolling_back import RollbackOrder
+    from hallmark.gates.watching import Finding
 
 _KINDS = ("model-package", "custom-model", "endpoint-config", "endpoint", "training-job")
 _BEDROCK_WORDS = {"provisioned-model": "custom-model", "imported-model": "custom-model"}

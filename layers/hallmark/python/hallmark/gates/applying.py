@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
+from hallmark.events.gates import Outcome
+from hallmark.events.records import own_id
+from hallmark.gates.content import content_of
 from hallmark.gates.criteria import DriftCriterion, LineageCriterion, metric_of
 from hallmark.gates.evidence import Evidence
-from hallmark.gates.judging import judge
+from hallmark.gates.judging import Judgement, judge
 from hallmark.gates.ports import Announcer, Lineage, Registry, Reports, RunFound, Subject, VerdictStore
 from hallmark.gates.requests import GateRequest, known_gate
 from hallmark.gates.settings import Gate, GatesPolicy
-from hallmark.gates.verdicts import RequestState, Verdict, verdict_of
+from hallmark.gates.verdicts import RequestState, Verdict
 
 _ASKING_LOOK = 1
 """A run that the same event has started is seen by then, and is not asked for a second time."""
@@ -19,6 +23,9 @@ _ASKING_LOOK = 1
 
 _LINEAGE_LOOKS = 2
 """So often is looked again for a package that lineage does not know: it may never know one that it cannot read."""
+
+_SUMMARY_LENGTH = 900
+"""ApprovalDescription takes 1,024 characters (SageMaker API reference, UpdateModelPackage)."""
 
 
 class Ports(NamedTuple):
@@ -157,3 +164,48 @@ def gather(gate: Gate, subject: Subject, runs: dict[str, RunFound], ports: Ports
         monitors=ports.lineage.monitors(subject) if watches else None,
         problems=tuple(problems),
     )
+
+
+def verdict_of(request: GateRequest, gate: Gate, evidence: Evidence, judgement: Judgement, now: datetime) -> Verdict:
+    """Put a verdict together."""
+    return Verdict(
+        id=own_id("verdict", request.digest),
+        request=request,
+        stage=gate.stage,
+        outcome=judgement.outcome,
+        model_name=evidence.model_name,
+        group=evidence.group,
+        package=evidence.package,
+        endpoint=evidence.endpoint,
+        criteria=judgement.criteria,
+        action=action_of(gate, judgement.outcome),
+        evidence=tuple(source.uri for source in evidence.sources),
+        evaluations=tuple(source.node for source in evidence.sources if source.node),
+        decided_at=now,
+        owners=gate.owners,
+        summary=summary_of(request.gate, evidence.model_name, judgement),
+        judged=content_of(gate, evidence),
+    )
+
+
+def action_of(gate: Gate, outcome: Outcome) -> str:
+    """Say what follows: doubt moves nothing on and takes nothing back."""
+    if outcome == "failed":
+        return gate.action_on_failure
+    if outcome == "inconclusive":
+        return "log" if gate.action_on_failure == "log" else "none"
+    if gate.approval.required:
+        return "ask_for_approval"
+    return "promote" if gate.next_stage is not None or gate.stage == "production" else "none"
+
+
+def summary_of(gate: str, model_name: str, judgement: Judgement) -> str:
+    """Return the verdict in a few sentences, what stands in the way first."""
+    counts = Counter(each.outcome for each in judgement.criteria)
+    word = {"passed": "passes", "failed": "fails", "inconclusive": "neither passes nor fails"}[judgement.outcome]
+    text = f"{model_name} {word} {gate}: {counts['passed']} of {len(judgement.criteria)} criteria are met"
+    for outcome in ("failed", "inconclusive"):
+        for each in judgement.criteria:
+            if each.outcome == outcome:
+                text += f". {each.name}: {each.why}"
+    return text if len(text) <= _SUMMARY_LENGTH else f"{text[: _SUMMARY_LENGTH - 1]}…"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
-from hallmark.gates.watching import Point
+from hallmark.gates.curves import Point
 
 _HISTORY = "log_history"
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from hallmark.events.gates import JudgedContent, JudgedData, JudgedReport
-from hallmark.gates.evidence import Evidence, LineageEvidence
+from hallmark.gates.origins import LineageEvidence
 from hallmark.gates.settings import Gate
+
+if TYPE_CHECKING:
+    from hallmark.gates.evidence import Evidence
 
 
 def content_of(gate: Gate, evidence: Evidence) -> JudgedContent:

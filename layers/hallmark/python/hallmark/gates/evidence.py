@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hallmark.gates.origins import LineageEvidence, MonitorState
 from hallmark.gates.uncertainty import Measured
 
 
@@ -76,50 +77,6 @@ class Source(_Frozen):
     def find(self, metric: str) -> MetricEvidence | None:
         """Return what it says of a metric."""
         return next((each for each in self.metrics if each.name == metric), None)
-
-
-class ObjectTags(_Frozen):
-    """Tags (``key=value``) of the objects of a snapshot."""
-
-    on_all: frozenset[str]
-    on_any: frozenset[str]
-
-
-class Snapshot(_Frozen):
-    """A dataset upstream of the model."""
-
-    name: str
-    digest: str = ""
-    """Content digest, in hex; empty where only its address is known."""
-    is_snapshot: bool
-    """False where only its address is known, and not what was in it."""
-    trained_on: bool
-    tags: ObjectTags | None = None
-    """None where nobody could read all of them."""
-
-
-class LineageEvidence(_Frozen):
-    """Where the model came from, as far as lineage tells."""
-
-    node: str
-    complete: bool = True
-    """Whether all ancestors were looked at."""
-    snapshots: tuple[Snapshot, ...] = ()
-    images_with_digest: tuple[str, ...] = ()
-    images_without: tuple[str, ...] = ()
-    commits: tuple[str, ...] = ()
-    has_uncommitted: bool = False
-    """Something was trained from code with changes that were not committed."""
-
-
-class MonitorState(_Frozen):
-    """A monitor that watches the model or one of its endpoints."""
-
-    monitor: str
-    subject: str
-    is_open: bool
-    report: str = ""
-    since: datetime | None = None
 
 
 class Evidence(_Frozen):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from hallmark.gates.evidence import LineageEvidence, MonitorState, Source
-from hallmark.gates.requests import GateRequest
-from hallmark.gates.verdicts import RequestState, Verdict
+if TYPE_CHECKING:
+    from hallmark.gates.evidence import Source
+    from hallmark.gates.origins import LineageEvidence, MonitorState
+    from hallmark.gates.requests import GateRequest
+    from hallmark.gates.verdicts import RequestState, Verdict
 
 
 class Subject(NamedTuple):

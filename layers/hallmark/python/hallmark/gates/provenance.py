@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hallmark.gates.criteria import DriftCriterion, LineageCriterion, Tag
-from hallmark.gates.evidence import Evidence, LineageEvidence
+from hallmark.gates.evidence import Evidence
+from hallmark.gates.origins import LineageEvidence
 from hallmark.gates.told import Told
 
 _SHOWN = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Literal
 
@@ -17,20 +16,14 @@ from hallmark.events.gates import (
     Outcome,
     QualityGateDecided,
 )
-from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
-from hallmark.gates.content import content_of
-from hallmark.gates.evidence import Evidence
-from hallmark.gates.judging import Judgement
+from hallmark.events.records import LineageFlow, LineageNode, LineageSection
 from hallmark.gates.requests import GateRequest
-from hallmark.gates.settings import Gate
 
 _DETAIL_TYPES: dict[Outcome, str] = {
     "passed": QUALITY_GATE_PASSED,
     "failed": QUALITY_GATE_FAILED,
     "inconclusive": QUALITY_GATE_INCONCLUSIVE,
 }
-_SUMMARY_LENGTH = 900
-"""ApprovalDescription takes 1,024 characters (SageMaker API reference, UpdateModelPackage)."""
 
 
 class Verdict(BaseModel):
@@ -79,51 +72,6 @@ class RequestState(BaseModel):
     reason: str = ""
     """What it waits for, or why it failed."""
     since: datetime
-
-
-def verdict_of(request: GateRequest, gate: Gate, evidence: Evidence, judgement: Judgement, now: datetime) -> Verdict:
-    """Put a verdict together."""
-    return Verdict(
-        id=own_id("verdict", request.digest),
-        request=request,
-        stage=gate.stage,
-        outcome=judgement.outcome,
-        model_name=evidence.model_name,
-        group=evidence.group,
-        package=evidence.package,
-        endpoint=evidence.endpoint,
-        criteria=judgement.criteria,
-        action=action_of(gate, judgement.outcome),
-        evidence=tuple(source.uri for source in evidence.sources),
-        evaluations=tuple(source.node for source in evidence.sources if source.node),
-        decided_at=now,
-        owners=gate.owners,
-        summary=summary_of(request.gate, evidence.model_name, judgement),
-        judged=content_of(gate, evidence),
-    )
-
-
-def action_of(gate: Gate, outcome: Outcome) -> str:
-    """Say what follows: doubt moves nothing on and takes nothing back."""
-    if outcome == "failed":
-        return gate.action_on_failure
-    if outcome == "inconclusive":
-        return "log" if gate.action_on_failure == "log" else "none"
-    if gate.approval.required:
-        return "ask_for_approval"
-    return "promote" if gate.next_stage is not None or gate.stage == "production" else "none"
-
-
-def summary_of(gate: str, model_name: str, judgement: Judgement) -> str:
-    """Return the verdict in a few sentences, what stands in the way first."""
-    counts = Counter(each.outcome for each in judgement.criteria)
-    word = {"passed": "passes", "failed": "fails", "inconclusive": "neither passes nor fails"}[judgement.outcome]
-    text = f"{model_name} {word} {gate}: {counts['passed']} of {len(judgement.criteria)} criteria are met"
-    for outcome in ("failed", "inconclusive"):
-        for each in judgement.criteria:
-            if each.outcome == outcome:
-                text += f". {each.name}: {each.why}"
-    return text if len(text) <= _SUMMARY_LENGTH else f"{text[: _SUMMARY_LENGTH - 1]}…"
 
 
 def decided_event(verdict: Verdict) -> QualityGateDecided:

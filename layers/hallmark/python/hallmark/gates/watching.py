@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from hallmark.gates.curves import Curve, Point
 from hallmark.gates.watch_settings import (
     Better,
     ChampionRule,
@@ -20,23 +21,10 @@ from hallmark.gates.watch_settings import (
     TrainingWatch,
 )
 
-CURVE_POINTS = 100
-"""As many as an event, and a champion's record, hold."""
 _LINE_CHARACTERS = 2_000
 _PIPELINE_TAG = "sagemaker:pipeline-execution-arn"
 """SageMaker's own, on each job that a pipeline starts."""
 _NOT_A_NUMBER = r"\s*[-+]?(?:nan|inf(?:inity)?)\b"
-
-
-class Point(NamedTuple):
-    """A value of the metric at a step."""
-
-    step: float
-    value: float
-
-
-Curve = Sequence[Point]
-"""In the order of steps."""
 
 
 class Finding(NamedTuple):
@@ -284,14 +272,6 @@ def make_curve(values: Mapping[float, float], steps: Mapping[float, float], star
         if known is not None:
             found[steps[known]] = value
     return [Point(step, value) for step, value in sorted(found.items())]
-
-
-def thin(curve: Curve, points: int = CURVE_POINTS) -> list[Point]:
-    """Return at most so many points, evenly spread, with the first and the last."""
-    if len(curve) <= points:
-        return list(curve)
-    last = len(curve) - 1
-    return [curve[round(place * last / (points - 1))] for place in range(points)]
 
 
 def find_not_a_number(lines: Iterable[str], pattern: str) -> str | None:

@@ -11,8 +11,9 @@ from hallmark.errors import InvalidInputError, NotFoundError
 from hallmark.ledger.entries import body_of, content_path, read_entry
 from hallmark.ledger.merkle import hash_leaf, prove_consistency, prove_inclusion
 from hallmark.ledger.notes import VerifierKey, read_checkpoint, read_note
+from hallmark.ledger.ports import LogStore
 from hallmark.ledger.sealing import Places, entry_at
-from hallmark.ledger.sequencing import CHECKPOINT, LogStore, kept_checkpoint
+from hallmark.ledger.sequencing import CHECKPOINT, kept_checkpoint
 from hallmark.ledger.tiles import HashReader
 
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from hallmark.errors import NotFoundError
 from hallmark.ledger.entries import Entry, body_of, content_path, read_entry
 from hallmark.ledger.notes import read_checkpoint, read_note
-from hallmark.ledger.sequencing import CHECKPOINT, LogStore
+from hallmark.ledger.ports import LogStore
+from hallmark.ledger.sequencing import CHECKPOINT
 from hallmark.ledger.tiles import TILE_WIDTH, read_entries, tile_width
 
 

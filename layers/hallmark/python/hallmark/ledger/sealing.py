@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 from hallmark.errors import NotFoundError
 from hallmark.ledger.entries import content_path, read_entry, write_entry
-from hallmark.ledger.sequencing import LogStore, Sequencer
+from hallmark.ledger.ports import LogStore
+from hallmark.ledger.sequencing import Sequencer
 from hallmark.ledger.tiles import TILE_WIDTH, read_entries, tile_width
 
 MAXIMUM_BATCH = 2_000

@@ -8,11 +8,12 @@ two that do so at a time write the same bytes. No lock is held, and no clock is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from hallmark.errors import UnavailableError
 from hallmark.ledger.merkle import EMPTY_ROOT, hash_leaf, perfect_root
 from hallmark.ledger.notes import Checkpoint, Signer, read_checkpoint, read_note, sign_checkpoint
+from hallmark.ledger.ports import LogStore
 from hallmark.ledger.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -30,33 +31,6 @@ from hallmark.ledger.tiles import (
 CHECKPOINT = "checkpoint"
 _COUNT_BYTES = 4
 _ATTEMPTS = 20
-
-
-class Stored(NamedTuple):
-    """A file that may be replaced, and the version that it has."""
-
-    content: bytes
-    version: str
-
-
-class LogStore(Protocol):
-    """Where the files of a log are kept."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return a file; None where there is none."""
-        ...
-
-    def create(self, path: str, content: bytes) -> bool:
-        """Write a file that must not exist yet; False where it does."""
-        ...
-
-    def read_version(self, path: str) -> Stored | None:
-        """Return a file with its version; None where there is none."""
-        ...
-
-    def replace(self, path: str, content: bytes, version: str | None) -> bool:
-        """Replace a file of this version (None: of none); False where it has another one by now."""
-        ...
 
 
 def kept_checkpoint(size: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
+from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind, NodeState
 from hallmark.lineage.ports import RecordedState
 
 WATCHED = ("approval_status", "stage", "stage_status", "config", "best_training_job", "points_to", "lifecycle")
@@ -132,3 +132,13 @@ def changes(states: Sequence[RecordedState]) -> list[Change]:
 
 def _history_order(recorded: RecordedState) -> tuple[int, str]:
     return status_rank(recorded.state.node.kind, recorded.state.status), recorded.state.digest
+
+
+def is_of_this_life(state: NodeState, created_at: datetime | None) -> bool:
+    """Tell whether a state is one of the resource that was made then, not of one that had its name before."""
+    if created_at is None:
+        return True
+    born = created_at.replace(microsecond=0)
+    if state.node.born is not None:
+        return state.node.born == born
+    return state.at is not None and state.at >= born

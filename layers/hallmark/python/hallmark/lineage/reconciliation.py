@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import HallmarkError, InvalidInputError, NotFoundError, UnavailableError
-from hallmark.lineage.folding import fold
+from hallmark.lineage.folding import fold, is_of_this_life
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, Fact, Instant, NodeKind, NodeState, Origin
 from hallmark.lineage.ports import NodeReader, RecordedState
 from hallmark.lineage.recording import Surroundings, record_description, record_fact
@@ -489,16 +489,6 @@ def is_recorded(kind: NodeKind, listed: Listed, states: Sequence[RecordedState])
         return True
     # Events tell milliseconds, the API may tell more.
     return view.at is not None and view.at > listed.changed_at - timedelta(milliseconds=1)
-
-
-def is_of_this_life(state: NodeState, created_at: datetime | None) -> bool:
-    """Tell whether a state is one of the resource that was made then, not of one that had its name before."""
-    if created_at is None:
-        return True
-    born = created_at.replace(microsecond=0)
-    if state.node.born is not None:
-        return state.node.born == born
-    return state.at is not None and state.at >= born
 
 
 def _record_absence(kind: NodeKind, arn: str, states: Sequence[RecordedState], surroundings: Surroundings) -> bool:

@@ -7,7 +7,6 @@ and output for your processing container").
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -64,6 +63,8 @@ def heavy_scorers(plan: Plan) -> tuple[Scorer, ...]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Score, and tell of it on standard output, which SageMaker keeps in the job's log."""
+    import argparse  # noqa: PLC0415 - functions take scorers from here, and read no command line
+
     parser = argparse.ArgumentParser(description="Adds what a suite's heavy scorers say to the results of a run.")
     parser.add_argument("--input", type=Path, default=INPUT, help="folder of plan, batches and results")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the results")

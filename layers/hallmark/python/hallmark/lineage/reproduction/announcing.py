@@ -9,10 +9,9 @@ from typing import Any
 from hallmark.errors import InvalidInputError
 from hallmark.events.records import LineageFlow, LineageNode, LineageSection, own_id
 from hallmark.events.reproductions import ReproductionJudged
-from hallmark.lineage.folding import FoldedNode, fold
+from hallmark.lineage.folding import FoldedNode, fold, is_of_this_life
 from hallmark.lineage.model import FINAL_STATUSES, NodeKind
 from hallmark.lineage.ports import NodeReader
-from hallmark.lineage.reconciliation import is_of_this_life
 from hallmark.lineage.references import kind_of
 from hallmark.lineage.reproduction.judging import Judgement, Manifests, Outcome, Tolerance, judge, tolerance_of
 from hallmark.lineage.reproduction.requests import OPERATIONS

@@ -30,16 +30,9 @@ from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.index import CompactGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
 from hallmark.lineage.ports import RecordedEdge, RecordedState
-from hallmark.lineage.questions import (
-    Candidates,
-    Direction,
-    ImpactAnswer,
-    ImpactQuestion,
-    Question,
-    TraceAnswer,
-    TraceQuestion,
-)
+from hallmark.lineage.questions import Candidates, Direction, Question, TraceAnswer, TraceQuestion
 from hallmark.lineage.rows import GraphRows
+from hallmark.lineage.surveyed import ImpactAnswer, ImpactQuestion
 
 _EDGES = 1_000_000
 _REPETITIONS = 7

@@ -15,14 +15,8 @@ from hallmark.aws.alerting import ChannelQueues, QueueClock
 from hallmark.errors import UnavailableError
 from hallmark.lineage.model import NodeKind, RecordedFact
 from hallmark.lineage.questions import (
-    AffectedKind,
     Candidates,
-    DiffAnswer,
-    Difference,
-    DiffQuestion,
     Direction,
-    ImpactAnswer,
-    ImpactQuestion,
     NodeSummary,
     ShowAnswer,
     ShowQuestion,
@@ -30,6 +24,7 @@ from hallmark.lineage.questions import (
     TracedNode,
     TraceQuestion,
 )
+from hallmark.lineage.surveyed import AffectedKind, DiffAnswer, Difference, DiffQuestion, ImpactAnswer, ImpactQuestion
 from tests.fakes.lineage_facts import minute
 from tests.fakes.shipped_model import ENDPOINT, answerer, approved, deployed, judged, package, trained
 from tests.unit.alerts.events_of_others import PACKAGE

@@ -17,11 +17,9 @@ from hallmark.errors import UnavailableError
 from hallmark.gates.rolling_back import RollbackOrder
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import (
-    AffectedKind,
     Answer,
     Candidates,
     Direction,
-    ImpactAnswer,
     NodeSummary,
     ShowAnswer,
     TraceAnswer,
@@ -29,6 +27,7 @@ from hallmark.lineage.questions import (
     TracedNode,
     answer_json,
 )
+from hallmark.lineage.surveyed import AffectedKind, ImpactAnswer
 from tests.fakes.told_verdicts import ENDPOINT, NOON, PACKAGE
 
 CONFIGS = ENDPOINT.replace(":endpoint/churn", ":endpoint-config/")

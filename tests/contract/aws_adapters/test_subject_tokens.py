@@ -12,16 +12,8 @@ from moto import mock_aws
 from hallmark.aws.lineage_service import LineageService
 from hallmark.aws.subject_tokens import SubjectDescent, SubjectFiles
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.questions import (
-    AffectedKind,
-    Answer,
-    ImpactAnswer,
-    ImpactQuestion,
-    ListAnswer,
-    Question,
-    TracedNode,
-    read_question,
-)
+from hallmark.lineage.questions import Answer, Question, TracedNode, read_question
+from hallmark.lineage.surveyed import AffectedKind, ImpactAnswer, ImpactQuestion, ListAnswer
 
 
 @pytest.fixture(name="files")

@@ -20,20 +20,10 @@ from hallmark.cli.session import Context, LineageService
 from hallmark.errors import HallmarkError
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
-    AffectedKind,
     Answer,
     Candidates,
-    DiffAnswer,
-    Difference,
-    DiffQuestion,
     Direction,
     HistoryEntry,
-    ImpactAnswer,
-    ImpactQuestion,
-    ListAnswer,
-    ListQuestion,
-    PathAnswer,
-    PathQuestion,
     Question,
     ShowAnswer,
     ShowQuestion,
@@ -41,6 +31,18 @@ from hallmark.lineage.questions import (
     TraceQuestion,
     answer_json,
     read_answer,
+)
+from hallmark.lineage.surveyed import (
+    AffectedKind,
+    DiffAnswer,
+    Difference,
+    DiffQuestion,
+    ImpactAnswer,
+    ImpactQuestion,
+    ListAnswer,
+    ListQuestion,
+    PathAnswer,
+    PathQuestion,
 )
 from tests.fakes.lineage_service import ACCOUNT, ENDPOINT, NOON, RAW, CannedService, Lineage, shipped_twice
 

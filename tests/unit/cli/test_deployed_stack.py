@@ -16,8 +16,9 @@ from moto import mock_aws
 from hallmark.aws.dead_letters import DeadLetters
 from hallmark.aws.deployed import Deployed, DeploymentError, QuestionError
 from hallmark.lineage.exports.sending import Sent
-from hallmark.lineage.questions import PathAnswer, PathQuestion, answer_json
+from hallmark.lineage.questions import answer_json
 from hallmark.lineage.reconciliation import read_sweep
+from hallmark.lineage.surveyed import PathAnswer, PathQuestion
 from tests.fakes.openlineage_server import OpenLineageServer
 
 QUEUES = ("Recording", "Reconciliation", "Questions")

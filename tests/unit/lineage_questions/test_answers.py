@@ -12,12 +12,6 @@ from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.questions import (
     Candidates,
     Direction,
-    ImpactAnswer,
-    ImpactQuestion,
-    ListAnswer,
-    ListQuestion,
-    PathAnswer,
-    PathQuestion,
     ShowAnswer,
     ShowQuestion,
     TraceAnswer,
@@ -25,6 +19,7 @@ from hallmark.lineage.questions import (
     read_question,
 )
 from hallmark.lineage.rows import GraphRows
+from hallmark.lineage.surveyed import ImpactAnswer, ImpactQuestion, ListAnswer, ListQuestion, PathAnswer, PathQuestion
 from tests.fakes.lineage_facts import edge, fact, node, version
 from tests.fakes.memory_store import MemoryStore
 

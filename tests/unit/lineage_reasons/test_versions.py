@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hallmark.lineage.model import NodeKind, NodeRef, NodeState, RecordedFact
-from hallmark.lineage.questions import DiffAnswer, DiffQuestion, ListAnswer, ListQuestion, ShowAnswer, ShowQuestion
+from hallmark.lineage.questions import ShowAnswer, ShowQuestion
+from hallmark.lineage.surveyed import DiffAnswer, DiffQuestion, ListAnswer, ListQuestion
 from hallmark.lineage.versions import Change, Contents, Step, data_step, numbers
 from tests.fakes.lineage_facts import edge, fact, minute, node, place
 from tests.fakes.shipped_model import (

@@ -15,11 +15,7 @@ from hallmark.errors import UnavailableError
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     Answer,
-    DiffAnswer,
-    DiffQuestion,
     Direction,
-    ImpactAnswer,
-    ImpactQuestion,
     NodeSummary,
     Question,
     ShowAnswer,
@@ -29,6 +25,7 @@ from hallmark.lineage.questions import (
     TraceQuestion,
     read_answer,
 )
+from hallmark.lineage.surveyed import DiffAnswer, DiffQuestion, ImpactAnswer, ImpactQuestion
 
 RECENTLY = timedelta(days=7)
 """How far back a change upstream may be the cause where nobody saw the subject be good."""

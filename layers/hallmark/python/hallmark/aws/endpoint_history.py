@@ -17,8 +17,6 @@ from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     Answer,
     Direction,
-    ImpactAnswer,
-    ImpactQuestion,
     Question,
     ShowAnswer,
     ShowQuestion,
@@ -26,6 +24,7 @@ from hallmark.lineage.questions import (
     TraceQuestion,
     read_answer,
 )
+from hallmark.lineage.surveyed import ImpactAnswer, ImpactQuestion
 
 CONFIG_ROLE = "config"
 _FAILED = "Failed"

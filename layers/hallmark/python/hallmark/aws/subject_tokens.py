@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.failures import calling, error_code
 from hallmark.aws.lineage_service import LineageService
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.questions import ImpactAnswer, ImpactQuestion, ListAnswer, ListQuestion
+from hallmark.lineage.surveyed import ImpactAnswer, ImpactQuestion, ListAnswer, ListQuestion
 from hallmark.subjects.finding import Affected
 
 _PAGE = 1_000

@@ -23,7 +23,7 @@ from hallmark.cli.session import fail, guard, print_json
 from hallmark.errors import HallmarkError, InvalidInputError
 from hallmark.events.records import own_id
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.questions import ListAnswer, ListQuestion
+from hallmark.lineage.surveyed import ListAnswer, ListQuestion
 
 attestations = typer.Typer(
     help="What was found, signed: in-toto statements in DSSE envelopes. Other tools verify them, too.",

@@ -43,19 +43,8 @@ from hallmark.cli.signing import SignedAnswers
 from hallmark.cli.subjects import subjects
 from hallmark.cli.who import who_commands
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.questions import (
-    DiffQuestion,
-    Direction,
-    ImpactQuestion,
-    ListAnswer,
-    ListQuestion,
-    NodeSummary,
-    PathQuestion,
-    ShowQuestion,
-    TraceAnswer,
-    TracedEdge,
-    TraceQuestion,
-)
+from hallmark.lineage.questions import Direction, NodeSummary, ShowQuestion, TraceAnswer, TracedEdge, TraceQuestion
+from hallmark.lineage.surveyed import DiffQuestion, ImpactQuestion, ListAnswer, ListQuestion, PathQuestion
 
 app = typer.Typer(
     cls=WholeHelp,

@@ -20,20 +20,15 @@ from hallmark.cli.tree import PlainLine, TreeLine, TreeScreen, node_line, shorte
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import (
     Candidates,
-    DiffAnswer,
-    Difference,
     Direction,
     HistoryEntry,
-    ImpactAnswer,
-    ListAnswer,
     NodeSummary,
-    PathAnswer,
-    Section,
     ShowAnswer,
     TraceAnswer,
     TracedEdge,
     VersionStep,
 )
+from hallmark.lineage.surveyed import DiffAnswer, Difference, ImpactAnswer, ListAnswer, PathAnswer, Section
 
 AFFECTED_SHOWN = 8
 """Nodes of each kind that the screen lists of an impact; ``--json`` has all that were answered."""

@@ -17,19 +17,10 @@ from hallmark.lineage.paging import Position, checksum, cut_page, read_position
 from hallmark.lineage.ports import ManifestReader, NodeReader
 from hallmark.lineage.questions import (
     MAXIMUM_ANSWER_BYTES,
-    AffectedKind,
     Answer,
     Candidates,
-    DiffAnswer,
-    DiffQuestion,
     Direction,
     HistoryEntry,
-    ImpactAnswer,
-    ImpactQuestion,
-    ListAnswer,
-    ListQuestion,
-    PathAnswer,
-    PathQuestion,
     Question,
     ShowAnswer,
     ShowQuestion,
@@ -37,6 +28,17 @@ from hallmark.lineage.questions import (
     TraceQuestion,
 )
 from hallmark.lineage.rows import GraphRows
+from hallmark.lineage.surveyed import (
+    AffectedKind,
+    DiffAnswer,
+    DiffQuestion,
+    ImpactAnswer,
+    ImpactQuestion,
+    ListAnswer,
+    ListQuestion,
+    PathAnswer,
+    PathQuestion,
+)
 from hallmark.lineage.view import Moment, View
 from hallmark.people import NO_RULES, HumanRules
 

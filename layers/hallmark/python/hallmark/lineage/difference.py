@@ -9,7 +9,7 @@ from hallmark.lineage.folding import FoldedNode
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import CODE_ROLES, NodeKind
 from hallmark.lineage.numbering import interface_of
-from hallmark.lineage.questions import Difference, Section
+from hallmark.lineage.surveyed import Difference, Section
 from hallmark.lineage.view import Moment
 
 Sections = dict[Section, dict[str, Any]]

@@ -5,8 +5,8 @@ time says so, and the token continues it. Every answer says as of when it holds 
 facts are only added, so these two times name the graph that it saw. A node is named by its key, its ARN, an S3 URI or a
 unique part of its name.
 
-The questions of ``reasoned`` (why, live, blast, bisect, who, approvals, reasons) are read only once one of them is
-asked.
+Here are those that nearly everybody asks, trace and show. The questions of ``surveyed`` (path, impact, diff, list) and
+of ``reasoned`` (why, live, blast, bisect, who, approvals, reasons) are read only once one of them is asked.
 """
 
 from __future__ import annotations
@@ -62,45 +62,6 @@ class ShowQuestion(Question):
     node: str
     versions: bool = False
     """Also its semantic version: all versions of its group or place are read for it."""
-
-
-class PathQuestion(Question):
-    """A shortest way from one node down to another (either may be the upper one)."""
-
-    ask: Literal["path"] = "path"
-    source: str
-    target: str
-
-
-class ImpactQuestion(Question):
-    """What is affected if a dataset (or any node) is bad: descendants, the most important first."""
-
-    ask: Literal["impact"] = "impact"
-    node: str
-    history: bool = False
-    node_budget: int = Field(default=200_000, ge=1, le=1_000_000)
-    time_budget_seconds: float = Field(default=20.0, gt=0)
-    resume: str | None = None
-
-
-class DiffQuestion(Question):
-    """What differs between two model packages (models, endpoints, training jobs) and what they were made from."""
-
-    ask: Literal["diff"] = "diff"
-    left: str
-    right: str
-
-
-class ListQuestion(Question):
-    """Nodes of a kind, newest first, whose name or id contains a text."""
-
-    ask: Literal["list"] = "list"
-    versions: bool = False
-    """Also semantic versions, as far as there is time."""
-    kind: NodeKind | None = None
-    contains: str = ""
-    limit: int = Field(default=50, ge=1, le=1000)
-    resume: str | None = None
 
 
 class NodeSummary(_Frozen):
@@ -202,71 +163,6 @@ class ShowAnswer(Answer):
     complete: bool = True
 
 
-class PathAnswer(Answer):
-    """The nodes of a shortest way and the edges between them; none of either where there is no way."""
-
-    answer: Literal["path"] = "path"
-    nodes: tuple[NodeSummary, ...]
-    edges: tuple[TracedEdge, ...]
-
-
-class AffectedKind(_Frozen):
-    """How many nodes of one kind are affected, and a page of them (live endpoints before deleted ones)."""
-
-    kind: NodeKind
-    count: int
-    nodes: tuple[TracedNode, ...]
-
-
-class ImpactAnswer(Listing):
-    """What depends on a node: endpoints first, then packages, models, jobs, datasets.
-
-    A page has the next fifty of each kind. ``complete`` tells whether the counts are those of all that depends on it;
-    ``resume`` goes on wherever a node was not listed yet.
-    """
-
-    answer: Literal["impact"] = "impact"
-    start: NodeSummary
-    affected: tuple[AffectedKind, ...]
-
-
-Section = Literal[
-    "data", "interface", "code", "environment", "hyperparameters", "people", "metrics", "gates", "registry"
-]
-
-
-class Difference(_Frozen):
-    """One thing that differs, in one of the sections."""
-
-    section: Section
-    field: str
-    left: Any = None
-    right: Any = None
-
-
-class DiffAnswer(Answer):
-    """What differs and how many fields are equal, per section.
-
-    ``complete`` is False where a side has more runs behind it than were compared: the nearest were.
-    """
-
-    answer: Literal["diff"] = "diff"
-    left: NodeSummary
-    right: NodeSummary
-    differences: tuple[Difference, ...]
-    equal: dict[str, int]
-    versions: tuple[VersionStep, ...] = ()
-    """Where both are versions of one thing: the steps from the one to the other."""
-    complete: bool = True
-
-
-class ListAnswer(Listing):
-    """Nodes of a kind."""
-
-    answer: Literal["list"] = "list"
-    nodes: tuple[NodeSummary, ...]
-
-
 class Candidates(Answer):
     """The node could not be told: nothing, or more than one, matches what was asked.
 
@@ -291,9 +187,9 @@ def read_question(raw: object) -> Question:
         InvalidInputError: It is none; names the field, the value and the remedy.
     """
     asked = raw.get("ask") if isinstance(raw, Mapping) else raw
-    model = _QUESTIONS.get(str(asked)) or _reasoned().QUESTIONS.get(str(asked))
+    model = _QUESTIONS.get(str(asked)) or _surveyed().QUESTIONS.get(str(asked)) or _reasoned().QUESTIONS.get(str(asked))
     if model is None:
-        known = ", ".join((*_QUESTIONS, *_reasoned().QUESTIONS))
+        known = ", ".join((*_QUESTIONS, *_surveyed().QUESTIONS, *_reasoned().QUESTIONS))
         raise InvalidInputError("the question", asked, f"ask one of {known}")
     try:
         return model.model_validate(raw)
@@ -310,7 +206,7 @@ def read_answer(raw: object) -> Answer:
         InvalidInputError: It is none.
     """
     told = raw.get("answer") if isinstance(raw, Mapping) else raw
-    model = _ANSWERS.get(str(told)) or _reasoned().ANSWERS.get(str(told))
+    model = _ANSWERS.get(str(told)) or _surveyed().ANSWERS.get(str(told)) or _reasoned().ANSWERS.get(str(told))
     if model is None:
         raise InvalidInputError("the answer", raw, "update the command line: it is of another version than the stack")
     try:
@@ -337,8 +233,14 @@ def answer_json(answer: Answer, rewrite: Callable[[str], str] = str) -> dict[str
     return found
 
 
-def _reasoned() -> Any:
+def _surveyed() -> Any:
     # Most questions are of this module: the others cost time to load, which a first answer should not wait for.
+    from hallmark.lineage import surveyed  # noqa: PLC0415
+
+    return surveyed
+
+
+def _reasoned() -> Any:
     from hallmark.lineage import reasoned  # noqa: PLC0415
 
     return reasoned
@@ -347,17 +249,9 @@ def _reasoned() -> Any:
 _QUESTIONS: Mapping[str, type[Question]] = {
     "trace": TraceQuestion,
     "show": ShowQuestion,
-    "path": PathQuestion,
-    "impact": ImpactQuestion,
-    "diff": DiffQuestion,
-    "list": ListQuestion,
 }
 _ANSWERS: Mapping[str, type[Answer]] = {
     "trace": TraceAnswer,
     "show": ShowAnswer,
-    "path": PathAnswer,
-    "impact": ImpactAnswer,
-    "diff": DiffAnswer,
-    "list": ListAnswer,
     "candidates": Candidates,
 }

@@ -20,7 +20,8 @@ from hallmark.lineage.accountable import (
     WhoQuestion,
 )
 from hallmark.lineage.model import Instant
-from hallmark.lineage.questions import Answer, Difference, Listing, NodeSummary, Question, VersionStep
+from hallmark.lineage.questions import Answer, Listing, NodeSummary, Question, VersionStep
+from hallmark.lineage.surveyed import Difference
 
 
 class _Frozen(BaseModel):

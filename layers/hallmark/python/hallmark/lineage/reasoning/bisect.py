@@ -17,7 +17,7 @@ from hallmark.errors import InvalidInputError
 from hallmark.lineage.difference import compare
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.numbering import GROUP_KINDS, MODEL_KINDS, members, trainer_of, versioned_by
-from hallmark.lineage.questions import Answer, Candidates, Difference, Direction, Section
+from hallmark.lineage.questions import Answer, Candidates, Direction
 from hallmark.lineage.reasoned import (
     Better,
     BisectAnswer,
@@ -27,6 +27,7 @@ from hallmark.lineage.reasoned import (
     Unknown,
 )
 from hallmark.lineage.reasoning.decisions import REGISTERED_KINDS
+from hallmark.lineage.surveyed import Difference, Section
 from hallmark.lineage.view import Moment
 from hallmark.statistics.directions import is_lower_better
 

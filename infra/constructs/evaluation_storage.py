@@ -24,6 +24,7 @@ COLUMNS = {
     "case_group": "string",
     "category": "string",
     "difficulty": "string",
+    "case_cluster": "string",
     "copy_of": "string",
     "perturbation": "string",
     "weight": "double",

@@ -79,6 +79,20 @@ def test_cases_that_share_a_passage_are_told() -> None:
     assert plan(policy()).plan.datasets[0].notes == ()
 
 
+@pytest.mark.parametrize("field", ["context", "cluster"])
+def test_cases_that_share_a_cluster_are_asked_all_at_once_as_no_look_may_end_the_run(field: str) -> None:
+    looking = policy(comparison={"early_stopping": True, "look_every": 20})
+    shared = [case | {field: f"passage {number // 3}"} for number, case in enumerate(CASES)]
+    single = [case | {field: f"passage {number}"} for number, case in enumerate(CASES)]
+
+    together, apart = (plan(looking, "".join(json.dumps(row) + "\n" for row in rows)).plan for rows in (shared, single))
+
+    assert (len(together.rounds), together.rounds[0]) == (1, together.batches)
+    assert len(apart.rounds) > 1
+    assert "asked all at once" in " ".join(together.datasets[0].notes)
+    assert apart.datasets[0].notes == ()
+
+
 def test_money_is_put_aside_for_as_many_tokens_as_other_scripts_need() -> None:
     """Tokenizers of today's models make one to one and a half tokens of a Japanese letter, a third of a Latin one."""
     latin, japanese = (input_tokens_of(Case(id="1", prompt=letter * 300), None) for letter in "aあ")

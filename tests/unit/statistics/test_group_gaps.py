@@ -8,7 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multicomp import pairwise_tukeyhsd
+from statsmodels.tools import add_constant
 
 from hallmark.errors import InvalidInputError
 from hallmark.statistics.groups import compare_groups
@@ -43,6 +45,31 @@ def test_intervals_are_near_tukeys_where_his_suppositions_hold() -> None:
     found = {frozenset((gap.higher, gap.lower)): gap for gap in compare_groups(scores, groups, resamples=20_000).gaps}
     for (one, other), (low, high) in zip([("a", "b"), ("a", "c"), ("b", "c")], expected.confint, strict=True):
         assert found[frozenset((one, other))].interval.width == pytest.approx(high - low, rel=0.08)
+
+
+def test_gaps_over_clusters_have_the_errors_of_a_regression_on_groups_with_clustered_errors() -> None:
+    random = np.random.default_rng(75)
+    clusters = np.repeat(np.arange(40), 6)
+    groups = np.where(random.random(240) < 0.4, "a", "b")
+    scores = random.normal(size=40)[clusters] + random.normal(np.where(groups == "a", 0.5, 0.0))
+
+    (gap,) = compare_groups(scores, groups, clusters=clusters).gaps
+
+    fit = OLS(scores, add_constant((groups == gap.higher).astype(float))).fit(
+        cov_type="cluster", cov_kwds={"groups": clusters}
+    )
+    # Their correction for few cases has (n - 1) / (n - 2) besides clusters / (clusters - 1).
+    error = fit.bse[1] / math.sqrt(239 / 238)
+    assert gap.difference == pytest.approx(fit.params[1])
+    assert gap.interval.width / 2 == pytest.approx(stats.t.ppf(0.975, 39) * error)
+
+
+def test_a_group_in_few_clusters_is_left_out() -> None:
+    scores = np.random.default_rng(76).random(120)
+    clusters = [f"p{place % 20}" if place < 60 else f"q{place % 4}" for place in range(120)]
+    found = compare_groups(scores, ["many"] * 60 + ["few"] * 60, clusters=clusters)
+    assert (found.gaps, [each.group for each in found.left_out]) == ((), ["few"])
+    assert found.left_out[0].reason == "its cases lie in clusters worth fewer than 10 of equal size"
 
 
 def test_rates_have_newcombes_interval_for_so_many_pairs() -> None:

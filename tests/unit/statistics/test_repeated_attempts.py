@@ -57,6 +57,12 @@ def test_cases_are_the_units_and_not_attempts() -> None:
     assert found.interval.width == pytest.approx(estimate_mean(per_case).interval.width)
     assert (found.n, found.clusters) == (240, 40)
     assert estimate_pass_hat_k(passes.ravel(), cases, 2).value < found.value
+    # Cases of one cluster scatter together.
+    clustered = estimate_pass_at_k(passes.ravel(), cases, 2, clusters=cases // 4)
+    assert (clustered.value, clustered.clusters) == (found.value, 10)
+    assert clustered.interval.width == pytest.approx(
+        estimate_mean(per_case, clusters=np.arange(40) // 4).interval.width
+    )
     # pass@1, pass^1 and the mean over epochs are one number with one interval.
     for one in (estimate_pass_at_k, estimate_pass_hat_k):
         assert one(passes.ravel(), cases, 1).value == pytest.approx(passes.mean())

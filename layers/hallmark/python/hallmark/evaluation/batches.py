@@ -104,6 +104,7 @@ def result_of(
         group=case.group,
         category=case.category,
         difficulty=case.difficulty,
+        cluster=case.shares,
         copy_of=case.copy_of,
         perturbation=case.perturbation,
         weight=case.weight,

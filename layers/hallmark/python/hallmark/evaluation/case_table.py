@@ -32,6 +32,7 @@ _COLUMNS: dict[str, _Column] = {
     "case_group": _Column("string", lambda result: result.group),
     "category": _Column("string", lambda result: result.category),
     "difficulty": _Column("string", lambda result: result.difficulty),
+    "case_cluster": _Column("string", lambda result: result.cluster),
     "copy_of": _Column("string", lambda result: result.copy_of),
     "perturbation": _Column("string", lambda result: result.perturbation),
     "weight": _Column("float64", lambda result: result.weight),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -41,6 +42,11 @@ class Case(BaseModel):
     """Group of people or texts between which fairness is judged."""
     category: str | None = None
     difficulty: str | None = None
+    cluster: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """What the case shares with others of its dataset, so that they are not independent: a document, a topic, a user.
+
+    Without it, cases that rest on the same ``context`` share it (see ``shares``).
+    """
     copy_of: str | None = None
     """Of a copy with flaws, the case it is a copy of; such copies measure robustness, and nothing else."""
     perturbation: str | None = None
@@ -59,6 +65,13 @@ class Case(BaseModel):
     def conversation(self) -> tuple[Message, ...]:
         """The turns to send: ``messages``, or the prompt as the user's only turn."""
         return self.messages or (Message(role="user", text=self.prompt or ""),)
+
+    @property
+    def shares(self) -> str | None:
+        """Label of the cases that are not independent of this one; None where nothing says that there are any."""
+        if self.cluster is not None or not self.context:
+            return self.cluster
+        return sha256("\0".join(self.context).encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property
     def question(self) -> str:

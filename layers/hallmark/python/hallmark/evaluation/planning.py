@@ -232,13 +232,14 @@ def _draw(
         sample = draw_sample(cases, suite.sampling, spreads)
         notes.extend(sample.report.warnings)
         cases, population = sample.cases, sample.report.population
-    contexts = Counter(case.context for case in cases if case.context)
-    sharing = sum(count for count in contexts.values() if count > 1)
+    sharing = _sharing(cases)
     if sharing:
-        notes.append(
-            f"{sharing:,} of {len(cases):,} cases share their context with others: they are not independent of one "
-            "another, and intervals are somewhat too narrow"
+        together = (
+            f"{sharing:,} of {len(cases):,} cases share their context with others, or a cluster that the dataset "
+            "names: intervals and tests count clusters, not cases"
         )
+        looking = "; they are asked all at once, as no test of clusters stays valid under looking (early_stopping)"
+        notes.append(together + (looking if suite.comparison.early_stopping else ""))
     version = DatasetVersion(
         name=name,
         location=location,
@@ -251,9 +252,15 @@ def _draw(
     return version, tuple(cases), population
 
 
+def _sharing(cases: Sequence[Case]) -> int:
+    """Return how many cases of a dataset share their cluster with others."""
+    clusters = Counter(label for case in cases if (label := case.shares) is not None)
+    return sum(count for count in clusters.values() if count > 1)
+
+
 def _batches(suite: Suite, drawn: Mapping[str, Sequence[Case]], size: int) -> tuple[tuple[Batch, ...], tuple[int, ...]]:
     """Return the batches, and how many are asked before each look; no such numbers where nobody looks."""
-    if not suite.comparison.early_stopping:
+    if not suite.comparison.early_stopping or any(_sharing(cases) for cases in drawn.values()):
         return tuple(make_batches(drawn, suite.repeats, size)), ()
     seed = suite.sampling.seed if suite.sampling is not None else 0
     return make_rounds(drawn, suite.repeats, size, suite.comparison.look_every, seed)

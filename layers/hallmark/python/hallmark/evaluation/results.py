@@ -89,6 +89,8 @@ class CaseResult(_Value):
     group: str | None = None
     category: str | None = None
     difficulty: str | None = None
+    cluster: str | None = None
+    """What cases of the dataset share that are not independent: the dataset's cluster, or a digest of the context."""
     copy_of: str | None = None
     """Of a copy with flaws, the case it is a copy of."""
     perturbation: str | None = None

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-from hallmark.statistics.inputs import Floats, Labels, Values, coded, finite
-from hallmark.statistics.intervals import difference_of_rates, estimate_mean
+from hallmark.statistics.inputs import Codes, Floats, Labels, Values, coded, finite
+from hallmark.statistics.intervals import (
+    difference_of_rates,
+    estimate_mean,
+    gather_units,
+    standard_error,
+    t_interval,
+)
 from hallmark.statistics.outcomes import Interval
 from hallmark.statistics.ranges import fraction, whole
 from hallmark.statistics.rates import wilson
@@ -85,6 +91,7 @@ def compare_groups(
     values: Values,
     groups: Labels,
     *,
+    clusters: Labels | None = None,
     expected_groups: tuple[Hashable, ...] = (),
     smallest: int = 10,
     confidence: float = 0.95,
@@ -96,8 +103,10 @@ def compare_groups(
     Args:
         values: Scores, shape ``(n,)``; where all are 0 or 1 they are rates.
         groups: The group of each, shape ``(n,)``.
+        clusters: Cases with the same label are not independent, whatever their groups: whole clusters scatter then.
         expected_groups: Groups that ought to be there: those without a case are stated as left out.
-        smallest: Fewest cases for a group to be compared, at least 2; smaller ones are stated as left out.
+        smallest: Fewest cases, or clusters worth as many of equal size, for a group to be compared, at least 2;
+            smaller ones are stated as left out.
         confidence: That all intervals of gaps are right.
         resamples: Of the bootstrap, where the scores are no rates, at least 100.
         seed: The same seed gives the same answer.
@@ -118,6 +127,8 @@ def compare_groups(
     ]
     left_out += [LeftOut(label, 0, "no case") for label in expected_groups if label not in members]
     kept = {label: sample for label, sample in members.items() if len(sample) >= smallest}
+    if clusters is not None:
+        return _over_clusters(found, labelled, coded("clusters", clusters, len(found)), left_out, smallest, confidence)
     are_rates = bool(((found == 0) | (found == 1)).all())
     scores = tuple(
         GroupScore(label, len(sample), float(sample.mean()), _own_interval(sample, confidence, are_rates=are_rates))
@@ -154,6 +165,49 @@ def _rate_gaps(pairs: list[tuple[_Sample, _Sample]], confidence: float) -> list[
         interval = Interval(found.low, found.high, confidence, "Newcombe, Bonferroni")
         gaps.append(Gap(higher, lower, float(one.mean() - other.mean()), interval))
     return gaps
+
+
+def _over_clusters(
+    values: Floats, groups: Codes, clusters: Codes, left_out: list[LeftOut], smallest: int, confidence: float
+) -> GroupGaps:
+    """Differences of means by Student's t of what each cluster adds to them, Bonferroni's level over all pairs.
+
+    The sandwich estimator of the regression on the groups (Cameron and Miller, Journal of Human Resources 50, 2015):
+    a cluster with cases of both groups counts with what is left of it when they are taken from one another.
+    """
+    silent = {each.group for each in left_out}
+    scores, members = [], []
+    for code, label in enumerate(groups.labels):
+        if label in silent:
+            continue
+        own = groups.codes == code
+        sizes = np.bincount(clusters.codes[own])
+        if sizes.sum() ** 2 / float(sizes @ sizes) < smallest - _ROUNDING:
+            reason = f"its cases lie in clusters worth fewer than {smallest} of equal size"
+            left_out.append(LeftOut(label, int(own.sum()), reason))
+            continue
+        interval = estimate_mean(values[own], clusters=clusters.codes[own], confidence=confidence).interval
+        scores.append(GroupScore(label, int(own.sum()), float(values[own].mean()), interval))
+        members.append(own)
+    places = sorted(range(len(scores)), key=lambda place: -scores[place].mean)
+    pairs = list(combinations(places, 2))
+    gaps = []
+    for higher, lower in pairs:
+        one, other = members[higher], members[lower]
+        shares = np.where(one, (values - scores[higher].mean) / one.sum(), 0.0)
+        shares -= np.where(other, (values - scores[lower].mean) / other.sum(), 0.0)
+        both = one | other
+        found = standard_error(gather_units(shares[both], None, clusters.codes[both])) * int(both.sum())
+        single = 1 - (1 - confidence) / len(pairs)
+        difference = scores[higher].mean - scores[lower].mean
+        degrees = len(np.unique(clusters.codes[both])) - 1
+        own_level = t_interval(difference, found, degrees, single, "t over clusters, Bonferroni")
+        interval = replace(own_level, confidence=confidence)
+        gaps.append(Gap(scores[higher].group, scores[lower].group, difference, interval))
+    gaps.sort(key=lambda gap: -gap.difference)
+    return GroupGaps(
+        tuple(scores), tuple(left_out), tuple(gaps), confidence, "t over clusters, Bonferroni over all pairs"
+    )
 
 
 def _mean_gaps(ordered: list[_Sample], confidence: float, resamples: int, seed: int) -> list[Gap]:

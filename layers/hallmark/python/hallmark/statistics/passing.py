@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 import numpy as np
 
@@ -51,7 +52,9 @@ def _refuse_impossible(passed: int, attempts: int, k: int) -> None:
     whole("k", k, least=1, most=attempts)
 
 
-def estimate_pass_at_k(passes: Values, cases: Labels, k: int, confidence: float = 0.95) -> Estimate:
+def estimate_pass_at_k(
+    passes: Values, cases: Labels, k: int, confidence: float = 0.95, *, clusters: Labels | None = None
+) -> Estimate:
     """Mean of pass@k over cases, with a t interval over cases: attempts of one case are not independent cases.
 
     Where all cases agree the interval is Wilson's on the number of cases.
@@ -61,18 +64,23 @@ def estimate_pass_at_k(passes: Values, cases: Labels, k: int, confidence: float 
         cases: The case of each attempt.
         k: At most the attempts of any case.
         confidence: E.g. 0.95.
+        clusters: Of each attempt; cases of one cluster are not independent.
 
     Raises:
         InvalidInputError: A score is neither 0 nor 1, or a case has fewer than ``k`` attempts.
     """
     passed, attempts = _attempts(passes, cases, k)
-    return _over_cases([pass_at_k(c, n, k) for c, n in zip(passed, attempts, strict=True)], len(passes), confidence)
+    chances = [pass_at_k(c, n, k) for c, n in zip(passed, attempts, strict=True)]
+    return _over_cases(chances, len(passes), confidence, _of_cases(cases, clusters))
 
 
-def estimate_pass_hat_k(passes: Values, cases: Labels, k: int, confidence: float = 0.95) -> Estimate:
+def estimate_pass_hat_k(
+    passes: Values, cases: Labels, k: int, confidence: float = 0.95, *, clusters: Labels | None = None
+) -> Estimate:
     """Mean of pass^k over cases; arguments and errors are those of ``estimate_pass_at_k``."""
     passed, attempts = _attempts(passes, cases, k)
-    return _over_cases([pass_hat_k(c, n, k) for c, n in zip(passed, attempts, strict=True)], len(passes), confidence)
+    chances = [pass_hat_k(c, n, k) for c, n in zip(passed, attempts, strict=True)]
+    return _over_cases(chances, len(passes), confidence, _of_cases(cases, clusters))
 
 
 def _attempts(passes: Values, cases: Labels, k: int) -> tuple[list[int], list[int]]:
@@ -89,15 +97,26 @@ def _attempts(passes: Values, cases: Labels, k: int) -> tuple[list[int], list[in
     return passed.tolist(), attempts.tolist()
 
 
-def _over_cases(values: list[float], n: int, confidence: float) -> Estimate:
-    found = estimate_mean(values, confidence=confidence)
+def _of_cases(cases: Labels, clusters: Labels | None) -> list[Hashable] | None:
+    """Return the cluster of each case, in the order in which cases first appear."""
+    if clusters is None:
+        return None
+    found: dict[Hashable, Hashable] = {}
+    for case, cluster in zip(cases, clusters, strict=True):
+        found.setdefault(case, cluster)
+    return list(found.values())
+
+
+def _over_cases(values: list[float], n: int, confidence: float, clusters: list[Hashable] | None) -> Estimate:
+    found = estimate_mean(values, clusters=clusters, confidence=confidence)
     if found.standard_error == 0:
         # No chance scatters more from case to case than one that is 0 or 1.
-        interval = wilson(found.value * len(values), len(values), confidence)
+        units = len(values) if found.clusters is None else found.clusters
+        interval = wilson(found.value * units, units, confidence)
     else:
         plain = found.interval
         interval = Interval(max(0.0, plain.low), min(1.0, plain.high), confidence, plain.method)
-    return Estimate(found.value, found.standard_error, interval, n, len(values))
+    return Estimate(found.value, found.standard_error, interval, n, found.clusters or len(values))
 
 
 def mean_over_epochs(values: Values, cases: Labels, confidence: float = 0.95) -> Estimate:

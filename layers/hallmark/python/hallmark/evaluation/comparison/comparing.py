@@ -148,6 +148,8 @@ class Contest:
                 note = "the two have no case with a score in common"
             elif unprotected and pair not in anytime:
                 note = "the run was stopped by looking at its results: this p-value is somewhat too small"
+            elif paired.clustering is not None and not paired.clustering.is_enough:
+                note = paired.clustering.reason
             elif paired.interval is None:
                 note = "the cases do not tell how far others would scatter"
             yield _Tested(
@@ -171,8 +173,8 @@ class Contest:
         found = {}
         for pair in pairs:
             common = self._common(metric, pair, None)
-            if common is None or self._weighting.weights(common[0].cases) is not None:
-                continue  # where cases do not count alike, no look may end the run (see stopping)
+            if common is None or self._weighting.weights(common[0].cases) is not None or common[0].clustering():
+                continue  # where cases do not count alike, or share clusters, no look may end the run (see stopping)
             paired = compare_anytime(metric, *common, self._simultaneous)
             if paired is not None:
                 found[pair] = paired
@@ -217,6 +219,8 @@ class Contest:
         return known.model_copy(
             update={
                 "cases": paired.cases,
+                "clusters": None if paired.clustering is None else paired.clustering.count,
+                "effective_clusters": None if paired.clustering is None else paired.clustering.effective,
                 "candidate_value": paired.candidate_value,
                 "baseline_value": paired.baseline_value,
                 "difference": paired.difference,

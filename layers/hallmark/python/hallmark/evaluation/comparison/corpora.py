@@ -8,10 +8,16 @@ import numpy as np
 
 from hallmark.evaluation.metrics import MetricKind
 from hallmark.evaluation.scorers.contract import CorpusScorer, Scorer
-from hallmark.statistics.inputs import Floats
+from hallmark.statistics.inputs import Floats, Integers
 from hallmark.statistics.intervals import estimate_mean
 from hallmark.statistics.outcomes import Interval
-from hallmark.statistics.resampling import MetricOfSums, apply_metric, bleu_of_sums, row_by_row
+from hallmark.statistics.resampling import (
+    MetricOfSums,
+    apply_metric,
+    bleu_of_sums,
+    row_by_row,
+    summed_by_cluster,
+)
 
 CorpusMetrics = Mapping[str, MetricOfSums]
 """How each metric of the corpus is computed, by name."""
@@ -74,28 +80,34 @@ def _bleu_probes() -> Floats:
     return sums
 
 
-def jackknife(rows: Floats, metric: MetricOfSums, confidence: float) -> Interval:
+def jackknife(rows: Floats, metric: MetricOfSums, confidence: float, clusters: Integers | None = None) -> Interval:
     """Interval of a metric of the corpus by Student's t of the pseudo-values: quick, for metrics that are smooth.
 
     Arguments are those of ``influences``.
     """
     value = float(apply_metric(metric, rows.sum(axis=0, keepdims=True))[0])
-    half = estimate_mean(influences(rows, metric), confidence=confidence).interval.width / 2
-    return Interval(value - half, value + half, confidence, "t of the jackknife")
+    half = estimate_mean(influences(rows, metric, clusters), confidence=confidence).interval.width / 2
+    return Interval(
+        value - half, value + half, confidence, "t of the jackknife" + ("" if clusters is None else " of clusters")
+    )
 
 
-def influences(rows: Floats, metric: MetricOfSums) -> Floats:
-    """Jackknife pseudo-values: what each case adds to the metric; their mean is about the metric itself.
+def influences(rows: Floats, metric: MetricOfSums, clusters: Integers | None = None) -> Floats:
+    """Jackknife pseudo-values: what each case, or cluster, adds to the metric; their mean is about the metric itself.
 
     Quenouille, 1956; Tukey, 1958; Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11.
 
     Args:
         rows: Statistics of each case, shape ``(n, k)``, at least two cases.
         metric: Computes the metric from sums.
+        clusters: Cases with the same number, shape ``(n,)``, are left out together; at least two clusters.
 
     Returns:
-        Shape ``(n,)``.
+        Shape ``(n,)``, or one for each cluster.
     """
+    if clusters is not None:
+        found, codes = np.unique(clusters, return_inverse=True)
+        rows = summed_by_cluster(rows, codes.astype(np.int64), len(found))
     total = rows.sum(axis=0)
     n = len(rows)
     whole = float(apply_metric(metric, total[None, :])[0])

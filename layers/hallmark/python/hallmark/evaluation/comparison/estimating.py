@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from hallmark.evaluation.comparison.clustering import Clustering
 from hallmark.evaluation.comparison.corpora import CorpusMetrics, jackknife
 from hallmark.evaluation.comparison.evidence import EvaluationResults
 from hallmark.evaluation.comparison.gathering import (
@@ -120,7 +122,8 @@ class Estimator:
             return Estimate(
                 model=model, metric=self._metric.name, part=part, value=None, span=None, cases=0, attempts=0
             )
-        value, interval = self._value(scores, is_whole=part is None)
+        clustering = scores.clustering(self._weighting.weights(scores.cases))
+        value, interval = self._value(scores, clustering, is_whole=part is None)
         deviation = float(scores.means.std(ddof=1)) if scores.rows is None and len(scores.means) >= _LEAST else None
         is_open = self._metric.kind is MetricKind.UNBOUNDED
         return Estimate(
@@ -132,6 +135,8 @@ class Estimator:
             deviation=deviation,
             cases=len(scores.cases),
             attempts=len(scores.values),
+            clusters=None if clustering is None else clustering.count,
+            effective_clusters=None if clustering is None else clustering.effective,
             quantiles=quantiles_of(scores.values, self._confidence) if is_open and part is None else (),
             repeated=self._repeated(scores) if part is None else None,
         )
@@ -144,9 +149,13 @@ class Estimator:
         often = scores.at(scores.cases[scores.attempts >= k])
         if k < _LEAST or len(often.cases) < _LEAST:
             return None
+        clustering = often.clustering()
+        if clustering is not None and not clustering.is_enough:
+            return None
         cases = np.repeat(often.cases, often.attempts).tolist()
-        any_passes = estimate_pass_at_k(often.values, cases, k, self._confidence)
-        all_pass = estimate_pass_hat_k(often.values, cases, k, self._confidence)
+        clusters = None if clustering is None else np.repeat(clustering.labels, often.attempts).tolist()
+        any_passes = estimate_pass_at_k(often.values, cases, k, self._confidence, clusters=clusters)
+        all_pass = estimate_pass_hat_k(often.values, cases, k, self._confidence, clusters=clusters)
         return Attempts(
             k=k,
             cases=len(often.cases),
@@ -156,9 +165,11 @@ class Estimator:
             all_span=as_span(all_pass.interval),
         )
 
-    def _value(self, scores: Scores, *, is_whole: bool) -> tuple[float, Interval | None]:
+    def _value(self, scores: Scores, clustering: Clustering | None, *, is_whole: bool) -> tuple[float, Interval | None]:
         if scores.rows is not None and self._corpus is not None:
-            return self._of_corpus(scores.rows, self._corpus, is_whole=is_whole)
+            return self._of_corpus(scores.rows, self._corpus, clustering, is_whole=is_whole)
+        if clustering is not None:
+            return self._of_clusters(scores, clustering)
         strata = self._weighting.strata_of(scores.cases)
         if strata is not None and _varies(scores.means):
             labels, shares = strata
@@ -168,6 +179,29 @@ class Estimator:
         if self._metric.kind is MetricKind.BINARY:
             return self._of_rate(scores, weights)
         return self._of_mean(scores.means, weights)
+
+    def _of_clusters(self, scores: Scores, clustering: Clustering) -> tuple[float, Interval | None]:
+        """Strata are used as weights here: a cluster may lie in several of them."""
+        means, weights = scores.means, self._weighting.weights(scores.cases)
+        if not clustering.is_enough:
+            return float(np.average(means, weights=weights)), None
+        if self._metric.kind is MetricKind.BINARY:
+            own = np.ones(len(means)) if weights is None else weights
+            rate = estimate_rate(
+                scores.values,
+                weights=np.repeat(own / scores.attempts, scores.attempts),
+                clusters=np.repeat(clustering.labels, scores.attempts),
+                confidence=self._confidence,
+            )
+            return rate.value, rate.interval
+        if not _varies(means):
+            return float(means[0]), self._of_constant(means[: math.floor(clustering.effective)])
+        found = estimate_mean(means, weights=weights, clusters=clustering.labels, confidence=self._confidence)
+        if found.standard_error > 0 and _FEWEST_TO_RESAMPLE <= clustering.count <= _MOST_TO_RESAMPLE:
+            found = bootstrap_mean(
+                means, weights=weights, clusters=clustering.labels, confidence=self._confidence, resamples=_RESAMPLES
+            )
+        return found.value, found.interval
 
     def _of_rate(self, scores: Scores, weights: Floats | None) -> tuple[float, Interval]:
         n = len(scores.cases)
@@ -204,16 +238,20 @@ class Estimator:
             return None
         return confidence_sequence(means, low, high, self._confidence)
 
-    def _of_corpus(self, rows: Floats, metric: MetricOfSums, *, is_whole: bool) -> tuple[float, Interval | None]:
+    def _of_corpus(
+        self, rows: Floats, metric: MetricOfSums, clustering: Clustering | None, *, is_whole: bool
+    ) -> tuple[float, Interval | None]:
         value = float(apply_metric(metric, rows.sum(axis=0, keepdims=True))[0])
-        if len(rows) < _LEAST:
+        if len(rows) < _LEAST or (clustering is not None and not clustering.is_enough):
             return value, None
+        clusters = None if clustering is None else clustering.labels
         if not is_whole:
-            interval = jackknife(rows, metric, self._confidence)
+            interval = jackknife(rows, metric, self._confidence, clusters)
             return value, interval if interval.width > 0 else None
         found = bootstrap_metric(
             rows,
             metric,
+            clusters=clusters,
             method=BootstrapInterval.EXPANDED,
             confidence=self._confidence,
             resamples=_CORPUS_RESAMPLES,
@@ -261,12 +299,13 @@ def judge_fairness(evidence: EvaluationResults, gathered: Gathered) -> Iterator[
             scores = gathered.scores.get((model.name, measured.metric.name))
             if scores is None or scores.rows is not None:
                 continue
-            grouped = _with_group(scores, labels)
-            if not len(grouped):
+            grouped = scores.at(_with_group(scores, labels))
+            if not len(grouped.cases):
                 continue
             found = compare_groups(
-                scores.means[np.isin(scores.cases, grouped)],
-                [labels[case] for case in grouped.tolist()],
+                grouped.means,
+                [labels[case] for case in grouped.cases.tolist()],
+                clusters=None if grouped.clustering() is None else grouped.clusters,
                 expected_groups=tuple(parts),
                 confidence=evidence.settings.confidence,
                 resamples=_GROUP_RESAMPLES,

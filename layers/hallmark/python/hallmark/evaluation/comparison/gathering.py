@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hallmark.evaluation.comparison.clustering import CaseKey, Clustering, find_clustering, number_clusters
 from hallmark.evaluation.comparison.evidence import Dimension, EvaluationResults
 from hallmark.evaluation.metrics import Direction, Metric, MetricKind
 from hallmark.evaluation.results import Answer, CaseResult, Score
 from hallmark.statistics.inputs import Floats, Integers
 
-CaseKey = tuple[str, str]
-"""Dataset and case."""
 DIMENSIONS: tuple[Dimension, ...] = ("dataset", "group", "category", "difficulty")
 
 LATENCY = Metric(
@@ -47,11 +46,17 @@ class Scores:
     """Every repeat, case by case, shape ``(attempts.sum(),)``."""
     rows: Floats | None = None
     """Of a metric of the corpus: statistics of each case, averaged over its repeats, shape ``(n, k)``."""
+    clusters: Integers | None = None
+    """Cluster of each case, shape ``(n,)``; None where each is its own."""
 
     @property
     def has_repeats(self) -> bool:
         """Whether a case was scored more than once."""
         return len(self.values) > len(self.means)
+
+    def clustering(self, weights: Floats | None = None) -> Clustering | None:
+        """Return how the cases cluster; None where no two of them share a cluster."""
+        return None if self.clusters is None else find_clustering(self.clusters, weights)
 
     def at(self, wanted: Integers) -> Scores:
         """Return the scores of some cases: places, ascending."""
@@ -62,6 +67,7 @@ class Scores:
             attempts=self.attempts[kept],
             values=self.values[np.repeat(kept, self.attempts)],
             rows=None if self.rows is None else self.rows[kept],
+            clusters=None if self.clusters is None else self.clusters[kept],
         )
 
 
@@ -80,6 +86,8 @@ class Gathered:
     keys: tuple[CaseKey, ...]
     weights: Floats
     """Of each case."""
+    clusters: Integers | None
+    """Of each case, a number for its cluster; None where each case is its own."""
     labels: Mapping[Dimension, tuple[str | None, ...]]
     """Of each case."""
     scores: Mapping[tuple[str, str], Scores]
@@ -121,10 +129,14 @@ def gather(evidence: EvaluationResults) -> Gathered:
     speeds: dict[str, list[tuple[float, float]]] = defaultdict(list)
     shelves = {measured.metric.name: _Shelf(measured.metric) for measured in evidence.metrics}
     measurements = {metric.name: _Shelf(metric) for metric in MEASUREMENTS}
+    shared: dict[CaseKey, str] = {}
     for result in reversed(unique):
         # In reverse, so that what the first model says of a case is what remains.
         place = places[result.dataset, result.case]
         weights[place] = result.weight
+        if result.cluster is not None:
+            # Results of a champion that are older than clusters have none.
+            shared[result.dataset, result.case] = result.cluster
         for dimension in DIMENSIONS:
             labels[dimension][place] = getattr(result, dimension)
     for result in unique:
@@ -144,12 +156,15 @@ def gather(evidence: EvaluationResults) -> Gathered:
         scored = {score.metric: score for score in result.scores}
         for name, shelf in shelves.items():
             shelf.add(result.model, place, scored.get(name))
+    numbered = number_clusters(keys, shared)
+    clusters = None if find_clustering(numbered) is None else numbered
     every = [*shelves.values(), *measurements.values()]
     return Gathered(
         keys=keys,
         weights=weights,
+        clusters=clusters,
         labels={dimension: tuple(found) for dimension, found in labels.items()},
-        scores={key: scores for shelf in every for key, scores in shelf.scores()},
+        scores={key: scores for shelf in every for key, scores in shelf.scores(clusters)},
         tallies={(model, shelf.metric.name): tally for shelf in every for model, tally in shelf.tallies.items()},
         answers=answers,
         outcomes=outcomes,
@@ -223,7 +238,7 @@ class _Shelf:
             return f"the score is {value:g}, not from {metric.low} to {metric.high}"
         return None
 
-    def scores(self) -> Iterable[tuple[tuple[str, str], Scores]]:
+    def scores(self, clusters: Integers | None) -> Iterable[tuple[tuple[str, str], Scores]]:
         """Yield the arrays of each model."""
         is_corpus = self.metric.kind is MetricKind.CORPUS
         widths = Counter(len(values) for found in self._found.values() for _, values in found)
@@ -236,16 +251,17 @@ class _Shelf:
                     fault = f"the score has another number of statistics than {width}"
                     self.tallies[model].failures[fault] += len(found) - len(kept)
             if kept:
-                yield (model, self.metric.name), _arrays(kept, is_corpus=is_corpus)
+                yield (model, self.metric.name), _arrays(kept, clusters, is_corpus=is_corpus)
 
 
 def _lies_within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _arrays(found: Sequence[tuple[int, tuple[float, ...]]], *, is_corpus: bool) -> Scores:
+def _arrays(found: Sequence[tuple[int, tuple[float, ...]]], clusters: Integers | None, *, is_corpus: bool) -> Scores:
     places = np.array([place for place, _ in found], dtype=np.int64)
     cases, codes, attempts = np.unique(places, return_inverse=True, return_counts=True)
+    own = None if clusters is None else clusters[cases]
     if is_corpus:
         table = np.array([values for _, values in found], dtype=np.float64)
         rows = np.zeros((len(cases), table.shape[1]))
@@ -253,7 +269,7 @@ def _arrays(found: Sequence[tuple[int, tuple[float, ...]]], *, is_corpus: bool) 
         if (attempts > 1).any():
             rows /= attempts[:, None]
         means = np.zeros(len(cases))
-        return Scores(cases, means, attempts.astype(np.int64), np.zeros(len(found)), rows)
+        return Scores(cases, means, attempts.astype(np.int64), np.zeros(len(found)), rows, own)
     values = np.array([value for _, (value,) in found], dtype=np.float64)
     means = np.bincount(codes, weights=values) / attempts
-    return Scores(cases, np.asarray(means, dtype=np.float64), attempts.astype(np.int64), values)
+    return Scores(cases, np.asarray(means, dtype=np.float64), attempts.astype(np.int64), values, clusters=own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from hallmark.evaluation.comparison.clustering import find_clustering
 from hallmark.evaluation.comparison.comparing import Contest
 from hallmark.evaluation.comparison.corpora import CorpusMetrics
 from hallmark.evaluation.comparison.estimating import cover, estimate_all, judge_fairness
@@ -90,13 +91,28 @@ def _notes(
             yield f"{name}: the scorer failed on {failed:,} answers, which are left out of it."
     if evidence.strata is not None:
         yield f"Estimates stand for the population: strata by {evidence.strata.by} count by their shares in it."
-    if any(scores.has_repeats for scores in gathered.scores.values()):
-        yield "Cases were asked several times: each counts once, and its repeats are not taken for independent."
+    yield from _notes_on_dependence(gathered)
     if gathered.repeated:
         yield f"{gathered.repeated:,} results came twice with different content: the answered one counts."
     refused = [each for each in comparisons if each.incomparable and each.part is None and each.is_primary]
     for each in refused:
         yield f"{each.candidate} and {each.baseline} are not compared: {'; '.join(each.incomparable)}."
+
+
+def _notes_on_dependence(gathered: Gathered) -> Iterator[str]:
+    if any(scores.has_repeats for scores in gathered.scores.values()):
+        yield "Cases were asked several times: each counts once, and its repeats are not taken for independent."
+    if gathered.clusters is None:
+        return
+    clustering = find_clustering(gathered.clusters, gathered.weights)
+    if clustering is None:
+        return
+    yield (
+        f"{len(gathered.keys):,} cases are in {clustering.count:,} clusters (a common context, or what the dataset "
+        f"names), worth {clustering.effective:,.1f} of equal size: intervals and tests count clusters, not cases."
+    )
+    if not clustering.is_enough:
+        yield f"{clustering.reason}: there are no intervals, and no answers."
 
 
 def _notes_on_coverage(evidence: EvaluationResults, coverage: Sequence[Coverage]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hallmark.evaluation.comparison.clustering import Clustering
 from hallmark.evaluation.comparison.corpora import influences
 from hallmark.evaluation.comparison.gathering import Scores
 from hallmark.evaluation.comparison.weighting import Weighting
@@ -15,6 +16,7 @@ from hallmark.evaluation.metrics import Metric, MetricKind
 from hallmark.statistics.bootstrap import bootstrap_corpora
 from hallmark.statistics.effects import cohens_dz, discordant_odds_ratio
 from hallmark.statistics.inputs import Floats, Integers
+from hallmark.statistics.intervals import gather_units, standard_error
 from hallmark.statistics.outcomes import Interval, Significance
 from hallmark.statistics.paired import mcnemar, paired_t, sign_flip
 from hallmark.statistics.pairs import PairedCounts
@@ -47,6 +49,8 @@ class Paired:
     effect_size: float | None = None
     effect_size_name: str = ""
     detectable: float | None = None
+    clustering: Clustering | None = None
+    """Where some cases share a cluster."""
 
 
 def common_cases(candidate: Scores, baseline: Scores) -> tuple[Scores, Scores]:
@@ -66,10 +70,16 @@ def compare_means(
         baseline: Of the same cases.
         weighting: Of the run.
         confidence: Of the interval.
+
+    Returns:
+        Without interval and p-value where cases share clusters, and those are too few.
     """
     if not len(candidate.cases):
         return None
     weights = weighting.weights(candidate.cases)
+    clustering = candidate.clustering(weights)
+    if clustering is not None:
+        return _of_clusters(metric, candidate.means, baseline.means, weights, clustering, confidence)
     if metric.kind is MetricKind.BINARY and weights is None and not (candidate.has_repeats or baseline.has_repeats):
         return _of_rates(candidate.means, baseline.means, confidence)
     return _of_means(metric, candidate.means, baseline.means, weights, confidence)
@@ -119,6 +129,51 @@ def _of_means(metric: Metric, candidate: Floats, baseline: Floats, weights: Floa
         effect_size=dz,
         effect_size_name="Cohen's d_z",
         detectable=detectable_mean_difference(n, deviation, alpha=1 - confidence),
+    )
+
+
+def _of_clusters(
+    metric: Metric,
+    candidate: Floats,
+    baseline: Floats,
+    weights: Floats | None,
+    clustering: Clustering,
+    confidence: float,
+) -> Paired:
+    """Swap whole clusters, and let clusters scatter: of rates too, whose discordant cases are not independent."""
+    values = [float(np.average(each, weights=weights)) for each in (candidate, baseline)]
+    known = Paired(
+        cases=len(candidate),
+        candidate_value=values[0],
+        baseline_value=values[1],
+        difference=values[0] - values[1],
+        interval=None,
+        p_value=None,
+        method="",
+        clustering=clustering,
+    )
+    if not clustering.is_enough:
+        return known
+    labels, differences = clustering.labels, candidate - baseline
+    if not differences.min() < differences.max():
+        few = _of_constant(metric, values, differences[: math.floor(clustering.effective)], confidence)
+        return replace(few, cases=len(differences), clustering=clustering)
+    by_t = paired_t(candidate, baseline, weights=weights, clusters=labels, confidence=confidence)
+    units = gather_units(differences, weights, labels)
+    found = by_t
+    if np.count_nonzero(units.sums) <= _MOST_TO_SWAP:
+        found = sign_flip(candidate, baseline, weights=weights, clusters=labels)
+    # As much as independent cases would have to scatter for the mean to be as unsure as it is.
+    deviation = standard_error(units) * math.sqrt(len(differences))
+    return replace(
+        known,
+        difference=by_t.effect,
+        interval=_clipped(by_t.interval, metric),
+        p_value=found.p_value,
+        method=found.method,
+        effect_size=cohens_dz(candidate, baseline),
+        effect_size_name="Cohen's d_z",
+        detectable=detectable_mean_difference(len(differences), deviation, alpha=1 - confidence) if deviation else None,
     )
 
 
@@ -191,19 +246,23 @@ def compare_influences(
         cases = both[0].cases.tobytes()
         if len(both[0].cases) < _LEAST:
             continue
+        clustering = both[0].clustering()
+        if clustering is not None and not clustering.is_enough:
+            continue
         for name, one in zip((candidate, baseline), both, strict=True):
             if (name, cases) not in known:
-                known[name, cases] = influences(_rows(one), metric)
+                known[name, cases] = influences(_rows(one), metric, None if clustering is None else clustering.labels)
         test = paired_t(known[candidate, cases], known[baseline, cases], confidence=confidence)
         values = [float(apply_metric(metric, _rows(one).sum(axis=0, keepdims=True))[0]) for one in both]
         found[candidate, baseline] = Paired(
-            cases=test.n,
+            cases=len(both[0].cases),
             candidate_value=values[0],
             baseline_value=values[1],
             difference=values[0] - values[1],
             interval=None,
             p_value=test.p_value,
             method=f"{test.method}, of the jackknife",
+            clustering=clustering,
         )
     return found
 
@@ -234,16 +293,44 @@ def compare_corpora(
     found: dict[tuple[str, str], Paired] = {}
     for (baseline, cases), batch in batches.items():
         own = _rows(batch[0][2])
+        clustering = batch[0][2].clustering()
+        if clustering is not None and not clustering.is_enough:
+            found |= {
+                (candidate, baseline): _too_few_clusters(metric, _rows(one), own, clustering)
+                for candidate, one, _ in batch
+            }
+            continue
+        labels = None if clustering is None else clustering.labels
         tests = bootstrap_corpora(
-            [_rows(one) for _, one, _ in batch], own, metric, confidence=confidence, resamples=_RESAMPLES
+            [_rows(one) for _, one, _ in batch],
+            own,
+            metric,
+            clusters=labels,
+            confidence=confidence,
+            resamples=_RESAMPLES,
         )
         for (candidate, one, _), test in zip(batch, tests, strict=True):
             for name, rows in ((candidate, _rows(one)), (baseline, own)):
                 if (name, cases) not in known:
-                    known[name, cases] = influences(rows, metric)
+                    known[name, cases] = influences(rows, metric, labels)
             pseudo = [known[candidate, cases], known[baseline, cases]]
-            found[candidate, baseline] = _of_corpora(metric, one, own, test, pseudo, confidence)
+            paired = _of_corpora(metric, one, own, test, pseudo, confidence)
+            found[candidate, baseline] = replace(paired, clustering=clustering)
     return found
+
+
+def _too_few_clusters(metric: MetricOfSums, candidate: Floats, own: Floats, clustering: Clustering) -> Paired:
+    values = [float(apply_metric(metric, rows.sum(axis=0, keepdims=True))[0]) for rows in (candidate, own)]
+    return Paired(
+        cases=len(own),
+        candidate_value=values[0],
+        baseline_value=values[1],
+        difference=values[0] - values[1],
+        interval=None,
+        p_value=None,
+        method="",
+        clustering=clustering,
+    )
 
 
 def _rows(scores: Scores) -> Floats:
@@ -269,5 +356,7 @@ def _of_corpora(
         method=method,
         effect_size=float(differences.mean()) / deviation if deviation > 0 else None,
         effect_size_name="d_z of the jackknife",
-        detectable=detectable_mean_difference(test.n, deviation, alpha=1 - confidence) if deviation > 0 else None,
+        detectable=detectable_mean_difference(len(differences), deviation, alpha=1 - confidence)
+        if deviation > 0
+        else None,
     )

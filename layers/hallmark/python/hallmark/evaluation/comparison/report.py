@@ -79,6 +79,10 @@ class Estimate(_Value):
     """With a score; repeats of a case count once."""
     attempts: int
     """With a score; repeats count each."""
+    clusters: int | None = None
+    """Of these cases, where some share one: what the interval counts. None where each case is its own."""
+    effective_clusters: Finite | None = None
+    """So many clusters of equal size would tell as much."""
     not_applicable: int = 0
     """Answers to which the scorer does not apply."""
     scorer_failures: int = 0
@@ -189,6 +193,10 @@ class Comparison(_Value):
     """Why the two cannot be compared; nothing else is known then."""
     cases: int = 0
     """Common to both."""
+    clusters: int | None = None
+    """Of these cases, where some share one: what interval and test count. None where each case is its own."""
+    effective_clusters: Finite | None = None
+    """So many clusters of equal size would tell as much."""
     candidate_value: Finite | None = None
     """On the common cases."""
     baseline_value: Finite | None = None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from hallmark.evaluation.comparison.clustering import CaseKey, Clustering, find_clustering, number_clusters
 from hallmark.evaluation.comparison.comparing import correct
 from hallmark.evaluation.comparison.evidence import EvaluationResults
 from hallmark.evaluation.comparison.report import RobustnessComparison, RobustnessFinding
@@ -40,10 +41,6 @@ class _Loss(NamedTuple):
     copies: int
 
 
-CaseKey = tuple[str, str]
-"""Dataset and case."""
-
-
 def judge_robustness(evidence: EvaluationResults) -> Robustness:
     """Return what flaws take from each model, of each metric that single cases have, together and by kind.
 
@@ -58,23 +55,34 @@ def judge_robustness(evidence: EvaluationResults) -> Robustness:
     together: list[RobustnessFinding] = []
     by_kind: list[RobustnessFinding] = []
     losses: dict[tuple[str, str], Mapping[CaseKey, _Loss]] = {}
+    shared = _clusters(evidence.results)
     for metric in metrics:
         for model in (model.name for model in evidence.models):
             values = _values(originals[model], metric)
             losses[model, metric.name] = _losses(metric, values, copies[model])
-            together.append(_finding(evidence, model, metric, None, losses[model, metric.name], copies[model]))
+            together.append(_finding(evidence, model, metric, None, losses[model, metric.name], copies[model], shared))
             for kind in kinds:
                 some = [result for result in copies[model] if result.perturbation == kind]
-                by_kind.append(_finding(evidence, model, metric, kind, _losses(metric, values, some), some))
+                by_kind.append(_finding(evidence, model, metric, kind, _losses(metric, values, some), some, shared))
     compared = [
         found
         for metric in metrics
         for candidate, baseline in evidence.pairs
-        if (found := _compare(evidence, metric, candidate, baseline, losses)) is not None
+        if (found := _compare(evidence, metric, candidate, baseline, losses, shared)) is not None
     ]
     return Robustness(
         (*_corrected(evidence, together), *_corrected(evidence, by_kind)), tuple(_concluded(evidence, compared))
     )
+
+
+def _clusters(results: Iterable[CaseResult]) -> Mapping[CaseKey, str]:
+    """Return the cluster of each case that names one."""
+    return {(each.dataset, each.case): each.cluster for each in results if each.cluster is not None}
+
+
+def _clustering_of(keys: Sequence[CaseKey], shared: Mapping[CaseKey, str]) -> Clustering | None:
+    """Return how cases cluster; None where no two of them share a cluster."""
+    return find_clustering(number_clusters(keys, shared))
 
 
 def _by_model(results: Iterable[CaseResult]) -> Mapping[str, Sequence[CaseResult]]:
@@ -126,6 +134,7 @@ def _finding(
     perturbation: str | None,
     losses: Mapping[CaseKey, _Loss],
     copies: Sequence[CaseResult],
+    shared: Mapping[CaseKey, str],
 ) -> RobustnessFinding:
     counted = sum(each.copies for each in losses.values())
     finding = RobustnessFinding(
@@ -139,12 +148,14 @@ def _finding(
         loss=fmean(each.loss for each in losses.values()) if losses else None,
         span=None,
     )
-    if len(losses) < _LEAST:
+    clustering = _clustering_of(list(losses), shared)
+    if len(losses) < _LEAST or (clustering is not None and not clustering.is_enough):
         return finding
+    clusters = None if clustering is None else clustering.labels
     lost = [each.loss for each in losses.values()]
     nothing = [0.0] * len(lost)
-    by_t = paired_t(lost, nothing, confidence=evidence.settings.confidence)
-    test = sign_flip(lost, nothing, alternative=Alternative.GREATER)
+    by_t = paired_t(lost, nothing, clusters=clusters, confidence=evidence.settings.confidence)
+    test = sign_flip(lost, nothing, clusters=clusters, alternative=Alternative.GREATER)
     span = as_span(by_t.interval) if by_t.interval is not None else None
     return finding.model_copy(update={"span": span, "p_value": test.p_value, "method": test.method})
 
@@ -155,24 +166,36 @@ def _compare(
     candidate: str,
     baseline: str,
     losses: Mapping[tuple[str, str], Mapping[CaseKey, _Loss]],
+    shared: Mapping[CaseKey, str],
 ) -> RobustnessComparison | None:
     """Return whether one model loses more than another; None where they have fewer than two cases in common."""
     first, second = losses[candidate, metric.name], losses[baseline, metric.name]
     common = [key for key in first if key in second]
     if len(common) < _LEAST:
         return None
+    clustering = _clustering_of(common, shared)
+    clusters = None if clustering is None else clustering.labels
     lost, lost_by_baseline = [first[key].loss for key in common], [second[key].loss for key in common]
-    by_t = paired_t(lost, lost_by_baseline, confidence=evidence.settings.confidence)
-    return RobustnessComparison(
+    known = RobustnessComparison(
         metric=metric.name,
         candidate=candidate,
         baseline=baseline,
         cases=len(common),
-        difference=by_t.effect,
-        span=as_span(by_t.interval) if by_t.interval is not None else None,
-        p_value=sign_flip(lost, lost_by_baseline).p_value,
+        difference=fmean(lost) - fmean(lost_by_baseline),
+        span=None,
+        p_value=None,
         adjusted_p=None,
         finding=Finding.CANNOT_TELL,
+    )
+    if clustering is not None and not clustering.is_enough:
+        return known
+    by_t = paired_t(lost, lost_by_baseline, clusters=clusters, confidence=evidence.settings.confidence)
+    return known.model_copy(
+        update={
+            "difference": by_t.effect,
+            "span": as_span(by_t.interval) if by_t.interval is not None else None,
+            "p_value": sign_flip(lost, lost_by_baseline, clusters=clusters).p_value,
+        }
     )
 
 

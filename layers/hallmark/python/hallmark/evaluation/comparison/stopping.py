@@ -77,6 +77,9 @@ def decide_continuation(evidence: EvaluationResults) -> Decision:
     if Weighting.of(evidence, gathered).weights(np.arange(len(gathered.keys), dtype=np.int64)) is not None:
         reason = "cases do not count alike: no test of their weighted mean stays valid under looking, so all is asked"
         return _decision(evidence, (), asked, planned, goes_on=True, reason=reason)
+    if gathered.clusters is not None:
+        reason = "cases share clusters: no test of clusters stays valid under looking, so all is asked"
+        return _decision(evidence, (), asked, planned, goes_on=True, reason=reason)
     looks = tuple(_look(evidence, gathered, metric, *pair) for pair in evidence.pairs)
     open_looks = [look for look in looks if not look.is_decided]
     if not looks:

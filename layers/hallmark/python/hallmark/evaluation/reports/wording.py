@@ -104,7 +104,8 @@ def how_to_read(report: Report) -> tuple[str, ...]:
         "Repeats of a case count as one case.",
         "Models are compared on the cases that both answered, case by case: McNemar's test for rates, a sign-flip "
         "permutation or Student's t of the differences for means, a centred two-sided paired bootstrap for metrics of "
-        "the corpus.",
+        "the corpus. Where cases share a context, or a cluster that the dataset names, whole clusters are swapped and "
+        "resampled, of rates too; too few of them cannot tell.",
         "“Cannot tell yet” is no sign of equality: only a margin can show that two models are as good as each other.",
     ]
     if settings.correction == "none":
@@ -120,9 +121,10 @@ def how_to_read(report: Report) -> tuple[str, ...]:
         )
     if settings.early_stopping:
         told.append(
-            "The run was allowed to stop as soon as its question was decided. Where scores have bounds and cases count "
-            "alike, its answer rests on a betting e-process, which stays valid however often one looks at cases in "
-            "random order, at the price of a wider interval; elsewhere everything was asked."
+            "The run was allowed to stop as soon as its question was decided. Where scores have bounds, cases count "
+            "alike and no two share a cluster, its answer rests on a betting e-process, which stays valid however "
+            "often one looks at cases in random order, at the price of a wider interval; elsewhere everything was "
+            "asked."
         )
     if settings.margin > 0:
         told.append(

@@ -66,6 +66,20 @@ def test_so_many_cases_find_the_difference_four_times_in_five() -> None:
     assert np.mean(found) == pytest.approx(0.8, abs=0.12)
 
 
+def test_a_last_run_on_copies_of_its_cases_promises_no_more_than_the_cases_themselves() -> None:
+    old, new = scores(200, 0.0)
+    copied = [
+        result.model_copy(update={"case": f"{result.case}-{copy}", "cluster": result.case})
+        for result in scores_of({"old": old, "new": new}, QUALITY)
+        for copy in range(5)
+    ]
+    last = make_report(evidence_of(copied, QUALITY, cost_usd=0.4))
+
+    needed = foresee("answers", suite(), QUALITY, last, difference=0.02).prospects[0].needed
+
+    assert needed == pytest.approx(5 * (ask(difference=0.02).prospects[0].needed or 0), rel=0.02)
+
+
 def test_four_times_the_cases_find_half_the_difference() -> None:
     one, four = (ask(cases=cases).prospects[0].detectable or 0.0 for cases in (200, 800))
 

@@ -13,7 +13,7 @@ from hallmark.aws.resource_listing import AwsResources
 from hallmark.lineage.coverage.asking import CoverageQuestion, read_coverage_question
 from hallmark.lineage.coverage.measuring import Record, measure
 from hallmark.lineage.coverage.report import CoverageReport
-from hallmark.lineage.reconciliation import Allowance
+from hallmark.lineage.listing import Allowance
 from hallmark.runtime.observability import MetricUnit, logger, metrics
 from hallmark.runtime.settings import Settings
 

@@ -17,7 +17,8 @@ from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
 from hallmark.aws.sweep_cursors import DynamoSweepCursors, SweepQueue
 from hallmark.events.published import RECONCILIATION_COMPLETED, ReconciliationCompleted
-from hallmark.lineage.reconciliation import Account, Allowance, Sweep, continue_sweep, read_sweep
+from hallmark.lineage.listing import Allowance
+from hallmark.lineage.reconciliation import Account, Sweep, continue_sweep, read_sweep
 from hallmark.lineage.recording import Surroundings
 from hallmark.runtime.batches import work_off
 from hallmark.runtime.observability import MetricUnit, logger, metrics

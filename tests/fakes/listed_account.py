@@ -8,17 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hallmark.errors import InvalidInputError, UnavailableError
+from hallmark.lineage.listing import Allowance, Listed, Page
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.reconciliation import (
-    Account,
-    Allowance,
-    KindCursor,
-    Listed,
-    Page,
-    Sweep,
-    continue_sweep,
-    read_sweep,
-)
+from hallmark.lineage.reconciliation import Account, KindCursor, Sweep, continue_sweep, read_sweep
 from tests.fakes.memory_store import KnownContents, MemoryStore, stored, surroundings
 
 START = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)

@@ -46,7 +46,7 @@ LATER = {
     "attest_run": ["hallmark.evaluation.comparison.report"],
     "query_reviews": ["hallmark.reviews.outcome"],
     "complete_reviews": ["hallmark.reviews.outcome"],
-    "request_reviews": ["hallmark.reviews.outcome"],
+    "request_reviews": ["hallmark.reviews.outcome", "hallmark.aws.evaluation_files"],
     "compact_lineage": ["hallmark.aws.graph_snapshots"],
     "measure_coverage": ["hallmark.aws.graph_snapshots", "hallmark.lineage.coverage.unmatched"],
 }

@@ -16,7 +16,8 @@ from hallmark.aws.resource_listing import AwsResources
 from hallmark.aws.s3 import S3Contents, S3Manifests
 from hallmark.aws.sagemaker import SageMakerDescriber
 from hallmark.lineage.folding import fold
-from hallmark.lineage.reconciliation import Account, Allowance, Sweep, continue_sweep, read_sweep
+from hallmark.lineage.listing import Allowance
+from hallmark.lineage.reconciliation import Account, Sweep, continue_sweep, read_sweep
 from hallmark.lineage.recording import Surroundings, record_event
 from tests.fakes.listed_account import MemoryCursors
 from tests.fakes.memory_store import MemoryStore, NobodyHidden

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from hallmark.lineage.coverage.report import CoverageReport
-from hallmark.lineage.reconciliation import SWEPT
+from hallmark.lineage.listing import SWEPT
 from tests.component.reconcile_lineage.test_reconcile_lineage import run_to_the_end
 from tests.fakes.stand_in_account import MANIFESTS, Invocation, StandInAccount, empty_table, load_handler
 

@@ -14,7 +14,8 @@ import pytest
 from hallmark.aws.clients import client
 from hallmark.aws.sweep_cursors import LEASE, DynamoSweepCursors
 from hallmark.lineage.folding import fold
-from hallmark.lineage.reconciliation import SWEPT, KindCursor
+from hallmark.lineage.listing import SWEPT
+from hallmark.lineage.reconciliation import KindCursor
 from tests.fakes.stand_in_account import (
     ACCOUNT,
     REGION,

@@ -15,8 +15,8 @@ from botocore.stub import Stubber
 
 from hallmark.aws.resource_listing import JOB_CATEGORIES, LISTINGS, LONGEST_RUN, PAGE_SIZE, AwsResources, Listing
 from hallmark.errors import InvalidInputError, UnavailableError
+from hallmark.lineage.listing import SWEPT, ListingRefusedError
 from hallmark.lineage.model import NodeKind
-from hallmark.lineage.reconciliation import SWEPT, ListingRefusedError
 from hallmark.lineage.translation import draft_fact
 
 SINCE = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)

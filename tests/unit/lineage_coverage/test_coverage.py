@@ -19,9 +19,9 @@ from hallmark.lineage.coverage.report import LISTED_INCOMPLETE, KindCoverage
 from hallmark.lineage.coverage.settings import CoveragePolicy
 from hallmark.lineage.coverage.unmatched import find_unmatched, runs_of
 from hallmark.lineage.graph import LineageGraph
+from hallmark.lineage.listing import SWEPT, Allowance, Listed, ListingRefusedError
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin
 from hallmark.lineage.ports import StoredObject
-from hallmark.lineage.reconciliation import SWEPT, Allowance, Listed, ListingRefusedError
 from hallmark.lineage.recording import record_description
 from hallmark.lineage.references import resource_ref
 from hallmark.lineage.rows import GraphRows

@@ -6,16 +6,9 @@ import pytest
 
 from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.folding import fold
+from hallmark.lineage.listing import SWEPT, ListingRefusedError
 from hallmark.lineage.model import Fact, Origin
-from hallmark.lineage.reconciliation import (
-    FAILURES_IN_A_ROW,
-    INTERRUPTIONS,
-    OVERLAP,
-    PRESENT_LIMIT,
-    SWEPT,
-    ListingRefusedError,
-    read_sweep,
-)
+from hallmark.lineage.reconciliation import FAILURES_IN_A_ROW, INTERRUPTIONS, OVERLAP, PRESENT_LIMIT, read_sweep
 from tests.fakes.listed_account import (
     EXECUTION,
     PREFIX,

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from hallmark.lineage.listing import Listed
 from hallmark.lineage.model import NodeKind, NodeRef, NodeState
 from hallmark.lineage.ports import RecordedState
-from hallmark.lineage.reconciliation import Listed, is_recorded
+from hallmark.lineage.reconciliation import is_recorded
 from tests.fakes.listed_account import PREFIX, START
 
 JOB = f"{PREFIX}:training-job/train"

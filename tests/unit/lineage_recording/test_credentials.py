@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from hallmark.lineage.credentials import is_secret, without_login, without_secret_arguments
 from hallmark.lineage.recording import record_event
-from hallmark.lineage.translation.credentials import is_secret, without_login, without_secret_arguments
 from tests.fakes.memory_store import MemoryStore, surroundings
 from tests.fakes.sagemaker_events import model, package, processing, training
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from hallmark.aws.clients import client
 from hallmark.aws.failures import calling, describe_error, error_code
 from hallmark.errors import InvalidInputError, UnavailableError
-from hallmark.lineage.reconciliation import Listed, ListingRefusedError, Page
+from hallmark.lineage.listing import Listed, ListingRefusedError, Page
 
 LONGEST_RUN = timedelta(days=30)
 """How long before a change the run that changed may have begun, where a listing can be asked for beginnings only.

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from hallmark.aws.evaluation_files import RunFiles
 from hallmark.aws.failures import calling
 from hallmark.aws.production_files import ProductionFiles, variant_of, within
 from hallmark.errors import InvalidInputError, NotFoundError, UnavailableError
@@ -68,6 +67,8 @@ class S3Outputs:
                     yield output.model_copy(update={"labels": {**output.labels, "variant": variant}})
 
     def _of_run(self, source: EvaluationOutputs) -> tuple[str, Iterator[Output]]:
+        from hallmark.aws.evaluation_files import RunFiles  # noqa: PLC0415 - most programs review production
+
         run = self._newest_run(source.suite)
         files = RunFiles(self._bucket, self._s3, source.suite, run)
         try:

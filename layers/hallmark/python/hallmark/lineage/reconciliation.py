@@ -7,7 +7,7 @@ looked at twice is recorded once, so a sweep may be stopped, repeated or begun a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import HallmarkError, InvalidInputError, NotFoundError, UnavailableError
 from hallmark.lineage.folding import fold, is_of_this_life
+from hallmark.lineage.listing import SWEPT, Allowance, Listed, ListingRefusedError, ResourceLister
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, Fact, Instant, NodeKind, NodeState, Origin
 from hallmark.lineage.ports import NodeReader, RecordedState
 from hallmark.lineage.recording import Surroundings, record_description, record_fact
@@ -23,26 +24,6 @@ from hallmark.lineage.references import resource_ref
 
 OVERLAP = timedelta(hours=1)
 """A sweep looks back this far beyond the start of the last finished one: listings are eventually consistent."""
-
-SWEPT: tuple[str, ...] = (
-    "processing-job",
-    "hyper-parameter-tuning-job",
-    "training-job",
-    "labeling-job",
-    "job",
-    "model-package-group",
-    "model-package",
-    "model",
-    "transform-job",
-    "endpoint-config",
-    "endpoint",
-    "feature-group",
-    "model-card",
-    "pipeline-execution",
-    "model-customization-job",
-    "model-invocation-job",
-)
-"""Kinds in the order of a sweep: what others refer to comes first."""
 
 WATCHED_FOR_ABSENCE = frozenset({"endpoint"})
 """Kinds of which every one is listed each time: one that was there and no longer is has been deleted."""
@@ -62,53 +43,6 @@ _REASON_LENGTH = 300
 _FIRST_PAUSE_SECONDS = 60
 _LONGEST_PAUSE_SECONDS = 900
 """SQS delays a message for 15 minutes at most (SQS API reference, SendMessage)."""
-
-
-class Listed(NamedTuple):
-    """One resource of a listing.
-
-    ``traits`` are attributes that the listing tells and that change without the time that it tells (a model package's
-    approval), by the names that states have.
-    """
-
-    arn: str
-    created_at: datetime | None = None
-    status: str | None = None
-    changed_at: datetime | None = None
-    traits: tuple[tuple[str, str], ...] = ()
-
-
-class Page(NamedTuple):
-    """A page of a listing, and the token of the next one."""
-
-    resources: list[Listed]
-    following: str | None
-
-
-class ListingRefusedError(HallmarkError):
-    """AWS refuses to list a kind, and will until somebody allows it: no use in waiting."""
-
-
-class ResourceLister(Protocol):
-    """The account's resources."""
-
-    def page(self, resource: str, since: datetime | None, token: str | None) -> Page:
-        """List resources of a kind that changed since a time, where AWS can tell; all of them, where it cannot.
-
-        Raises:
-            InvalidInputError: The token is no longer valid.
-            ListingRefusedError: The permission is missing, or this Region does not have the operation.
-            UnavailableError: AWS did not answer.
-        """
-        ...
-
-    def steps(self, execution_arn: str) -> Iterator[dict[str, object]]:
-        """Yield the steps of a pipeline execution, each as the detail of its event.
-
-        Raises:
-            UnavailableError: AWS did not answer, or refuses.
-        """
-        ...
 
 
 class KindCursor(NamedTuple):
@@ -132,31 +66,6 @@ class SweepCursors(Protocol):
     def write(self, resource: str, cursor: KindCursor) -> None:
         """Remember a finished sweep over a kind, unless a later one is remembered already."""
         ...
-
-
-class Allowance:
-    """What one invocation may still do.
-
-    Args:
-        may_go_on: Whether there is time left.
-        describes: Resources that may be described.
-        requests: Requests to SageMaker and Bedrock (lists, descriptions, tags).
-    """
-
-    def __init__(self, may_go_on: Callable[[], bool], *, describes: int, requests: int) -> None:
-        self._may_go_on = may_go_on
-        self._describes = describes
-        self._requests = requests
-
-    def take(self, *, requests: int, describes: int = 0) -> None:
-        """Count what is about to be done."""
-        self._requests -= requests
-        self._describes -= describes
-
-    @property
-    def is_spent(self) -> bool:
-        """Tell whether another invocation must go on."""
-        return self._describes <= 0 or self._requests <= 0 or not self._may_go_on()
 
 
 class Counts(BaseModel):

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hallmark.events.records import LineageFlow, LineageNode, LineageSection
+from hallmark.lineage.credentials import without_secrets_within
 from hallmark.lineage.model import NodeKind, canonical_json
 from hallmark.lineage.references import kind_of, parse_arn
-from hallmark.lineage.translation.credentials import without_secrets_within
 
 ENTRIES = 200
 """Entries of a map (parameters, metrics, tags) that are told; the count of the others is told in ``left_out``."""

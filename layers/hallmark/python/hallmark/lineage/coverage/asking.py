@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hallmark.errors import InvalidInputError
+from hallmark.lineage.listing import SWEPT
 from hallmark.lineage.model import Instant
-from hallmark.lineage.reconciliation import SWEPT
 
 
 class CoverageQuestion(BaseModel):

@@ -11,9 +11,9 @@ from hallmark.errors import InvalidInputError, UnavailableError
 from hallmark.lineage.coverage.needs import ATTEMPTED, Subject, gaps_of
 from hallmark.lineage.coverage.report import LISTED_INCOMPLETE, Gap, Incomplete, KindCoverage
 from hallmark.lineage.folding import fold, is_of_this_life
+from hallmark.lineage.listing import Allowance, Listed, ListingRefusedError, ResourceLister
 from hallmark.lineage.model import FINAL_STATUSES, RUN_KINDS, NodeKind
 from hallmark.lineage.ports import NodeReader, RecordedState
-from hallmark.lineage.reconciliation import Allowance, Listed, ListingRefusedError, ResourceLister
 from hallmark.lineage.references import parse_arn, resource_ref
 
 _THREADS = 8

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hallmark.lineage.translation.credentials import without_secrets_within
+from hallmark.lineage.credentials import without_secrets_within
 
 FACET_BYTES = 60_000
 """Of all facets of one node: several facts of this size must fit one request to the bus."""

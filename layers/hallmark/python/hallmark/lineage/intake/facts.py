@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from hallmark.errors import InvalidInputError
 from hallmark.events.records import LineageNode, LineageSection
 from hallmark.events.reports import LineageReported
+from hallmark.lineage.credentials import without_secrets_within
 from hallmark.lineage.intake.naming import Names
 from hallmark.lineage.intake.openlineage import AHEAD, EARLIEST, Translation
-from hallmark.lineage.translation.credentials import without_secrets_within
 from hallmark.lineage.translation.records import draft_report
 
 FACT_BYTES = 200_000

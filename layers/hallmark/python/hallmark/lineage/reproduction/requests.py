@@ -88,7 +88,7 @@ RESERVED_HYPERPARAMETER = "_tuning_objective_metric"
 """SageMaker adds it to the static hyperparameters of a tuning job, and refuses it in a request."""
 
 CONCEALED = re.compile(r"sha256:[0-9a-f]{8}…")
-"""What stands in the place of a credential (``translation/credentials.py``)."""
+"""What stands in the place of a credential (``credentials.py``)."""
 
 
 class Rebuilt(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hallmark.events.resources import BatchInferenceJob, CustomizationJob, Section
+from hallmark.lineage.credentials import without_secrets
 from hallmark.lineage.model import EdgeType, NodeKind, NodeRef
 from hallmark.lineage.references import kind_of, parse_arn, resource_ref
-from hallmark.lineage.translation.credentials import without_secrets
 from hallmark.lineage.translation.draft import FactDraft
 from hallmark.lineage.translation.reading import each, take_number, take_text
 from hallmark.lineage.translation.sections import add_input, add_output, iso, seconds_between

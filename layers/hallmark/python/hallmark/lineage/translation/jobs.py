@@ -11,9 +11,9 @@ from hallmark.events.resources import (
     TransformJob,
     TuningJob,
 )
+from hallmark.lineage.credentials import without_secret_arguments, without_secrets
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.references import kind_of, resource_ref, sibling_ref
-from hallmark.lineage.translation.credentials import without_secret_arguments, without_secrets
 from hallmark.lineage.translation.draft import FactDraft
 from hallmark.lineage.translation.reading import each, take, take_all, take_number, take_text, within
 from hallmark.lineage.translation.sections import (

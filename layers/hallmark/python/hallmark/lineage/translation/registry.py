@@ -12,9 +12,9 @@ from hallmark.events.resources import (
     ModelPackageGroup,
     Section,
 )
+from hallmark.lineage.credentials import without_login, without_secrets
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.references import kind_of, resource_ref, sibling_ref
-from hallmark.lineage.translation.credentials import without_login, without_secrets
 from hallmark.lineage.translation.draft import DataUse, FactDraft
 from hallmark.lineage.translation.reading import each, take, take_all, take_number, take_text, within
 from hallmark.lineage.translation.sections import add_code, add_pipeline_parent, containers, plain

@@ -10,9 +10,9 @@ from typing import Any
 
 from hallmark.events.resources import Resource, Section
 from hallmark.events.times import parse_time
+from hallmark.lineage.credentials import without_login, without_secrets, without_secrets_within
 from hallmark.lineage.model import EdgeType, NodeKind
 from hallmark.lineage.references import code_ref, feature_group_of, parse_arn, resource_ref, sibling_ref
-from hallmark.lineage.translation.credentials import without_login, without_secrets, without_secrets_within
 from hallmark.lineage.translation.draft import DataUse, FactDraft, ImageUse
 from hallmark.lineage.translation.reading import left_over, take, take_number, take_text, within
 

@@ -22,10 +22,10 @@ from hallmark.lineage.connectors.mlflow.entities import (
     as_map,
 )
 from hallmark.lineage.connectors.telling import add_maps, fitting, flow, from_milliseconds, resource_flows
+from hallmark.lineage.credentials import without_login
 from hallmark.lineage.intake.naming import Names
 from hallmark.lineage.model import canonical_digest
 from hallmark.lineage.references import code_ref, image_ref
-from hallmark.lineage.translation.credentials import without_login
 
 TOOL = "mlflow"
 

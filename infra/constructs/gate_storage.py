@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.constructs.kept import kept_table
 from infra.constructs.lineage_storage import LineageStorage
 
 LISTING_INDEX = "listing"
@@ -23,20 +23,7 @@ class GateStorage(Construct):
         self.key = shared.key
         self.bus = shared.bus
         self.alarms = shared.alarms
-        self.table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=self.key,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
+        self.table = kept_table(self, "Table", key=self.key, ends_at=None)
         for index, partition in ((LISTING_INDEX, "listed"), (MODEL_INDEX, "model")):
             self.table.add_global_secondary_index(
                 index_name=index,

@@ -11,8 +11,25 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 
-def kept_table(scope: Construct, construct_id: str, *, key: kms.IKey) -> dynamodb.Table:
-    """Return a table with ``pk`` and ``sk``, whose items end at ``expires_at`` where they have one."""
+def kept_table(
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    ends_at: str | None = "expires_at",
+    restored_days: int | None = None,
+    stream: dynamodb.StreamViewType | None = None,
+) -> dynamodb.Table:
+    """Return a table with ``pk`` and ``sk``.
+
+    Args:
+        scope: As ever.
+        construct_id: As ever.
+        key: Encrypts it.
+        ends_at: The attribute at which an item ends that has one; None for a table whose items all stay.
+        restored_days: For how long it can be restored; DynamoDB's own 35 otherwise.
+        stream: What its stream tells of a change; None for none.
+    """
     return dynamodb.Table(
         scope,
         construct_id,
@@ -21,10 +38,11 @@ def kept_table(scope: Construct, construct_id: str, *, key: kms.IKey) -> dynamod
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
         encryption_key=key,
-        time_to_live_attribute="expires_at",
+        time_to_live_attribute=ends_at,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-            point_in_time_recovery_enabled=True
+            point_in_time_recovery_enabled=True, recovery_period_in_days=restored_days
         ),
+        stream=stream,
         deletion_protection=True,
         removal_policy=cdk.RemovalPolicy.RETAIN,
     )

@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.hallmark_bus import HallmarkBus
-from infra.constructs.kept import kept_bucket
+from infra.constructs.kept import kept_bucket, kept_table
 
 REVERSE_INDEX = "reverse"
 LOG_INDEX = "log"
@@ -49,21 +49,7 @@ class LineageStorage(Construct):
         )
 
     def _table(self) -> dynamodb.Table:
-        table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=self.key,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            stream=dynamodb.StreamViewType.NEW_IMAGE,
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
+        table = kept_table(self, "Table", key=self.key, ends_at=None, stream=dynamodb.StreamViewType.NEW_IMAGE)
         table.add_global_secondary_index(
             index_name=REVERSE_INDEX,
             partition_key=dynamodb.Attribute(name="target", type=dynamodb.AttributeType.STRING),

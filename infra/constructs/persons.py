@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from hallmark.events.erasure import PERSON_FORGOTTEN
 from infra.constructs.functions import Layers, PythonFunction
+from infra.constructs.kept import kept_table
 from infra.constructs.lineage_storage import LineageStorage
 
 _RESTORED_DAYS = 7
@@ -21,20 +21,7 @@ class Persons(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, storage: LineageStorage, layers: Layers) -> None:
         super().__init__(scope, construct_id)
-        self.table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=storage.key,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True, recovery_period_in_days=_RESTORED_DAYS
-            ),
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
+        self.table = kept_table(self, "Table", key=storage.key, ends_at=None, restored_days=_RESTORED_DAYS)
         # Whoever deletes it forgets everybody, for good.
         self.sealing_key = kms.Key(
             self,

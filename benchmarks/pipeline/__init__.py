@@ -19,6 +19,7 @@ from typing import Any
 
 import networkx
 
+from benchmarks.lineage import lineage_line
 from benchmarks.pipeline.cpu import seconds_of
 from benchmarks.pipeline.marquez import Marquez
 from benchmarks.pipeline.ml_metadata import MLMetadata
@@ -57,11 +58,13 @@ def _beside(peers: Sequence[Tracker], runs: int, *, numbers_too: bool = False) -
     recorded = _recorded(ours, pipeline)
     for peer in peers:
         theirs = _recorded(peer, pipeline)
-        yield _line(f"record {runs:,} runs, against {peer.name}", recorded, theirs, "runs per second of CPU", more=True)
+        yield lineage_line(
+            f"record {runs:,} runs, against {peer.name}", recorded, theirs, "runs per second of CPU", more=True
+        )
     begun = seconds_of()
     ours.load(pipeline)
     loaded = runs / (seconds_of() - begun)
-    yield _line(f"read the facts of {runs:,} runs into the graph", loaded, None, "runs per second of CPU")
+    yield lineage_line(f"read the facts of {runs:,} runs into the graph", loaded, None, "runs per second of CPU")
     bare: list[Tracker] = [NetworkX(pipeline), SQLite(pipeline)] if numbers_too else []
     for asked in _questions(pipeline):
         expected = ours.numbers(ours.ask(asked))
@@ -69,11 +72,11 @@ def _beside(peers: Sequence[Tracker], runs: int, *, numbers_too: bool = False) -
         what = f"{asked.name}: {len(expected):,} nodes among {runs:,} runs"
         for peer in peers:
             theirs = _milliseconds(peer, asked, expected)
-            yield _line(f"{what}, whole answer as JSON, against {peer.name}", whole, theirs, "ms of CPU", goal=1)
-            yield _line(f"{what}, nodes and edges, against {peer.name}", walk, theirs, "ms of CPU", goal=1)
+            yield lineage_line(f"{what}, whole answer as JSON, against {peer.name}", whole, theirs, "ms of CPU", goal=1)
+            yield lineage_line(f"{what}, nodes and edges, against {peer.name}", walk, theirs, "ms of CPU", goal=1)
         for each in bare:
             theirs = _milliseconds(each, asked, expected)
-            yield _line(f"{what}, nodes and edges, against {each.name}", walk, theirs, "ms of CPU")
+            yield lineage_line(f"{what}, nodes and edges, against {each.name}", walk, theirs, "ms of CPU")
 
 
 def _questions(pipeline: Pipeline) -> Sequence[Asked]:
@@ -141,7 +144,7 @@ def _jobs() -> Iterator[dict[str, Any]]:
             f"Marquez's lineage endpoint, {_JOB_HOPS} jobs away either way: {len(found):,} of {runs:,} jobs; "
             f"ours: {len(expected):,} nodes upstream"
         )
-        yield _line(what, _milliseconds(ours, asked, expected), seconds * 1000, "ms of CPU", goal=1)
+        yield lineage_line(what, _milliseconds(ours, asked, expected), seconds * 1000, "ms of CPU", goal=1)
 
 
 def related_jobs(pipeline: Pipeline, hops: int) -> set[int]:
@@ -218,19 +221,3 @@ class SQLite:
         """See ``Tracker``."""
         asked, rows = found
         return {row[0] for row in rows} - {asked.start}
-
-
-def _line(
-    name: str, ours: float, peer: float | None, unit: str, goal: float | None = None, *, more: bool = False
-) -> dict[str, Any]:
-    ratio = None if peer is None else ours / peer if more else peer / ours
-    return {
-        "area": "lineage",
-        "name": name,
-        "ours": round(ours, 3),
-        "peer": None if peer is None else round(peer, 3),
-        "unit": unit,
-        "ratio": None if ratio is None else round(ratio, 2),
-        "goal": goal,
-        "met": None if goal is None or ratio is None else ratio >= goal,
-    }

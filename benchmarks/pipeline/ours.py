@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.lineage import NoReader
 from benchmarks.pipeline.runs import HOPS, Asked, Pipeline
 from benchmarks.recording.network import NoNetwork
 from hallmark.aws import clients
@@ -17,7 +18,6 @@ from hallmark.aws.dynamodb import DynamoLineageTable
 from hallmark.lineage.answering import Answerer
 from hallmark.lineage.graph import LineageGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
-from hallmark.lineage.ports import RecordedEdge, RecordedState
 from hallmark.lineage.questions import TraceAnswer, TraceQuestion
 from hallmark.lineage.rows import GraphRows
 
@@ -55,7 +55,7 @@ class Hallmark:
         rows = GraphRows()
         rows.add(facts_of(pipeline))
         compacted = GraphRows(rows.compacted())
-        self._answerer, self._graph = Answerer(compacted, _NoReader(), lambda: _NOW), LineageGraph(compacted)
+        self._answerer, self._graph = Answerer(compacted, NoReader(), lambda: _NOW), LineageGraph(compacted)
 
     def ask(self, asked: Asked) -> Any:
         """Answer whole, with labels, edges and times, as JSON."""
@@ -100,16 +100,3 @@ def facts_of(pipeline: Pipeline) -> Iterator[RecordedFact]:
         state = NodeState(node=node, at=at, status="Succeeded", attributes={"name": f"run-{place}"})
         fact = Fact(subject=node, origin=Origin.DESCRIBED, states=(state,), edges=tuple(edges))
         yield RecordedFact(fact=fact, recorded_at=at)
-
-
-class _NoReader:
-    """A table whose attributes nobody asks for."""
-
-    def states(self, _node_id: str) -> list[RecordedState]:
-        return []
-
-    def edges_from(self, _node_id: str) -> list[RecordedEdge]:
-        return []
-
-    def edges_to(self, _node_id: str) -> list[RecordedEdge]:
-        return []

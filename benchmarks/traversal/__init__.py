@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.lineage import NoReader, lineage_line
 from benchmarks.traversal.peers import (
     Measured,
     NetworkX,
@@ -29,7 +30,6 @@ from hallmark.lineage.answering import Answerer
 from hallmark.lineage.graph import LineageGraph, Walk
 from hallmark.lineage.index import CompactGraph
 from hallmark.lineage.model import Edge, EdgeType, Fact, NodeKind, NodeRef, NodeState, Origin, RecordedFact
-from hallmark.lineage.ports import RecordedEdge, RecordedState
 from hallmark.lineage.questions import Candidates, Direction, Question, TraceAnswer, TraceQuestion
 from hallmark.lineage.rows import GraphRows
 from hallmark.lineage.surveyed import ImpactAnswer, ImpactQuestion
@@ -72,7 +72,7 @@ def _loading(snapshot: bytes, built: float, large: Company) -> Iterator[dict[str
 
     ours = measure(load, 3)
     what = f"load {len(snapshot) / 1e6:.1f} MB and answer first; peer: make the graph from its rows"
-    yield _line(what, ours.seconds, built, "s", goal=1)
+    yield lineage_line(what, ours.seconds, built, "s", goal=1)
 
 
 def _walks(graph: LineageGraph, large: Company) -> Iterator[dict[str, Any]]:
@@ -94,19 +94,19 @@ def _walks(graph: LineageGraph, large: Company) -> Iterator[dict[str, Any]]:
             _agree(found, hub, peer.name)
             goal = 20.0 if "PostgreSQL" in peer.name else 1.0
             what = f"hub's {hub.nodes:,} descendants, {size}, against {peer.name}"
-            yield _line(what, hub.seconds * 1000, found.seconds * 1000, "ms", goal=goal)
+            yield lineage_line(what, hub.seconds * 1000, found.seconds * 1000, "ms", goal=goal)
             times = []
             for model, mine in zip(models, ups, strict=True):
                 theirs = peer.reach(model, Direction.UP, 3)
                 _agree(theirs, mine, peer.name)
                 times.append(theirs.seconds)
             what = f"ancestors of a model, median of {len(models)}, {size}, against {peer.name}"
-            yield _line(what, up * 1000, statistics.median(times) * 1000, "ms", goal=None)
+            yield lineage_line(what, up * 1000, statistics.median(times) * 1000, "ms", goal=None)
 
 
 def _answers(rows: GraphRows, large: Company) -> Iterator[dict[str, Any]]:
     """Whole answers, as the query function gives them: resolve, walk, describe, write JSON."""
-    answerer = Answerer(rows, _NoReader(), lambda: _NOW)
+    answerer = Answerer(rows, NoReader(), lambda: _NOW)
     hub = large.shape.raw.keys[large.hub]
     model = large.shape.raw.keys[large.models[-1]]
     questions: dict[str, Question] = {
@@ -130,7 +130,7 @@ def _answers(rows: GraphRows, large: Company) -> Iterator[dict[str, Any]]:
 
         found = measure(ask, 3)
         what = f"{name}: {found.nodes:,} nodes, {sizes[-1]:,} bytes"
-        yield _line(what, found.seconds * 1000, None, "ms", goal=None)
+        yield lineage_line(what, found.seconds * 1000, None, "ms", goal=None)
 
 
 def _refreshing(rows: GraphRows, large: Company) -> Iterator[dict[str, Any]]:
@@ -147,8 +147,8 @@ def _refreshing(rows: GraphRows, large: Company) -> Iterator[dict[str, Any]]:
     with_facts = measure(lambda: _reached(graph, hub, Direction.DOWN), 5)
     _agree(measure(lambda: _reached(whole, hub, Direction.DOWN), 1), with_facts, "the graph made anew")
     what = f"refresh by {len(facts):,} facts; peer: make the graph anew"
-    yield _line(what, (added + laid.seconds) * 1000, anew * 1000, "ms", goal=5)
-    line = _line(
+    yield lineage_line(what, (added + laid.seconds) * 1000, anew * 1000, "ms", goal=5)
+    line = lineage_line(
         "facts read into the graph", len(facts) / added, _ML_METADATA_RUNS_PER_SECOND, "1/s", goal=1, more=True
     )
     yield {**line, "peer_source": "ML Metadata 1.17.1, SQLite file, in process, 2 cores: 739 runs recorded a second"}
@@ -188,12 +188,12 @@ def _flat_line() -> Iterator[dict[str, Any]]:
         seconds[runs] = measure(_asking(graph, drawn), 15).seconds
     slowest, fastest = max(seconds.values()), min(seconds.values())
     what = f"{nodes:,} nodes, {edges:,} edges upstream, {_HOPS} edges deep"
-    line = _line(
+    line = lineage_line(
         f"{what}: slowest against fastest of graphs of 1e3 to 1e6 runs", slowest * 1000, fastest * 1000, "ms", goal=None
     )
     by_runs = {f"{runs:,}": round(found * 1000, 3) for runs, found in seconds.items()}
     yield {**line, "ratio": round(slowest / fastest, 2), "goal": 2.0, "met": slowest / fastest <= 2, "by_runs": by_runs}
-    line = _line(
+    line = lineage_line(
         f"{what}, in 1e6 runs, against ML Metadata's published figure", slowest * 1000, _ML_METADATA_MS, "ms", 1
     )
     yield {**line, "met": slowest * 1000 < _ML_METADATA_MS and nodes >= 1_445, "peer_source": _ML_METADATA_SOURCE}
@@ -220,39 +220,6 @@ def _reached(graph: LineageGraph, key: str, direction: Direction) -> int:
     return len(graph.walk(np.array([row]), direction).nodes) - 1
 
 
-class _NoReader:
-    """A table without nodes: the questions that are measured need none of their attributes."""
-
-    def states(self, _node_id: str) -> list[RecordedState]:
-        """Return none."""
-        return []
-
-    def edges_from(self, _node_id: str) -> list[RecordedEdge]:
-        """Return none."""
-        return []
-
-    def edges_to(self, _node_id: str) -> list[RecordedEdge]:
-        """Return none."""
-        return []
-
-
 def _agree(theirs: Measured, ours: Measured, peer: str) -> None:
     if theirs.nodes != ours.nodes:
         raise RuntimeError(f"{peer} reaches {theirs.nodes:,} nodes, ours {ours.nodes:,}: one of them is wrong")
-
-
-def _line(
-    name: str, ours: float, peer: float | None, unit: str, goal: float | None, *, more: bool = False
-) -> dict[str, Any]:
-    """Return a line; ``ratio`` is how many times better ours is (``more``: the larger figure is the better one)."""
-    ratio = None if peer is None else ours / peer if more else peer / ours
-    return {
-        "area": "lineage",
-        "name": name,
-        "ours": round(ours, 3),
-        "peer": None if peer is None else round(peer, 3),
-        "unit": unit,
-        "ratio": None if ratio is None else round(ratio, 2),
-        "goal": goal,
-        "met": None if goal is None or ratio is None else ratio >= goal,
-    }

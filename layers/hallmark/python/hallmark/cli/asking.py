@@ -40,6 +40,16 @@ def ask(context: typer.Context, question: Question, *, as_json: bool) -> Any:
     return answer
 
 
+def ask_pages(
+    context: typer.Context, question: Any, join: Callable[[Any, Any], Any], *, everything: bool, as_json: bool
+) -> Any:
+    """Ask, and where everything is wanted go on until nothing is cut; ``join`` adds a page to what was answered."""
+    answer = ask(context, question, as_json=as_json)
+    while everything and answer.resume is not None:
+        answer = join(answer, ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json))
+    return answer
+
+
 def print_answer(context: typer.Context, answer: Any, screen: Callable[[], RenderableType], *, as_json: bool) -> None:
     """Print an answer as JSON, or as a screen."""
     if as_json:

@@ -15,7 +15,19 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from hallmark.aws.deployed import Deployed
 from hallmark.cli import screens
 from hallmark.cli.alerts import alerts
-from hallmark.cli.asking import AllPages, AsJson, AsOf, KnownAt, Node, Resume, ask, print_answer, say_cut, time_of
+from hallmark.cli.asking import (
+    AllPages,
+    AsJson,
+    AsOf,
+    KnownAt,
+    Node,
+    Resume,
+    ask,
+    ask_pages,
+    print_answer,
+    say_cut,
+    time_of,
+)
 from hallmark.cli.attest import attestations
 from hallmark.cli.ci import ci
 from hallmark.cli.coverage import coverage
@@ -44,7 +56,7 @@ from hallmark.cli.subjects import subjects
 from hallmark.cli.who import who_commands
 from hallmark.lineage.model import NodeKind
 from hallmark.lineage.questions import Direction, NodeSummary, ShowQuestion, TraceAnswer, TracedEdge, TraceQuestion
-from hallmark.lineage.surveyed import DiffQuestion, ImpactQuestion, ListAnswer, ListQuestion, PathQuestion
+from hallmark.lineage.surveyed import DiffQuestion, ImpactAnswer, ImpactQuestion, ListAnswer, ListQuestion, PathQuestion
 
 app = typer.Typer(
     cls=WholeHelp,
@@ -163,12 +175,13 @@ def impact(
     question = ImpactQuestion(
         node=dataset, as_of=time_of(as_of), known_at=time_of(known_at), history=history, resume=resume
     )
-    answer = ask(context, question, as_json=as_json)
-    while everything and answer.resume is not None:
-        page = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
+
+    def join(answer: ImpactAnswer, page: ImpactAnswer) -> ImpactAnswer:
         given = {each.kind: each.nodes for each in answer.affected}
         affected = [each.model_copy(update={"nodes": given.get(each.kind, ()) + each.nodes}) for each in page.affected]
-        answer = page.model_copy(update={"affected": tuple(affected)})
+        return page.model_copy(update={"affected": tuple(affected)})
+
+    answer: ImpactAnswer = ask_pages(context, question, join, everything=everything, as_json=as_json)
     print_answer(context, answer, lambda: screens.impact_screen(answer), as_json=as_json)
     say_cut(context, answer)
 
@@ -211,10 +224,11 @@ def list_nodes(
         resume=resume,
         versions=True,
     )
-    answer: ListAnswer = ask(context, question, as_json=as_json)
-    while everything and answer.resume is not None:
-        page: ListAnswer = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
-        answer = page.model_copy(update={"nodes": answer.nodes + page.nodes})
+
+    def join(answer: ListAnswer, page: ListAnswer) -> ListAnswer:
+        return page.model_copy(update={"nodes": answer.nodes + page.nodes})
+
+    answer: ListAnswer = ask_pages(context, question, join, everything=everything, as_json=as_json)
     if keys and not as_json:
         context.obj.screen.print(screens.list_screen(answer, keys=True), soft_wrap=True)
     else:

@@ -15,6 +15,7 @@ from hallmark.cli.asking import (
     Node,
     Resume,
     ask,
+    ask_pages,
     print_answer,
     say_cut,
     time_of,
@@ -67,10 +68,11 @@ def live(
     question = LiveQuestion(
         as_of=time_of(as_of), known_at=time_of(known_at), contains=contains, limit=limit, resume=resume
     )
-    answer: LiveAnswer = ask(context, question, as_json=as_json)
-    while everything and answer.resume is not None:
-        page: LiveAnswer = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
-        answer = page.model_copy(update={"endpoints": answer.endpoints + page.endpoints})
+
+    def join(answer: LiveAnswer, page: LiveAnswer) -> LiveAnswer:
+        return page.model_copy(update={"endpoints": answer.endpoints + page.endpoints})
+
+    answer: LiveAnswer = ask_pages(context, question, join, everything=everything, as_json=as_json)
     print_answer(context, answer, lambda: reason_screens.live_screen(answer), as_json=as_json)
     say_cut(context, answer)
 
@@ -153,10 +155,7 @@ def roll(
 
 
 def _blast(context: typer.Context, question: BlastQuestion, *, everything: bool, as_json: bool) -> None:
-    answer: BlastAnswer = ask(context, question, as_json=as_json)
-    while everything and answer.resume is not None:
-        page: BlastAnswer = ask(context, question.model_copy(update={"resume": answer.resume}), as_json=as_json)
-        answer = _joined(answer, page)
+    answer: BlastAnswer = ask_pages(context, question, _joined, everything=everything, as_json=as_json)
     print_answer(context, answer, lambda: reason_screens.blast_screen(answer), as_json=as_json)
     say_cut(context, answer)
 

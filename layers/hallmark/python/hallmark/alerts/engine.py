@@ -145,13 +145,12 @@ class Engine:
         """Write the records that changed; return all but those that another one wrote meanwhile."""
         wanted = [self._changed(change, now) for change in changes]
         new = [each for change, each in zip(changes, wanted, strict=True) if each.record != change.old.value]
-        done = self.store.save_records([self._to_save(*each[:3]) for each in new])
-        lost = {each.record.fingerprint for each, saved in zip(new, done, strict=True) if not saved}
-        saved = {each.record.fingerprint for each in new} - lost
+        done = self.store.save_records([self._to_save(each.record, each.revision, each.standing) for each in new])
+        saved = dict(zip((each.record.fingerprint for each in new), done, strict=True))
         return [
-            each._replace(revision=each.revision + (each.record.fingerprint in saved))
+            each._replace(revision=each.revision + saved.get(each.record.fingerprint, False))
             for each in map(_with_its_beginning, wanted)
-            if each.record.fingerprint not in lost
+            if saved.get(each.record.fingerprint, True)
         ]
 
     def _changed(self, change: _Change, now: datetime) -> _Written:

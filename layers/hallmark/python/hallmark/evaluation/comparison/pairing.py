@@ -142,16 +142,7 @@ def _of_clusters(
 ) -> Paired:
     """Swap whole clusters, and let clusters scatter: of rates too, whose discordant cases are not independent."""
     values = [float(np.average(each, weights=weights)) for each in (candidate, baseline)]
-    known = Paired(
-        cases=len(candidate),
-        candidate_value=values[0],
-        baseline_value=values[1],
-        difference=values[0] - values[1],
-        interval=None,
-        p_value=None,
-        method="",
-        clustering=clustering,
-    )
+    known = _unjudged(len(candidate), values, clustering)
     if not clustering.is_enough:
         return known
     labels, differences = clustering.labels, candidate - baseline
@@ -174,6 +165,21 @@ def _of_clusters(
         effect_size=cohens_dz(candidate, baseline),
         effect_size_name="Cohen's d_z",
         detectable=detectable_mean_difference(len(differences), deviation, alpha=1 - confidence) if deviation else None,
+    )
+
+
+def _unjudged(cases: int, values: list[float], clustering: Clustering) -> Paired:
+    """Two values beside each other, of which no test has said anything."""
+    candidate, baseline = values
+    return Paired(
+        cases=cases,
+        candidate_value=candidate,
+        baseline_value=baseline,
+        difference=candidate - baseline,
+        interval=None,
+        p_value=None,
+        method="",
+        clustering=clustering,
     )
 
 
@@ -321,16 +327,7 @@ def compare_corpora(
 
 def _too_few_clusters(metric: MetricOfSums, candidate: Floats, own: Floats, clustering: Clustering) -> Paired:
     values = [float(apply_metric(metric, rows.sum(axis=0, keepdims=True))[0]) for rows in (candidate, own)]
-    return Paired(
-        cases=len(own),
-        candidate_value=values[0],
-        baseline_value=values[1],
-        difference=values[0] - values[1],
-        interval=None,
-        p_value=None,
-        method="",
-        clustering=clustering,
-    )
+    return _unjudged(len(own), values, clustering)
 
 
 def _rows(scores: Scores) -> Floats:
